@@ -1,0 +1,59 @@
+# Verbs; the same ones run in CI. `make help` lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+unexport PYTHONDONTWRITEBYTECODE
+export UV_PROJECT_ENVIRONMENT := $(CURDIR)/$(VENV)
+
+# uv is taken from PATH, or installed into the project's own environment.
+UV = $$(command -v uv || echo $(BIN)/uv)
+
+.PHONY: help
+help: ## list the verbs
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  %-12s %s\n", $$1, $$2}'
+
+$(VENV)/.base: pyproject.toml uv.lock
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@command -v uv >/dev/null || test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet uv
+	@$(UV) sync --frozen --inexact --no-dev --compile-bytecode --quiet
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.base
+	@$(UV) sync --frozen --inexact --group bench --compile-bytecode --quiet
+	@touch $@
+
+.PHONY: setup
+setup: $(VENV)/.dev ## make the environment with everything a developer needs
+
+.PHONY: demo
+demo: $(VENV)/.base ## three microgrids trade through an evening; writes a run folder and report.html
+	@$(BIN)/tieline demo
+
+.PHONY: test
+test: $(VENV)/.dev lint types imports ## lint, types, import rules and the fast tests
+	@$(BIN)/pytest -q -n 2 -m "not slow"
+
+.PHONY: lint
+lint: $(VENV)/.dev ## ruff
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+.PHONY: fmt
+fmt: $(VENV)/.dev ## format
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+.PHONY: types
+types: $(VENV)/.dev ## mypy and pyright, both strict
+	@$(BIN)/mypy
+	@$(BIN)/pyright
+
+.PHONY: imports
+imports: $(VENV)/.dev ## the import rules
+	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+
+.PHONY: proto
+proto: $(VENV)/.dev ## generate messages from proto/ (make proto CHECK=1: fail when stale)
+	@$(BIN)/python proto/generate.sh $(if $(CHECK),--check)

@@ -1,0 +1,1 @@
+"""What the hub runs to talk to a ledger."""

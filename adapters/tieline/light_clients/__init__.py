@@ -1,0 +1,1 @@
+"""What a contract runs to verify another ledger. Pure."""

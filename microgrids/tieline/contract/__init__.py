@@ -1,0 +1,1 @@
+"""The one state machine that a microgrid's ledger enforces. Pure."""

@@ -1,0 +1,1 @@
+"""Orders, clearing, settlement. Pure integers."""

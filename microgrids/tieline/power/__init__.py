@@ -1,0 +1,1 @@
+"""Networks and power flow; the only place that knows pandapower."""

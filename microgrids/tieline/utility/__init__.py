@@ -1,0 +1,1 @@
+"""The utility cell: a slot's work, one file a phase."""

@@ -1,0 +1,1 @@
+"""Re-checks a finished run in a fresh process."""

@@ -1,0 +1,1 @@
+"""The running relayer: observe, decide, write to the journal, perform."""

@@ -1,0 +1,174 @@
+"""
+What the hub asks of a ledger: four small interfaces, and what the ledger can do.
+
+All adapters, embedded or native, are held to ``tests/conformance``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Protocol
+
+from tieline.protocol.events import Event
+from tieline.protocol.height import Height
+from tieline.protocol.messages import AnyMessage, IbcMessage
+from tieline.swap.messages import TradeMessage
+
+Message = IbcMessage | TradeMessage
+"""Anything a transaction may carry, in domain form."""
+
+
+class Finality(Enum):
+    """When an observation can no longer be undone."""
+
+    DETERMINISTIC = "deterministic"
+    PROBABILISTIC = "probabilistic"
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a ledger can do; conformance tests ask for these."""
+
+    kind: str
+    """cometbft | evm | fabric | cosmos | sim"""
+    client_type: str
+    """The light client that verifies this ledger elsewhere, such as 07-tendermint."""
+    merkle_prefix: tuple[bytes, ...]
+    finality: Finality
+    proof_lag: int
+    """State of height h is proved with the header of h + proof_lag."""
+    native_locks: bool = True
+    """False for stock chains, which carry packets only."""
+
+
+@dataclass(frozen=True, slots=True)
+class TxEvents:
+    """What one transaction of a block did. Refused transactions have a code and no events."""
+
+    tx_hash: bytes
+    code: int
+    log: str
+    events: tuple[Event, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BlockEvents:
+    """One block as observers see it."""
+
+    height: int
+    time_s: int
+    """Chain time, unix seconds."""
+    transactions: tuple[TxEvents, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredValue:
+    """
+    A value, or its absence, at a height, with bytes that prove it under the header of
+    ``proof_height``.
+    """
+
+    key: bytes
+    value: bytes | None
+    proof_height: Height
+    proof: bytes
+    """Native proof, as the ledger's own light client takes it (not paired)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitResult:
+    """A transaction's way into the ledger."""
+
+    tx_hash: bytes
+    height: int | None = None
+    """Known once it is in a block."""
+    results: tuple[Event, ...] = field(default=())
+
+
+class LedgerReader(Protocol):
+    """Facts of a ledger, as of its latest final block."""
+
+    @property
+    def ledger_id(self) -> str:
+        """The chain id: unique in a topology."""
+        ...
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this ledger can do."""
+        ...
+
+    async def latest_height(self) -> int:
+        """Return the height of the latest final block; 0 before the first."""
+        ...
+
+    async def latest_time_s(self) -> int:
+        """Return the chain time of the latest final block, unix seconds."""
+        ...
+
+    async def query(self, store: str, key: bytes) -> bytes | None:
+        """Return the committed value of *key* in store ``ibc`` or ``tieline``, unproved."""
+        ...
+
+    async def scan(self, store: str, prefix: bytes) -> Sequence[tuple[bytes, bytes]]:
+        """
+        Return all committed pairs under *prefix*, ascending. For start-up, not for every round.
+        """
+        ...
+
+
+class EventSource(Protocol):
+    """Events by height; a cursor is the last height seen."""
+
+    async def blocks_after(self, height: int, limit: int = 100) -> Sequence[BlockEvents]:
+        """
+        Return final blocks with a height above *height*, ascending, without gaps, at most
+        *limit*.
+        """
+        ...
+
+
+class ProofSource(Protocol):
+    """Bytes that another ledger's light client can check."""
+
+    async def prove(self, key: bytes, height: int) -> StoredValue:
+        """
+        Prove presence or absence of *key* in store ``ibc`` as of block *height*.
+
+        Raises:
+            NotYet: The header that proves it is not there yet.
+            Unavailable: The ledger does not answer, or has pruned the height.
+        """
+        ...
+
+    async def header(self, height: int, trusted_height: int) -> AnyMessage:
+        """
+        Return the native client message that brings a client from *trusted_height* to *height*
+        (not paired).
+        """
+        ...
+
+
+class LedgerWriter(Protocol):
+    """The way in."""
+
+    async def submit(self, lane: str, messages: Sequence[Message]) -> SubmitResult:
+        """
+        Sign *messages* with the key of *lane* as one transaction and hand it in; all or none
+        takes effect.
+
+        Raises:
+            Rejected: The ledger refused it at the door.
+            Unavailable: It is not known whether it went in; look before sending again.
+        """
+        ...
+
+    def lane_account(self, lane: str) -> bytes:
+        """Return the 20-byte account of *lane*."""
+        ...
+
+
+class Ledger(LedgerReader, EventSource, ProofSource, LedgerWriter, Protocol):
+    """All four together."""

@@ -1,0 +1,1 @@
+"""What all ledgers agree on: IBC v2 core. Pure: no clock, no chance, no I/O."""

@@ -1,0 +1,1 @@
+"""A packet's life, one file a step; decides, never acts."""

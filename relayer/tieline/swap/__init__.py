@@ -1,0 +1,1 @@
+"""Hashed timelocks: what must hold for value. Pure."""

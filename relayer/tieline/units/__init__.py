@@ -1,0 +1,1 @@
+"""Integers with a name, and who gains by a rounding."""

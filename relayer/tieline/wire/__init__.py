@@ -1,0 +1,1 @@
+"""Messages as bytes: protobuf, ABI, EIP-712, Merkle trees."""
