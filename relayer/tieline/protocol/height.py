@@ -18,8 +18,8 @@ class Height:
 
     def __post_init__(self) -> None:
         if self.revision_number < 0 or self.revision_height < 1:
-            message = f"height out of range: revision={self.revision_number}
-            height={self.revision_height}"
+            place = f"revision={self.revision_number} height={self.revision_height}"
+            message = f"height out of range: {place}"
             raise ValueError(message)
 
     def __str__(self) -> str:
