@@ -36,4 +36,21 @@ class Rejected(HubError):
 
 
 class ConfigError(HubError):
-    """The operator must change something; the message says what to write instead."""
+    """
+    The operator must change something; the message says where, what is wrong and what to write.
+
+    Args:
+        what: What is wrong, a lower-case phrase.
+        file: The file, with its line where known (``evening.yaml:17``).
+        key: The path of the key, such as ``microgrids[0].energy_cells[2].rating_kw``.
+        instead: What to write instead.
+    """
+
+    def __init__(self, what: str, *, file: str = "", key: str = "", instead: str = "") -> None:
+        place = ": ".join(part for part in (file, key) if part)
+        message = f"{place}: {what}" if place else what
+        super().__init__(f"{message}; {instead}" if instead else message)
+        self.what = what
+        self.file = file
+        self.key = key
+        self.instead = instead
