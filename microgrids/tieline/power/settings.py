@@ -68,7 +68,7 @@ class Margins:
     peak_factors: Mapping[int, float] = field(default_factory=_none)
     """bus -> peak over slot mean of the customers behind it: 1.0, 1.3 or 2.0. Missing: 1.0."""
     taps: tuple[tuple[tuple[int, int], ...], ...] = ()
-    """Tap positions a regulator could hold instead: each one a scenario ((transformer, pos), ...)."""
+    """Each row ((transformer, position), ...): what a regulator could hold instead, a scenario."""
 
     def __post_init__(self) -> None:
         numbers = (self.z, self.sigma_share, self.common_share, self.unbalance_pu)
@@ -78,7 +78,5 @@ class Margins:
             raise NetworkError("peak factors are 1.0 or more")
 
 
-NO_MARGINS = Margins(
-    z=0.0, sigma_share=0.0, common_share=0.0, slack_corner_ppm=0, unbalance_pu=0.0
-)
+NO_MARGINS = Margins(z=0.0, sigma_share=0.0, common_share=0.0, slack_corner_ppm=0, unbalance_pu=0.0)
 """For studies that compare with published cases; never for a verdict."""
