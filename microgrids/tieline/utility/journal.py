@@ -1,0 +1,112 @@
+"""
+A cell's signing journal: written before each signature, so that a cell never says two things about one.
+
+It survives restarts and re-organisations: what was once bound stays bound, a conflict is refused for ever.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS bound (
+    kind TEXT NOT NULL, scope BLOB NOT NULL, subject BLOB NOT NULL, content BLOB NOT NULL,
+    PRIMARY KEY (kind, scope, subject)
+) WITHOUT ROWID
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One thing a signature says: of *subject* in *scope*, *content*."""
+
+    kind: str
+    """state, packet, clearing, verdict or delivery."""
+    scope: bytes
+    """Chain tag or cell set id."""
+    subject: bytes
+    content: bytes
+
+
+class SigningConflict(Exception):
+    """The cell has already signed something else about this. Trying again cannot help."""
+
+    def __init__(self, statement: Statement, signed: bytes) -> None:
+        super().__init__(
+            f"already signed: kind={statement.kind} subject={statement.subject.hex()} "
+            f"signed={signed.hex()} asked={statement.content.hex()}"
+        )
+        self.statement = statement
+        self.signed = signed
+
+
+class SigningJournal:
+    """
+    Durable memory of what was signed.
+
+    Args:
+        path: SQLite file, made when missing; ``:memory:`` for tests.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self._connection = sqlite3.connect(path, isolation_level=None)
+        self._connection.execute("PRAGMA journal_mode=WAL")
+        # FULL: a signature must not leave the house before the journal is on the disk.
+        self._connection.execute("PRAGMA synchronous=FULL")
+        self._connection.execute(SCHEMA)
+
+    def bind(self, statements: Iterable[Statement]) -> None:
+        """
+        Record *statements* as one unit; what is already there in the same words is fine.
+
+        Raises:
+            SigningConflict: One of them was signed differently before; nothing is recorded.
+        """
+        fresh: list[Statement] = []
+        for statement in statements:
+            signed = self.content(statement.kind, statement.scope, statement.subject)
+            if signed is None:
+                fresh.append(statement)
+            elif signed != statement.content:
+                raise SigningConflict(statement, signed)
+        if not fresh:
+            return
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            self._connection.executemany(
+                "INSERT INTO bound VALUES (?, ?, ?, ?)",
+                [(s.kind, s.scope, s.subject, s.content) for s in fresh],
+            )
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+        self._connection.execute("COMMIT")
+
+    def content(self, kind: str, scope: bytes, subject: bytes) -> bytes | None:
+        """Return what was signed about *subject*, or None."""
+        row = self._connection.execute(
+            "SELECT content FROM bound WHERE kind=? AND scope=? AND subject=?",
+            (kind, scope, subject),
+        ).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def neighbours(
+        self, kind: str, scope: bytes, subject: bytes
+    ) -> tuple[bytes | None, bytes | None]:
+        """Return the contents of the nearest subjects below and above *subject*, in byte order."""
+        found: list[bytes | None] = []
+        for comparison, order in (("<", "DESC"), (">", "ASC")):
+            row = self._connection.execute(
+                f"SELECT content FROM bound WHERE kind=? AND scope=? AND subject{comparison}? "
+                f"ORDER BY subject {order} LIMIT 1",
+                (kind, scope, subject),
+            ).fetchone()
+            found.append(None if row is None else bytes(row[0]))
+        return found[0], found[1]
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
