@@ -1,7 +1,9 @@
 """
-A cell's signing journal: written before each signature, so that a cell never says two things about one.
+A cell's signing journal: written before each signature, so that a cell never says two things
+about one.
 
-It survives restarts and re-organisations: what was once bound stays bound, a conflict is refused for ever.
+It survives restarts and re-organisations: what was once bound stays bound, a conflict is refused
+for ever.
 """
 
 from __future__ import annotations
@@ -16,6 +18,13 @@ CREATE TABLE IF NOT EXISTS bound (
     kind TEXT NOT NULL, scope BLOB NOT NULL, subject BLOB NOT NULL, content BLOB NOT NULL,
     PRIMARY KEY (kind, scope, subject)
 ) WITHOUT ROWID
+"""
+
+NEAREST_BELOW = """
+SELECT content FROM bound WHERE kind=? AND scope=? AND subject<? ORDER BY subject DESC LIMIT 1
+"""
+NEAREST_ABOVE = """
+SELECT content FROM bound WHERE kind=? AND scope=? AND subject>? ORDER BY subject ASC LIMIT 1
 """
 
 
@@ -96,14 +105,10 @@ class SigningJournal:
     def neighbours(
         self, kind: str, scope: bytes, subject: bytes
     ) -> tuple[bytes | None, bytes | None]:
-        """Return the contents of the nearest subjects below and above *subject*, in byte order."""
+        """Return the contents of the nearest subjects below and above, in byte order."""
         found: list[bytes | None] = []
-        for comparison, order in (("<", "DESC"), (">", "ASC")):
-            row = self._connection.execute(
-                f"SELECT content FROM bound WHERE kind=? AND scope=? AND subject{comparison}? "
-                f"ORDER BY subject {order} LIMIT 1",
-                (kind, scope, subject),
-            ).fetchone()
+        for query in (NEAREST_BELOW, NEAREST_ABOVE):
+            row = self._connection.execute(query, (kind, scope, subject)).fetchone()
             found.append(None if row is None else bytes(row[0]))
         return found[0], found[1]
 

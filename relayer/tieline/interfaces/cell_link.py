@@ -1,9 +1,9 @@
 """
-Cell to cell: a proposer sends a record with all that is needed to check it; the answer is a
-signature or a refusal.
+Cell to cell: a proposer sends what it would have signed, with all that is needed to check it; the
+answer is a signature or a refusal.
 
 Plain frozen data, so that a link in one process and one over a network carry the same thing.
-Power in mW and mvar, positive into the grid; energy in Wh; times in unix seconds.
+Power in mW and mvar, positive into the network; energy in Wh; times in unix seconds.
 """
 
 from __future__ import annotations
@@ -13,162 +13,78 @@ from typing import Protocol
 
 from tieline.interfaces.ledger import StoredValue
 from tieline.protocol.messages import AnyMessage
-from tieline.swap.records import (
-    Allocation,
-    Clearing,
-    Delivery,
-    DeliveryLeaf,
-    Reading,
-    SignedOrder,
-    Verdict,
-    VerdictLeaf,
+from tieline.swap.evidence import (
+    PublishedDelivery,
+    PublishedVerdict,
+    Scenario,
+    SlotEvidence,
+    Zone,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class ZoneLeaf:
-    """One bus of a zone's committed forecast."""
-
-    salt: bytes
-    bus: int
-    p_milliwatt: int
-    """Positive into the grid."""
-    q_millivar: int
-
-
-@dataclass(frozen=True, slots=True)
-class ZoneTable:
-    """The forecast of one zone: its leaves make the zone's root."""
-
-    zone_tag: bytes
-    """Chain tag of the zone's cell."""
-    leaves: tuple[ZoneLeaf, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ScenarioProof:
-    """One solved scenario: canonical flow proof bytes, the preimage of its hash."""
-
-    number: int
-    """Place in the limits table, 0 = base."""
-    name: str
-    flow_proof: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class SetPoint:
-    """Mean power that an order's device is told to keep, W, positive into the grid."""
-
-    order_id: bytes
-    power_w: int
-
-
-@dataclass(frozen=True, slots=True)
-class ClearedTrade:
-    """One trade of a clearing, with the allocations that its root is made of."""
-
-    trade_id: bytes
-    level: int
-    delivery: int
-    """1 firm, 2 dispatchable."""
-    source_chain_tag: bytes
-    dest_chain_tag: bytes
-    """Equal to the source for INTRA."""
-    hashlock: bytes
-    energy_wh: int
-    price_in: int
-    price_out: int
-    buyers: tuple[Allocation, ...]
-    sellers: tuple[Allocation, ...]
+from tieline.swap.records import SignedOrder
 
 
 @dataclass(frozen=True, slots=True)
 class OrderCap:
-    """The most a cut of the network leaves to an order."""
+    """The most that a cut of the network leaves to an order."""
 
     order_id: bytes
     cap_wh: int
 
 
 @dataclass(frozen=True, slots=True)
-class PendingPacket:
-    """A receipt that stood when the batch closed, with its proof at the ledger's closing height."""
+class HashlockRequest:
+    """Asks the cell of a position's sellers for its hash lock."""
 
-    dest_chain_tag: bytes
-    dest_client: str
-    """``local`` for INTRA."""
-    sequence: int
-    packet_commitment: bytes
-    trade_id: bytes
-    lock_id: bytes
-    energy_wh: int
-    receipt: StoredValue | None
-    """None for INTRA, which each cell reads on its own ledger."""
+    slot_start: int
+    position: str
+    """Name of the position: the same in each round that leaves it unchanged."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClosingHeight:
-    """The block at which a ledger's pending set was taken: the first with time >= tau."""
+    """The first block of a ledger with time >= tau: its pending set is judged."""
 
     chain_tag: bytes
     height: int
-    time_s: int
-    header: AnyMessage | None
-    """Native header that proves it; None for the receiver's own ledger."""
+    """Height of the header that proves the state at closing."""
+    header: AnyMessage
 
 
 @dataclass(frozen=True, slots=True)
-class SignedReading:
-    """A meter's reading with the meter's signature."""
+class PendingProof:
+    """Whether a sealed packet was received when the batch closed, proved at the closing height."""
 
-    reading: Reading
-    signature: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """Estimated energy of one meter in the slot, Wh, positive into the grid."""
-
-    meter_id: bytes
-    energy_wh: int
+    trade_id: bytes
+    receipt: StoredValue
 
 
 @dataclass(frozen=True, slots=True)
 class ProposeClearing:
-    """One level's cleared set, before anything is locked."""
+    """All levels of a slot, before anything is locked."""
 
-    clearing: Clearing
-    orders: tuple[SignedOrder, ...]
-    """Every order valid at gate closure on any ledger of the set, ascending order id."""
-    trades: tuple[ClearedTrade, ...]
-    baseline: tuple[ZoneTable, ...]
-    scenarios: tuple[ScenarioProof, ...]
-    order_caps: tuple[OrderCap, ...] = ()
+    evidence: SlotEvidence
+    """Orders valid at gate closure, positions, clearings without signatures."""
+    baseline: tuple[Zone, ...]
+    caps: tuple[OrderCap, ...]
+    scenarios: tuple[Scenario, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ProposeVerdict:
     """The decisions on the set that was really received."""
 
-    verdict: Verdict
-    leaves: tuple[VerdictLeaf, ...]
-    pending: tuple[PendingPacket, ...]
+    verdict: PublishedVerdict
+    """Without signatures."""
     closings: tuple[ClosingHeight, ...]
-    baseline: tuple[ZoneTable, ...]
-    scenarios: tuple[ScenarioProof, ...]
-    setpoints: tuple[SetPoint, ...] = ()
+    receipts: tuple[PendingProof, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ProposeDelivery:
     """What was delivered under each trade of a tick."""
 
-    delivery: Delivery
-    leaves: tuple[DeliveryLeaf, ...]
-    readings: tuple[SignedReading, ...]
-    boundary_readings: tuple[SignedReading, ...]
-    estimates: tuple[Estimate, ...]
-    """Ascending meter id."""
+    delivery: PublishedDelivery
+    """Without signatures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,8 +93,8 @@ class Signature:
 
     cell: bytes
     """EVM address, 20 bytes."""
-    signature: bytes
-    """65 bytes over the EIP-712 digest of the proposed record."""
+    signatures: tuple[bytes, ...]
+    """65 bytes over the EIP-712 digest of each proposed record, in the proposal's order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,21 +109,37 @@ class Refusal:
 
 
 class CellLink(Protocol):
-    """A utility cell as the other cells see it."""
+    """A utility cell as the other cells see it. Each call raises Unavailable when it is silent."""
 
     @property
     def cell(self) -> bytes:
         """EVM address of the utility cell, 20 bytes."""
         ...
 
+    async def book(self, slot_start: int) -> tuple[SignedOrder, ...]:
+        """Return the orders valid at gate closure on the cell's own ledger."""
+        ...
+
+    async def zone(self, slot_start: int) -> Zone:
+        """Return the cell's committed forecast of its zone."""
+        ...
+
+    async def hashlock(self, request: HashlockRequest) -> bytes:
+        """Return the hash lock of a position whose sellers the cell stands for."""
+        ...
+
     async def propose_clearing(self, proposal: ProposeClearing) -> Signature | Refusal:
-        """Ask for the signature over a clearing. Raises Unavailable when the cell is silent."""
+        """Ask for the signatures over a slot's clearings."""
         ...
 
     async def propose_verdict(self, proposal: ProposeVerdict) -> Signature | Refusal:
-        """Ask for the signature over a verdict. Raises Unavailable when the cell is silent."""
+        """Ask for the signature over a verdict."""
         ...
 
     async def propose_delivery(self, proposal: ProposeDelivery) -> Signature | Refusal:
-        """Ask for the signature over a statement. Raises Unavailable when the cell is silent."""
+        """Ask for the signature over a statement."""
+        ...
+
+    async def publish(self, evidence: SlotEvidence) -> None:
+        """Hand over what reached its quorum; the cell checks the signatures before it keeps it."""
         ...

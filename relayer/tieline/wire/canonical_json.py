@@ -12,7 +12,7 @@ import dataclasses
 import json
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from functools import cache
 
 from tieline.wire.errors import Malformed
@@ -33,7 +33,7 @@ def parse(kind: type[T], raw: bytes) -> T:
         Malformed: Not JSON, not of this kind, or not in the one form. Trying again gives the same.
     """
     try:
-        value = _reader(kind)(json.loads(raw))
+        value = _reader(typing.cast("Hashable", kind))(json.loads(raw))
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise Malformed(f"not a {kind.__name__}: {error}") from error
     if canonical(value) != raw:
@@ -47,21 +47,24 @@ def _plain(value: object) -> object:
     if isinstance(value, tuple):
         return [_plain(item) for item in typing.cast("tuple[object, ...]", value)]
     if dataclasses.is_dataclass(value):
-        return {name: _plain(getattr(value, name)) for name in _field_names(type(value))}
+        return {
+            name: _plain(getattr(value, name))
+            for name in _field_names(typing.cast("Hashable", type(value)))
+        }
     assert value is None or isinstance(value, str | int), "records hold bytes, integers and text"
     return value
 
 
 @cache
-def _field_names(kind: type) -> tuple[str, ...]:
-    return tuple(field.name for field in dataclasses.fields(kind))
+def _field_names(kind: Hashable) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(typing.cast("type", kind)))
 
 
 Reader = Callable[[object], object]
 
 
 @cache
-def _reader(kind: object) -> Reader:
+def _reader(kind: Hashable) -> Reader:
     """Return the function that reads plain JSON as *kind*."""
     if kind is bytes:
         return _read_bytes
@@ -88,7 +91,7 @@ def _read_scalar(kind: type, data: object) -> object:
     return data
 
 
-def _tuple_reader(arguments: tuple[object, ...]) -> Reader:
+def _tuple_reader(arguments: tuple[Hashable, ...]) -> Reader:
     if arguments[-1] is Ellipsis:
         inner = _reader(arguments[0])
         return lambda data: tuple(inner(item) for item in _as_list(data))
