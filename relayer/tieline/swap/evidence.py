@@ -97,10 +97,12 @@ class Scenario:
 
     number: int
     name: str
-    slack_vm: int
-    """Voltage of the slack bus, 1e-9 pu."""
+    slack_ppm: int
+    """Slack voltage as millionths of the network table's."""
+    taps: tuple[tuple[int, int], ...]
+    """(transformer, position) where they differ from the network table's."""
     trades: tuple[bytes, ...]
-    """Trade ids that are in this case."""
+    """Trade ids that are in this case, each at its cap."""
     flow_proof: bytes
     """Bytes whose keccak is the leaf of the flow proof tree."""
 

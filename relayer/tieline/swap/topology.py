@@ -51,7 +51,9 @@ class MeterEntry:
 
 @dataclass(frozen=True, slots=True)
 class RouteEntry:
-    """An ordered pair of ledgers that trade: energy flows to the source, money to the destination."""
+    """
+    An ordered pair of ledgers that trade: energy flows to the source, money to the destination.
+    """
 
     source_chain_tag: bytes
     dest_chain_tag: bytes

@@ -18,7 +18,7 @@ VERDICT = PublishedVerdict(
     pending=(),
     baseline=(),
     injections=(BusInjection(H, 6, -1_500_000_000),),
-    scenarios=(Scenario(0, "base", 1_020_000_000, (H,), b"\x01"),),
+    scenarios=(Scenario(0, "base", 1_000_000, ((0, -1),), (H,), b"\x01"),),
     setpoints=((H, -1500),),
     explanation="V_LOW at bus 7",
 )
