@@ -1,1 +1,1 @@
-"""Orders, clearing, settlement. Pure integers."""
+"""Orders, mechanisms, clearing, settlement. Pure."""

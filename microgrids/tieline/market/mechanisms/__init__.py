@@ -1,0 +1,1 @@
+"""One file a mechanism: who trades, at which price."""
