@@ -53,14 +53,12 @@ def share_pro_rata(
     return shares
 
 
-def _largest(
-    remainders: Sequence[int], count: int, tie: Callable[[int], bytes | int]
-) -> list[int]:
+def _largest(remainders: Sequence[int], count: int, tie: Callable[[int], bytes | int]) -> list[int]:
     """Return the places of the *count* largest remainders; *tie* only at the cut."""
     cut = sorted(remainders, reverse=True)[count - 1]
     above = [index for index, value in enumerate(remainders) if value > cut]
     level = [index for index, value in enumerate(remainders) if value == cut]
     wanted = count - len(above)
     if wanted < len(level):
-        level = sorted(level, key=tie)[:wanted]  # type: ignore[arg-type]
+        level = sorted(level, key=tie)[:wanted]
     return above + level

@@ -34,8 +34,8 @@ def serve(
         places = [index for index, taker in enumerate(takers) if taker.price == price]
         weights = [takers[index].energy_wh for index in places]
         amount = min(left, sum(weights))
-        ids = [takers[index].order_id for index in places]
-        shares = share_pro_rata(amount, weights, lambda i, ids=ids: coin(seed, ids[i]))
+        coins = [coin(seed, takers[index].order_id) for index in places]
+        shares = share_pro_rata(amount, weights, coins.__getitem__)
         for index, share in zip(places, shares, strict=True):
             filled[index] = share
         left -= amount
