@@ -56,4 +56,4 @@ imports: $(VENV)/.dev ## the import rules
 
 .PHONY: proto
 proto: $(VENV)/.dev ## generate messages from proto/ (make proto CHECK=1: fail when stale)
-	@$(BIN)/python proto/generate.sh $(if $(CHECK),--check)
+	@$(BIN)/python deploy/tools/generate_messages.py $(if $(CHECK),--check)

@@ -1,0 +1,177 @@
+"""
+Turns proto/ into relayer/tieline/wire/generated, and writes stubs for the cosmpy messages in use.
+
+Run by `make proto`; with --check it changes nothing and fails when something is stale.
+"""
+
+import argparse
+import importlib
+import re
+import sys
+import tempfile
+from importlib.resources import files
+from pathlib import Path
+
+from google.protobuf.descriptor import FileDescriptor
+from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
+from grpc_tools import protoc
+
+ROOT = Path(__file__).resolve().parents[2]
+SCHEMAS = ROOT / "proto"
+GENERATED = ROOT / "relayer" / "tieline" / "wire" / "generated"
+STUBS = ROOT / "typings" / "cosmpy" / "protos"
+
+COSMPY_MODULES = (
+    "cosmos.auth.v1beta1.auth_pb2",
+    "cosmos.bank.v1beta1.tx_pb2",
+    "cosmos.base.v1beta1.coin_pb2",
+    "cosmos.crypto.secp256k1.keys_pb2",
+    "cosmos.tx.signing.v1beta1.signing_pb2",
+    "cosmos.tx.v1beta1.tx_pb2",
+    "ibc.applications.transfer.v1.tx_pb2",
+    "ibc.core.channel.v2.packet_pb2",
+    "ibc.core.channel.v2.tx_pb2",
+    "ibc.core.client.v1.client_pb2",
+    "ibc.core.client.v1.tx_pb2",
+    "ibc.core.client.v2.tx_pb2",
+    "ibc.core.commitment.v1.commitment_pb2",
+    "ibc.lightclients.tendermint.v1.tendermint_pb2",
+    "tendermint.abci.types_pb2",
+    "tendermint.crypto.keys_pb2",
+    "tendermint.crypto.proof_pb2",
+    "tendermint.types.block_pb2",
+    "tendermint.types.evidence_pb2",
+    "tendermint.types.params_pb2",
+    "tendermint.types.types_pb2",
+    "tendermint.types.validator_pb2",
+    "tendermint.version.types_pb2",
+)
+"""The cosmpy modules that our code imports; what they need is added."""
+
+
+def run_protoc(*arguments: str) -> None:
+    """Run grpcio-tools' protoc; its complaints go to the terminal."""
+    if protoc.main(["protoc", *arguments]):
+        sys.exit("protoc failed")
+
+
+def generate_messages(target: Path) -> None:
+    """
+    Compile proto/tieline/NAME/vN to target/NAME/vN.
+
+    protoc writes imports by schema path; the generated code lives elsewhere, so they are moved.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        schemas = sorted(str(path) for path in SCHEMAS.rglob("*.proto"))
+        well_known = str(files("grpc_tools") / "_proto")
+        run_protoc(
+            f"-I{SCHEMAS}",
+            f"-I{well_known}",
+            f"--python_out={scratch}",
+            f"--pyi_out={scratch}",
+            *schemas,
+        )
+        source = Path(scratch) / "tieline"
+        for path in sorted(source.rglob("*_pb2.py*")):
+            text = re.sub(
+                r"^from tieline\.(\w+)\.(v\d+) import",
+                r"from tieline.wire.generated.\1.\2 import",
+                path.read_text(encoding="utf-8"),
+                flags=re.MULTILINE,
+            )
+            write(target / path.relative_to(source), text)
+    write(target / "__init__.py", '"""Made by `make proto`; never edited."""\n')
+    for folder in sorted({path.parent for path in target.rglob("*_pb2.py")}):
+        for package in (folder, folder.parent):
+            write(package / "__init__.py", '"""Made by `make proto`; never edited."""\n')
+
+
+def needed_by(file: FileDescriptor, found: dict[str, FileDescriptor]) -> None:
+    """Add *file* and everything it imports to *found*, dependencies first."""
+    if file.name in found:
+        return
+    for dependency in file.dependencies:
+        needed_by(dependency, found)
+    found[file.name] = file
+
+
+def generate_stubs(target: Path) -> None:
+    """Write .pyi files for cosmpy's modules, from the descriptors that cosmpy itself loads."""
+    found: dict[str, FileDescriptor] = {}
+    for name in COSMPY_MODULES:
+        needed_by(importlib.import_module(f"cosmpy.protos.{name}").DESCRIPTOR, found)
+    descriptors = FileDescriptorSet()
+    for file in found.values():
+        proto = FileDescriptorProto()
+        file.CopyToProto(proto)
+        descriptors.file.append(proto)
+    wanted = [name for name in found if not name.startswith("google/protobuf/")]
+    with tempfile.TemporaryDirectory() as scratch:
+        bundle = Path(scratch) / "cosmpy.binpb"
+        bundle.write_bytes(descriptors.SerializeToString(deterministic=True))
+        out = Path(scratch) / "out"
+        out.mkdir()
+        run_protoc(f"--descriptor_set_in={bundle}", f"--pyi_out={out}", *wanted)
+        roots = "|".join(sorted({re.escape(name.split("/")[0]) for name in wanted} - {"google"}))
+        for path in sorted(out.rglob("*.pyi")):
+            text = re.sub(
+                rf"^from ((?:{roots})(?:\.\w+)*) import",
+                r"from cosmpy.protos.\1 import",
+                path.read_text(encoding="utf-8"),
+                flags=re.MULTILINE,
+            )
+            write(target / path.relative_to(out), text)
+    for folder in {target.parent, target, *(path.parent for path in target.rglob("*.pyi"))}:
+        package = folder
+        while package != target.parent.parent:
+            write(package / "__init__.pyi", "")
+            package = package.parent
+
+
+def write(path: Path, text: str) -> None:
+    """Write a text file and its folders."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """Return all files below *folder* that are not caches."""
+    return {
+        str(path.relative_to(folder)): path.read_text(encoding="utf-8")
+        for path in sorted(folder.rglob("*.py*"))
+        if path.suffix in {".py", ".pyi"}
+    }
+
+
+def main() -> None:
+    """Generate both trees in a scratch folder, then compare or replace."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="change nothing, fail when stale")
+    check = parser.parse_args().check
+    stale: list[str] = []
+    with tempfile.TemporaryDirectory() as scratch:
+        for name, target, generate in (
+            ("messages", GENERATED, generate_messages),
+            ("cosmpy", STUBS, generate_stubs),
+        ):
+            fresh_folder = Path(scratch) / name / "fresh" / "tree"
+            generate(fresh_folder)
+            fresh, old = contents(fresh_folder), contents(target)
+            changed = {
+                path for path in fresh.keys() | old.keys() if fresh.get(path) != old.get(path)
+            }
+            stale += sorted(str(target.relative_to(ROOT) / path) for path in changed)
+            if check:
+                continue
+            for path in changed:
+                if path in fresh:
+                    write(target / path, fresh[path])
+                else:
+                    (target / path).unlink()
+    if check and stale:
+        sys.exit("stale, run `make proto`:\n" + "\n".join(stale))
+    print(f"{len(stale)} files written" if stale else "up to date")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,204 @@
+"""
+Cosmos transactions: TxRaw signed in SIGN_MODE_DIRECT by one secp256k1 key.
+
+Sources:
+    Cosmos SDK ADR-020 and ADR-027; ``docs/spec/bytes.md`` (accounts).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from cosmpy.protos.cosmos.base.v1beta1 import coin_pb2
+from cosmpy.protos.cosmos.crypto.secp256k1 import keys_pb2
+from cosmpy.protos.cosmos.tx.signing.v1beta1 import signing_pb2
+from cosmpy.protos.cosmos.tx.v1beta1 import tx_pb2
+from google.protobuf import any_pb2
+
+from tieline.protocol.messages import AnyMessage
+from tieline.wire.errors import Malformed
+from tieline.wire.fields import money_from_text, money_to_text, parse_strictly
+from tieline.wire.hashes import sha256
+from tieline.wire.keys import (
+    COMPACT_SIGNATURE_BYTES,
+    PUBLIC_KEY_BYTES,
+    DigestSigner,
+    verify_compact,
+)
+from tieline.wire.messages_codec import DomainMessage, decode_message, encode_message
+
+SECP256K1_TYPE_URL = "/cosmos.crypto.secp256k1.PubKey"
+DEFAULT_GAS_LIMIT = 2_000_000
+
+
+class TransactionSigner(DigestSigner, Protocol):
+    """A key that signs transactions: ``SecpKey`` or any ``interfaces.signer.Signer``."""
+
+    @property
+    def public_key(self) -> bytes:
+        """33 bytes, compressed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedTransaction:
+    """A transaction of one signer, decoded once and still verifiable from its own bytes."""
+
+    messages: tuple[DomainMessage, ...]
+    public_key: bytes
+    """33 bytes; whose key it says it is, true once verified."""
+    sequence: int
+    gas_limit: int
+    fee: tuple[tuple[str, int], ...]
+    """Denomination and amount, as offered."""
+    memo: str
+    timeout_height: int
+    """From this height on it must not be executed; 0: no bound."""
+    body_bytes: bytes
+    auth_info_bytes: bytes
+    signature: bytes
+    """64 bytes r, s."""
+
+
+def transaction_hash(raw: bytes) -> bytes:
+    """Return what Cosmos tools call the transaction's hash (they print it in upper-case hex)."""
+    return sha256(raw)
+
+
+def sign_bytes(
+    body_bytes: bytes, auth_info_bytes: bytes, chain_id: str, account_number: int
+) -> bytes:
+    """Return the bytes whose SHA-256 the signer signs."""
+    return tx_pb2.SignDoc(
+        body_bytes=body_bytes,
+        auth_info_bytes=auth_info_bytes,
+        chain_id=chain_id,
+        account_number=account_number,
+    ).SerializeToString(deterministic=True)
+
+
+def build_transaction(
+    messages: Sequence[DomainMessage],
+    key: TransactionSigner,
+    chain_id: str,
+    account_number: int,
+    sequence: int,
+    gas_limit: int = DEFAULT_GAS_LIMIT,
+    fee: Sequence[tuple[str, int]] = (),
+    memo: str = "",
+    timeout_height: int = 0,
+) -> bytes:
+    """
+    Sign *messages* as one transaction and return TxRaw.
+
+    Args:
+        messages: All of one signer, whose account is that of *key*.
+        key: Signs.
+        chain_id: Where the transaction is valid.
+        account_number: The signer's, as the ledger counts accounts.
+        sequence: The signer's next one.
+        gas_limit: Upper bound of gas.
+        fee: Denominations, ascending, and amounts.
+        memo: Free text.
+        timeout_height: Height from which it must not be executed; 0: no bound.
+
+    Raises:
+        Malformed: A field of a message is out of range.
+    """
+    body = tx_pb2.TxBody(
+        messages=[_to_any(encode_message(message)) for message in messages],
+        memo=memo,
+        timeout_height=timeout_height,
+    )
+    public_key = any_pb2.Any(
+        type_url=SECP256K1_TYPE_URL,
+        value=keys_pb2.PubKey(key=key.public_key).SerializeToString(),
+    )
+    single = tx_pb2.ModeInfo.Single(mode=signing_pb2.SIGN_MODE_DIRECT)
+    signer = tx_pb2.SignerInfo(
+        public_key=public_key, mode_info=tx_pb2.ModeInfo(single=single), sequence=sequence
+    )
+    coins = [coin_pb2.Coin(denom=denom, amount=money_to_text(amount)) for denom, amount in fee]
+    auth_info = tx_pb2.AuthInfo(
+        signer_infos=[signer], fee=tx_pb2.Fee(amount=coins, gas_limit=gas_limit)
+    )
+    body_bytes = body.SerializeToString(deterministic=True)
+    auth_info_bytes = auth_info.SerializeToString(deterministic=True)
+    digest = sha256(sign_bytes(body_bytes, auth_info_bytes, chain_id, account_number))
+    return tx_pb2.TxRaw(
+        body_bytes=body_bytes,
+        auth_info_bytes=auth_info_bytes,
+        signatures=[key.sign_digest(digest)[:COMPACT_SIGNATURE_BYTES]],
+    ).SerializeToString(deterministic=True)
+
+
+def _to_any(message: AnyMessage) -> any_pb2.Any:
+    return any_pb2.Any(type_url=message.type_url, value=message.value)
+
+
+def _read_signer(info: tx_pb2.SignerInfo) -> bytes:
+    if info.mode_info.WhichOneof("sum") != "single":
+        raise Malformed("signer is not a single key")
+    if info.mode_info.single.mode != signing_pb2.SIGN_MODE_DIRECT:
+        raise Malformed("sign mode is not SIGN_MODE_DIRECT")
+    if info.public_key.type_url != SECP256K1_TYPE_URL:
+        raise Malformed(f"unknown kind of public key: {info.public_key.type_url!r}")
+    key = parse_strictly(keys_pb2.PubKey, info.public_key.value).key
+    if len(key) != PUBLIC_KEY_BYTES:
+        raise Malformed(f"public key of {len(key)} bytes")
+    return key
+
+
+def _refuse_what_is_not_run_here(body: tx_pb2.TxBody, auth_info: tx_pb2.AuthInfo) -> None:
+    if body.unordered or body.HasField("timeout_timestamp"):
+        raise Malformed("unordered transactions are not known here")
+    if body.extension_options or body.non_critical_extension_options:
+        raise Malformed("extension options are not known here")
+    if auth_info.HasField("tip") or auth_info.fee.payer or auth_info.fee.granter:
+        raise Malformed("fees of another payer are not known here")
+    if not body.messages:
+        raise Malformed("transaction without messages")
+
+
+def decode_transaction(raw: bytes) -> DecodedTransaction:
+    """
+    Read TxRaw; the signature is not checked (see ``verify_transaction``).
+
+    Raises:
+        Malformed: Not canonical protobuf, not exactly one secp256k1 signer in SIGN_MODE_DIRECT, a
+            field that is not run here (tips, payers, extensions, unordered), no messages, or a
+            message that does not decode.
+    """
+    envelope = parse_strictly(tx_pb2.TxRaw, raw)
+    body = parse_strictly(tx_pb2.TxBody, envelope.body_bytes)
+    auth_info = parse_strictly(tx_pb2.AuthInfo, envelope.auth_info_bytes)
+    if len(auth_info.signer_infos) != 1 or len(envelope.signatures) != 1:
+        raise Malformed("not exactly one signer")
+    _refuse_what_is_not_run_here(body, auth_info)
+    signature = envelope.signatures[0]
+    if len(signature) != COMPACT_SIGNATURE_BYTES:
+        raise Malformed(f"signature of {len(signature)} bytes")
+    return DecodedTransaction(
+        messages=tuple(
+            decode_message(AnyMessage(entry.type_url, entry.value)) for entry in body.messages
+        ),
+        public_key=_read_signer(auth_info.signer_infos[0]),
+        sequence=auth_info.signer_infos[0].sequence,
+        gas_limit=auth_info.fee.gas_limit,
+        fee=tuple((coin.denom, money_from_text(coin.amount)) for coin in auth_info.fee.amount),
+        memo=body.memo,
+        timeout_height=body.timeout_height,
+        body_bytes=envelope.body_bytes,
+        auth_info_bytes=envelope.auth_info_bytes,
+        signature=signature,
+    )
+
+
+def verify_transaction(decoded: DecodedTransaction, chain_id: str, account_number: int) -> bool:
+    """Say whether the key that the transaction names signed these very bytes for this chain."""
+    digest = sha256(
+        sign_bytes(decoded.body_bytes, decoded.auth_info_bytes, chain_id, account_number)
+    )
+    return verify_compact(decoded.public_key, digest, decoded.signature)
