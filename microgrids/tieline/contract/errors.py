@@ -27,6 +27,12 @@ class NotYetPosted(ContractError):
     true_later: ClassVar[bool] = True
 
 
+class QuorumMissing(ContractError):
+    """Too few cells signed."""
+
+    code: ClassVar[int] = 3
+
+
 class SdkError(ContractError):
     """A refusal that every Cosmos chain knows."""
 
