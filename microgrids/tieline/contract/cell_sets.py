@@ -91,6 +91,4 @@ def decode_cell_set(cell_set_id: bytes, data: bytes) -> StoredCellSet:
     """Read what ``encode_cell_set`` made."""
     previous, network_epoch, epoch, from_slot, successor = _HEAD.unpack_from(data)
     rows = tuple(RegistryRow(*fields) for fields in _ROW.iter_unpack(data[_HEAD.size :]))
-    return StoredCellSet(
-        cell_set_id, previous, network_epoch, epoch, from_slot, successor, rows
-    )
+    return StoredCellSet(cell_set_id, previous, network_epoch, epoch, from_slot, successor, rows)

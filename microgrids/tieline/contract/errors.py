@@ -69,6 +69,12 @@ class InvalidAddress(SdkError):
     code: ClassVar[int] = 7
 
 
+class InvalidPublicKey(SdkError):
+    """The transaction's key is not that of the signer its messages name."""
+
+    code: ClassVar[int] = 8
+
+
 class UnknownAccount(SdkError):
     """The signer has never held anything here; send it something first."""
 
@@ -97,6 +103,12 @@ class TransactionTooLarge(SdkError):
     """More bytes than one transaction may have."""
 
     code: ClassVar[int] = 21
+
+
+class TimeoutHeightReached(SdkError):
+    """The transaction's own last height has passed."""
+
+    code: ClassVar[int] = 30
 
 
 class WrongSequence(SdkError):

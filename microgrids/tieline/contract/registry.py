@@ -77,7 +77,9 @@ def cell_set_of_slot(state: Readable, slot_start: int) -> StoredCellSet | None:
     return found
 
 
-def require_cell_set(ctx: Context, cell_set_id: bytes, epoch: int, slot_start: int) -> StoredCellSet:
+def require_cell_set(
+    ctx: Context, cell_set_id: bytes, epoch: int, slot_start: int
+) -> StoredCellSet:
     """
     Return the set that a record names, which must be the slot's.
 

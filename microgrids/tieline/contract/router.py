@@ -23,8 +23,12 @@ from tieline.protocol.events import Event
 from tieline.protocol.handlers import (
     acknowledge_packet,
     recv_packet,
-    send_packet as send,
     timeout_packet,
+)
+from tieline.protocol.handlers import (
+    send_packet as send,
+)
+from tieline.protocol.handlers import (
     write_acknowledgement as answer,
 )
 from tieline.protocol.handlers.context import Freshness
@@ -54,6 +58,7 @@ def write_acknowledgement(
     Answer a packet that was received with ``RecvResult.later()``, and return it.
 
     Args:
+        ctx: The transaction.
         destination_client: The client on this ledger.
         sequence: The packet's.
         acknowledgement: The application's answer; None writes the sentinel.

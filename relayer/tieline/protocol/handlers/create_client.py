@@ -27,6 +27,8 @@ def execute(ctx: WriteContext, message: CreateClient, client: BoundClient) -> No
     Let the rules write the client, and remember its creator.
 
     Args:
+        ctx: This ledger.
+        message: Who creates, and the first states.
         client: The new id with its rules and its empty store.
 
     Raises:

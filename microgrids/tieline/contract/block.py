@@ -1,0 +1,240 @@
+"""
+The contract as a machine: blocks of transactions in, results and an app hash out. Hosts
+(CometBFT, Fabric, the embedded ledgers) and the audit drive the same object.
+
+A block is finalised from the committed state, as often as consensus asks; only ``commit`` makes
+it permanent. A refused transaction leaves nothing but its signer's next sequence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+
+from tieline.contract import accounts, auth
+from tieline.contract.assembly import microgrid_installation
+from tieline.contract.context import LedgerNames
+from tieline.contract.errors import InvalidMessage
+from tieline.contract.genesis import Genesis
+from tieline.contract.genesis_state import CHAIN_TAG_KEY, write_genesis
+from tieline.contract.installation import Installation
+from tieline.contract.multistore import MultiStore
+from tieline.contract.results import Access, BlockInput, BlockResult, TxResult
+from tieline.contract.runner import Admitted, BlockRun, failure
+from tieline.contract.state_tree import StateTree
+from tieline.contract.store import STORES, TIELINE, Overlay
+from tieline.protocol.errors import ProtocolError
+from tieline.protocol.time import TimestampNanoseconds
+from tieline.wire import ids
+from tieline.wire.typed_data import domain_separator
+
+_ADMITTED_MAX = 20_000
+"""Transactions whose signature is remembered between mempool and block; more are checked twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """A finalised block that waits for its commit."""
+
+    height: int
+    time_ns: int
+    chain_tag: bytes
+    app_hash: bytes
+    writes: dict[str, list[tuple[bytes, bytes | None]]]
+
+
+class Application:
+    """One microgrid's ledger state and its rules."""
+
+    def __init__(
+        self,
+        genesis: Genesis,
+        *,
+        tree: StateTree | None = None,
+        installation: Installation | None = None,
+        record_access: bool = False,
+    ) -> None:
+        """
+        Open the ledger at height 0 with what genesis gives.
+
+        Args:
+            genesis: The ledger's birth.
+            tree: Commits the stores; an IAVL multistore unless given. Empty.
+            installation: Applications and light clients; the microgrid's own unless given.
+            record_access: Keep which keys each transaction of the last block read and wrote.
+        """
+        self.genesis = genesis
+        self.last_access: tuple[Access, ...] = ()
+        self._tree: StateTree = MultiStore(STORES) if tree is None else tree
+        installed = microgrid_installation() if installation is None else installation
+        self._dispatch = installed.dispatch()
+        self._rules = installed.rules_by_type()
+        self._domain = domain_separator(genesis.network_id)
+        self._record_access = record_access
+        self._height = 0
+        self._time_ns = 0
+        self._chain_tag = b""
+        self._app_hash = sha256(b"").digest()
+        self._pending: _Pending | None = None
+        self._check_sequences: dict[bytes, int] = {}
+        self._admitted: dict[bytes, Admitted] = {}
+        born = write_genesis(genesis, installed.genesis_writers)
+        self._genesis_writes = {name: overlay.sorted_writes() for name, overlay in born.items()}
+        self._flat: dict[str, dict[bytes, bytes]] = {name: {} for name in STORES}
+        self._apply_flat(self._genesis_writes)
+
+    @property
+    def height(self) -> int:
+        """The last committed height; 0 before the first block."""
+        return self._height
+
+    @property
+    def app_hash(self) -> bytes:
+        """Root after the last committed block; sha256 of nothing before the first."""
+        return self._app_hash
+
+    @property
+    def chain_tag(self) -> bytes:
+        """
+        The 32 bytes that name this ledger; it is known once block 1 is committed.
+
+        Raises:
+            LookupError: There is no block yet.
+        """
+        if not self._chain_tag:
+            message = "the chain tag is known after block 1"
+            raise LookupError(message)
+        return self._chain_tag
+
+    def check_transaction(self, raw: bytes) -> TxResult:
+        """Say whether a transaction may enter the mempool: everything but its messages."""
+        state = self._flat[TIELINE]
+        try:
+            decoded = auth.read_transaction(raw, self.genesis.parameters)
+            auth.require_height(decoded, self._height + 1)
+            account = auth.require_signer(decoded, self.genesis.chain_id)
+            expected = self._check_sequences.get(account)
+            auth.require_turn(state, account, decoded, expected=expected)
+        except ProtocolError as exc:
+            return failure(exc)
+        self._check_sequences[account] = decoded.sequence + 1
+        if len(self._admitted) >= _ADMITTED_MAX:
+            self._admitted.clear()
+        self._admitted[raw] = Admitted(decoded, account)
+        return TxResult(gas_wanted=decoded.gas_limit)
+
+    def finalize_block(self, block: BlockInput) -> BlockResult:
+        """
+        Execute a block from the committed state. Repeating it forgets the earlier attempt.
+
+        Raises:
+            ValueError: Height, time or header hash cannot follow the last block.
+        """
+        self._require_next(block)
+        self._tree.rollback()
+        first = block.height == 1
+        chain_tag = self._tag_of(block.header_hash) if first else self._chain_tag
+        overlays = {name: Overlay(self._flat[name]) for name in STORES}
+        if first:
+            overlays[TIELINE].set(CHAIN_TAG_KEY, chain_tag)
+        run = BlockRun(
+            names=self._names(chain_tag),
+            parameters=self.genesis.parameters,
+            dispatch=self._dispatch,
+            light_clients=self._rules,
+            height=block.height,
+            now_ns=TimestampNanoseconds(block.time_ns),
+            overlays=overlays,
+            admitted=self._admitted,
+            record_access=self._record_access,
+        )
+        results = tuple(_too_early() if first else run.execute(raw) for raw in block.transactions)
+        self.last_access = tuple(run.access)
+        writes = {name: overlay.sorted_writes() for name, overlay in overlays.items()}
+        if first:
+            self._apply_tree(self._genesis_writes)
+        self._apply_tree(writes)
+        app_hash = self._tree.app_hash()
+        self._pending = _Pending(block.height, block.time_ns, chain_tag, app_hash, writes)
+        return BlockResult(results, app_hash)
+
+    def commit(self) -> None:
+        """Make the finalised block permanent. Raises LookupError if there is none."""
+        pending = self._pending
+        if pending is None:
+            message = "no finalised block to commit"
+            raise LookupError(message)
+        root = self._tree.commit()
+        assert root == pending.app_hash, "the tree changed between finalise and commit"
+        self._apply_flat(pending.writes)
+        self._height = pending.height
+        self._time_ns = pending.time_ns
+        self._chain_tag = pending.chain_tag
+        self._app_hash = pending.app_hash
+        self._pending = None
+        self._check_sequences.clear()
+
+    def query(self, store: str, key: bytes) -> bytes | None:
+        """Return a committed value, unproved. Raises KeyError for an unknown store."""
+        return self._flat[store].get(key)
+
+    def scan(self, store: str, prefix: bytes) -> list[tuple[bytes, bytes]]:
+        """Return all committed pairs under *prefix*, ascending. Walks the whole store."""
+        pairs = self._flat[store].items()
+        return sorted(pair for pair in pairs if pair[0].startswith(prefix))
+
+    def prove(self, store: str, key: bytes, height: int) -> bytes:
+        """
+        Return an ICS-23 merkle proof of two levels under the app hash of block *height*.
+
+        Raises:
+            KeyError: That height is not kept.
+        """
+        return self._tree.prove(store, key, height)
+
+    def account(self, account: bytes) -> tuple[int, int]:
+        """Return account number and next sequence, as transactions must carry them."""
+        return auth.ACCOUNT_NUMBER, accounts.next_sequence(self._flat[TIELINE], account)
+
+    def _require_next(self, block: BlockInput) -> None:
+        if block.height != self._height + 1:
+            message = f"height does not follow: expected={self._height + 1} got={block.height}"
+            raise ValueError(message)
+        if block.time_ns < self._time_ns:
+            message = f"time runs backwards: last={self._time_ns} got={block.time_ns}"
+            raise ValueError(message)
+        if len(block.header_hash) != 32:
+            message = f"header hash must have 32 bytes: got {len(block.header_hash)}"
+            raise ValueError(message)
+
+    def _tag_of(self, genesis_hash: bytes) -> bytes:
+        genesis = self.genesis
+        return ids.chain_tag(genesis.kind, genesis.chain_id, genesis_hash, genesis.host_id)
+
+    def _names(self, chain_tag: bytes) -> LedgerNames:
+        genesis = self.genesis
+        return LedgerNames(
+            genesis.chain_id, chain_tag, genesis.network_id, self._domain, genesis.cell_address
+        )
+
+    def _apply_flat(self, writes: dict[str, list[tuple[bytes, bytes | None]]]) -> None:
+        for name, pairs in writes.items():
+            values = self._flat[name]
+            for key, value in pairs:
+                if value is None:
+                    values.pop(key, None)
+                else:
+                    values[key] = value
+
+    def _apply_tree(self, writes: dict[str, list[tuple[bytes, bytes | None]]]) -> None:
+        for name in sorted(writes):
+            for key, value in writes[name]:
+                if value is None:
+                    self._tree.remove(name, key)
+                else:
+                    self._tree.set(name, key, value)
+
+
+def _too_early() -> TxResult:
+    return failure(InvalidMessage("no transactions before height 2: the chain tag is not known"))
+
