@@ -237,4 +237,3 @@ class Application:
 
 def _too_early() -> TxResult:
     return failure(InvalidMessage("no transactions before height 2: the chain tag is not known"))
-

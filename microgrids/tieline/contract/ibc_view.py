@@ -15,7 +15,7 @@ from tieline.protocol.events import Event
 from tieline.protocol.identifiers import ClientId, client_type_of
 from tieline.protocol.packet import Acknowledgement, Packet
 from tieline.protocol.time import TimestampNanoseconds, TimestampSeconds
-from tieline.wire import codec
+from tieline.wire.codec import decode_packet, encode_acknowledgement, encode_packet
 
 _COUNTERPARTY = b"counterparty"
 _CREATOR = b"creator"
@@ -88,15 +88,15 @@ class IbcView:
 
     def encode_packet(self, packet: Packet) -> bytes:
         """Return protobuf bytes."""
-        return codec.encode_packet(packet)
+        return encode_packet(packet)
 
     def decode_packet(self, data: bytes) -> Packet:
         """Read protobuf bytes."""
-        return codec.decode_packet(data)
+        return decode_packet(data)
 
     def encode_acknowledgement(self, acknowledgement: Acknowledgement) -> bytes:
         """Return protobuf bytes."""
-        return codec.encode_acknowledgement(acknowledgement)
+        return encode_acknowledgement(acknowledgement)
 
 
 def encode_counterparty(counterparty: Counterparty) -> bytes:

@@ -119,9 +119,7 @@ class BlockRun:
         if refused is not None:
             ctx.rollback(mark)
             return refused
-        return TxResult(
-            gas_wanted=gas.limit, gas_used=gas.used, events=tuple(ctx.events)
-        )
+        return TxResult(gas_wanted=gas.limit, gas_used=gas.used, events=tuple(ctx.events))
 
     def _run_messages(self, ctx: Context, decoded: DecodedTransaction) -> TxResult | None:
         for index, message in enumerate(decoded.messages):
@@ -136,15 +134,15 @@ class BlockRun:
                 raise  # depends on the machine: answering would part this one from the others
             except Exception as exc:  # noqa: BLE001 - one bad message must not halt a ledger
                 log = f"{prefix}panic: {type(exc).__name__}: {exc}"
-                return TxResult(
-                    PANIC_CODE, PANIC_CODESPACE, log, ctx.gas.limit, ctx.gas.used
-                )
+                return TxResult(PANIC_CODE, PANIC_CODESPACE, log, ctx.gas.limit, ctx.gas.used)
         return None
 
     def _remember(self, stores: Mapping[str, TransactionStore]) -> None:
         if not self.record_access:
             return
-        reads = frozenset((name, key) for name, store in stores.items() for key in store.read_keys())
+        reads = frozenset(
+            (name, key) for name, store in stores.items() for key in store.read_keys()
+        )
         writes = frozenset(
             (name, key) for name, store in stores.items() for key in store.written_keys()
         )
