@@ -21,7 +21,10 @@ CHAIN_KINDS = frozenset({"cometbft", "evm", "fabric", "cosmos", "sim"})
 CELLS_MAX = 64
 """A signer bitmap is one uint64."""
 
+HASH_BYTES = 32
 _ACCOUNT_BYTES = 20
+_INT64_MIN = -(1 << 63)
+_INT64_MAX = (1 << 63) - 1
 _CHAIN_TAG = Words("bytes32", "bytes32", "bytes32", "bytes32", "bytes32")
 _CELL_SET = Words("bytes32", "bytes32", "bytes32", "uint64", "bytes32")
 _REGISTRY_ROW = RecordWords(RegistryRow, "address cell,bytes32 chainTag,uint8 role")
@@ -43,7 +46,6 @@ _ROTATE = Words("bytes32", "bytes32", "bytes32", "uint32", "uint64")
 _SEAL = Words("bytes32", "bytes32", "bytes32")
 _MANDATE_KEY = Words("bytes32", "bytes32", "address", "address")
 
-# The field of a pool's or a lock's id that never changes is hashed once.
 _CHAIN_V1 = tag("tieline/chain/v1")
 _CELL_SET_V1 = tag("tieline/cellset/v1")
 _METER_V1 = tag("tieline/meter/v1")
@@ -164,6 +166,34 @@ def mandate_key(
 ) -> bytes:
     """Return the key of a mandate under prefix ``q``; *client_tag* is T(client id)."""
     return keccak(_MANDATE_KEY.pack(source_chain_tag, client_tag, connector_in, connector_out))
+
+
+def _signed_table(rows: Sequence[tuple[bytes, int]]) -> bytes:
+    table: list[bytes] = []
+    previous = b""
+    for identifier, value in rows:
+        if len(identifier) != HASH_BYTES or identifier <= previous:
+            raise Malformed("identifiers are not strictly ascending")
+        if not _INT64_MIN <= value <= _INT64_MAX:
+            raise Malformed(f"int64 out of range: {value}")
+        previous = identifier
+        table.append(identifier + value.to_bytes(8, signed=True))
+    return b"".join(table)
+
+
+def estimate_hash(rows: Sequence[tuple[bytes, int]]) -> bytes:
+    """Return the hash of estimated energy: meter id and Wh, signed, ascending by meter id."""
+    return keccak(_signed_table(rows))
+
+
+def setpoints_hash(rows: Sequence[tuple[bytes, int]]) -> bytes:
+    """
+    Return the hash of the set points of a verdict; 32 zero bytes if there are none.
+
+    Args:
+        rows: Order id and W, positive into the network, ascending by order id.
+    """
+    return keccak(_signed_table(rows)) if rows else ZERO_HASH
 
 
 def header_seal(chain: bytes, header_hash: bytes) -> bytes:

@@ -30,7 +30,7 @@ from tieline.swap.records import (
 )
 from tieline.wire import abi, ids, merkle, typed_data
 from tieline.wire.errors import Malformed
-from tieline.wire.hashes import sha256, tag
+from tieline.wire.hashes import keccak, sha256, tag
 
 VECTORS = json.loads(
     (Path(__file__).parents[2] / "vectors" / "trade_bytes.json").read_text(encoding="utf-8")
@@ -454,6 +454,29 @@ def test_groups_case() -> None:
     assert [merkle.leaf_hash(leaf).hex() for leaf in encoded] == row["leaves"]
     assert tree.root == raw(row["root"])
     assert [[node.hex() for node in tree.proof(leaf)] for leaf in encoded] == row["proofs"]
+
+
+def test_flow_proof_bytes_and_tree() -> None:
+    row = VECTORS["flowProof"]
+    bounds = (row["rho_1e-12pu"], row["L_1e-6"], row["radius_1e-9pu"])
+    data = len(row["rows_p_q_e_f"]).to_bytes(4)
+    data += b"".join(v.to_bytes(8, signed=True) for entry in row["rows_p_q_e_f"] for v in entry)
+    data += b"".join(bound.to_bytes(8) for bound in bounds)
+    assert data == raw(row["bytes"])
+    assert keccak(data) == raw(row["flowProof"])
+    leaves = [(0, keccak(data)), (1, b"\x91" * 32)]
+    root = merkle.merkle_root(abi.encode_scenario_leaf(*leaf) for leaf in leaves)
+    assert root == raw(row["flowProofHashWithScenario1_91x32"])
+
+
+def test_setpoints_hash() -> None:
+    rows = sorted([(ORDER_IDS["buyOrder"], -1500), (ORDER_IDS["sellOrder"], 1500)])
+    assert ids.setpoints_hash(rows) == raw(VECTORS["setpointsHash_buy_-1500W_sell_1500W"])
+    assert ids.setpoints_hash([]) == ZERO_HASH
+    with pytest.raises(Malformed, match="ascending"):
+        ids.setpoints_hash(rows[::-1])
+    with pytest.raises(Malformed, match="out of range"):
+        ids.estimate_hash([(bytes([1] * 32), 2**63)])
 
 
 @pytest.mark.parametrize("length", VECTORS["refused"]["payload one byte short or long"])
