@@ -158,7 +158,7 @@ class NetworkSource(Strict):
     load_scaling: Annotated[Number, Field(ge=0, le=10)] = 0.4
     """Factor on the network's own loads: those who take no part in the market."""
     background_profile: str = "mv_urban"
-    """Shape of those loads over time (1 at its weekly peak), or ``flat``."""
+    """Shape of those loads over time (1 at its highest within the run), or ``flat``."""
     slack_voltage_pu: Annotated[Number, Field(ge=0.9, le=1.1)] = 1.02
     voltage_min_pu: Annotated[Number, Field(ge=0.8, le=1)] = 0.95
     voltage_max_pu: Annotated[Number, Field(ge=1, le=1.2)] = 1.05
