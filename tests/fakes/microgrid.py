@@ -12,7 +12,7 @@ from tieline.contract.context import Context
 from tieline.contract.genesis import Genesis
 from tieline.contract.installation import Installation
 from tieline.contract.results import BlockInput, TxResult
-from tieline.contract.state_tree import HashChain
+from tieline.contract.state_tree import HashChain, StateTree
 from tieline.protocol.errors import ProtocolError
 from tieline.protocol.events import Event
 from tieline.protocol.messages import AnyMessage, CreateClient, RegisterCounterparty
@@ -83,6 +83,7 @@ class Ledger:
         )
     )
     now_s: int = START_S
+    tree: StateTree = field(default_factory=HashChain)
     record_access: bool = False
 
     def __post_init__(self) -> None:
@@ -97,7 +98,7 @@ class Ledger:
         )
         self.application = Application(
             self.genesis,
-            tree=HashChain(),
+            tree=self.tree,
             installation=self.installation,
             record_access=self.record_access,
         )
