@@ -80,9 +80,7 @@ def check_levels(
         bought = sum(leaf.energy_wh for leaf in position.buys)
         sold = sum(leaf.energy_wh for leaf in position.sells)
         if not bought == sold == position.energy_wh:
-            found.append(
-                Violation("E2", f"{position.key.hex()}: bought={bought} sold={sold}")
-            )
+            found.append(Violation("E2", f"{position.key.hex()}: bought={bought} sold={sold}"))
         for leaf in (*position.buys, *position.sells):
             used[leaf.order_id] = used.get(leaf.order_id, 0) + leaf.energy_wh
     for order_id in sorted(used.keys() | offered_wh.keys()):

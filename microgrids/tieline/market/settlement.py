@@ -303,5 +303,3 @@ def _deviation_money(
     money += posting(grid, LOSS, price * network.base_loss_wh, Reason.LOSSES)
     money += posting(LOSS, BALANCING, price * network.loss_wh, Reason.LOSSES)
     return money
-
-
