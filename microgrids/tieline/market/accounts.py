@@ -21,6 +21,8 @@ class AccountKind(StrEnum):
     """The grid operator as a trading party."""
     LOSS = "loss"
     """Passes what losses cost from those who cause them to those who supply them."""
+    POOL = "pool"
+    """Between buyers and sellers of an INTRA trade, whose two sides are one lock; ends at zero."""
     BALANCING = "balancing"
     """Prices deviations; its surplus alone funds rebates."""
     UNACCOUNTED = "unaccounted"
@@ -42,6 +44,7 @@ class NamedAccount:
         return f"{self.kind}:{self.name}" if self.name else str(self.kind)
 
 
+POOL = NamedAccount(AccountKind.POOL)
 LOSS = NamedAccount(AccountKind.LOSS)
 BALANCING = NamedAccount(AccountKind.BALANCING)
 UNACCOUNTED = NamedAccount(AccountKind.UNACCOUNTED)

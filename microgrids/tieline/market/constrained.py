@@ -244,7 +244,7 @@ def _solve(
         bounds=(0, None),
         method="highs",
     )
-    if not result.success:
+    if result.x is None or result.fun is None:
         raise NoSolution(f"linear programme: status={result.status} {result.message}")
     used = dict.fromkeys((order.order_id for order in book), 0.0)
     for column, value in zip(columns, result.x.tolist(), strict=True):

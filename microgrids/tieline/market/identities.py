@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from tieline.market.accounts import BALANCING, LOSS, Posting, Reason, balances
+from tieline.market.accounts import BALANCING, LOSS, POOL, NamedAccount, Posting, Reason, balances
 from tieline.market.position import Position
 from tieline.market.settlement import SellShare, SettledTrade, SlotStatement
 from tieline.swap.records import Level
@@ -165,8 +165,11 @@ def _money(statement: SlotStatement) -> list[Violation]:
         for row in statement.postings
         if row.amount <= 0
     ]
-    if net.get(LOSS, 0):
-        found.append(Violation("E6", f"loss keeps {net[LOSS]}"))
+    found += [
+        Violation("E6", f"{account} keeps {net[account]}")
+        for account in (LOSS, POOL)
+        if net.get(account, 0)
+    ]
     if net.get(BALANCING, 0) < 0:
         found.append(Violation("E5", f"balancing is short of {-net[BALANCING]}"))
     price = statement.imbalance_price
@@ -180,10 +183,10 @@ def _money(statement: SlotStatement) -> list[Violation]:
     return found
 
 
-def _priced_deviations(statement: SlotStatement) -> dict[object, int]:
+def _priced_deviations(statement: SlotStatement) -> dict[NamedAccount, int]:
     """Return what deviations and losses moved by account, nano-EUR."""
     rows = [r for r in statement.postings if r.reason in {Reason.DEVIATION, Reason.LOSSES}]
-    return dict(balances(rows))
+    return balances(rows)
 
 
 def _supplies(supplies: Iterable[LedgerSupply]) -> list[Violation]:
@@ -234,7 +237,7 @@ def _no_double_penalty(statement: SlotStatement) -> list[Violation]:
         if trade.claimed_out_wh != trade.delivered_wh:
             continue  # who did not claim has given its part away
         net = balances(by_trade.get(trade.key, []))
-        for account in {share.account for share in trade.sells}:
+        for account in sorted({share.account for share in trade.sells}):
             mine = [share for share in trade.sells if share.account == account]
             bought = [share for share in trade.buys if share.account == account]
             if bought:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from tieline.market.accounts import (
     BALANCING,
     LOSS,
+    POOL,
     UNACCOUNTED,
     NamedAccount,
     Posting,
@@ -241,7 +242,7 @@ def _energy_money(trade: SettledTrade) -> list[Posting]:
         return []
     money: list[Posting] = []
     is_local = trade.level is Level.INTRA
-    middle = BALANCING if is_local else trade.connector
+    middle = POOL if is_local else trade.connector
     used = pool_shares([share.cap_wh for share in trade.buys], trade.claimed_in_wh)
     for buy, wh in zip(trade.buys, used, strict=True):
         money += posting(buy.account, middle, trade.price_in * wh, Reason.ENERGY, trade.key)
