@@ -68,7 +68,7 @@ def _reader(kind: Hashable) -> Reader:
     """Return the function that reads plain JSON as *kind*."""
     if kind is bytes:
         return _read_bytes
-    if kind in (int, str):
+    if kind is int or kind is str:
         return lambda data: _read_scalar(typing.cast("type", kind), data)
     if isinstance(kind, types.UnionType):
         members = [member for member in typing.get_args(kind) if member is not types.NoneType]

@@ -101,7 +101,7 @@ class RecordCodec(Generic[RecordT]):
             scalars: Further kinds that change their form: to the wire, from the wire.
         """
         kinds, names, wire_names = _parse(columns)
-        assert names == [field.name for field in fields(record)]  # type: ignore[arg-type]
+        assert names == [field.name for field in fields(cast("Any", record))]
         assert set(wire_names) == set(message.DESCRIPTOR.fields_by_name)
         self.record: Callable[..., RecordT] = record
         self.message = message

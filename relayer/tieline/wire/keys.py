@@ -148,11 +148,10 @@ def verify_compact(public_key: bytes, digest: bytes, signature: bytes) -> bool:
     """
     Say whether a 64-byte r, s signature over a 32-byte digest is the key's.
 
-    High s is refused, as Cosmos does. A key that is no point of the curve verifies nothing.
+    High s is refused, as Cosmos does (libsecp256k1 verifies no other). A key that is no point of
+    the curve verifies nothing.
     """
     if len(signature) != COMPACT_SIGNATURE_BYTES or len(public_key) != PUBLIC_KEY_BYTES:
-        return False
-    if signature[32:] > _HALF_ORDER:
         return False
     integers = _der_integer(signature[:32]) + _der_integer(signature[32:])
     der = bytes((0x30, len(integers))) + integers

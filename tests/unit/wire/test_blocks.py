@@ -1,6 +1,9 @@
 """Blocks as bytes; cosmpy's own messages read them alike."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 from cosmpy.protos.tendermint.types.block_pb2 import Block as WireBlock
@@ -10,7 +13,11 @@ from tieline.wire.blocks import Block, StoredBlock, decode_export, encode_export
 from tieline.wire.cometbft import EMPTY_COMMIT, BlockId, Commit, CommitSig, Header
 from tieline.wire.errors import Malformed
 from tieline.wire.hashes import sha256
+from tieline.wire.proto_fields import message_field
 
+CASES = json.loads(
+    (Path(__file__).parents[2] / "vectors" / "cometbft_blocks.json").read_text(encoding="utf-8")
+)["cases"]
 HASH = b"\x07" * 32
 LAST_ID = BlockId(HASH, 1, b"\x08" * 32)
 HEADER = Header("tieline-a-1", 5, 1_767_225_600_000_000_000, LAST_ID, *([HASH] * 8), b"\x09" * 20)
@@ -35,6 +42,18 @@ def test_block_is_the_message_that_cometbft_writes() -> None:
         assert tuple(message.data.txs) == block.transactions
 
 
+@pytest.mark.parametrize("case", CASES, ids=[case["chain_id"] for case in CASES])
+def test_blocks_of_cometbft_keep_their_bytes_and_ids(case: dict[str, Any]) -> None:
+    encoded = bytes.fromhex(case["block"])
+    block = Block.decode(encoded)
+    assert block.encode() == encoded
+    assert [raw.hex() for raw in block.transactions] == case["txs"]
+    assert blocks.data_hash(block.transactions) == block.header.data_hash
+    assert block.header.evidence_hash == blocks.NO_EVIDENCE_HASH
+    parts = (case["parts_total"], bytes.fromhex(case["parts_hash"]))
+    assert block.id() == BlockId(bytes.fromhex(case["block_hash"]), *parts)
+
+
 def test_blocks_read_back() -> None:
     for stored in (STORED, GENESIS):
         assert StoredBlock.decode(stored.encode()) == stored
@@ -55,6 +74,15 @@ def test_second_spellings_of_a_block_are_refused() -> None:
     for spoiled in (message.SerializeToString(), encoded + b"\x2a\x00", encoded[:-1], b""):
         with pytest.raises(Malformed):
             Block.decode(spoiled)
+
+
+def test_second_spellings_of_a_stored_block_are_refused() -> None:
+    block, commit = STORED.block.encode(), STORED.seen_commit.encode()
+    turned = message_field(2, commit) + message_field(1, block)
+    assert STORED.encode() == message_field(1, block) + message_field(2, commit)
+    for spoiled in (turned, message_field(1, block), STORED.encode() + message_field(3, b"")):
+        with pytest.raises(Malformed):
+            StoredBlock.decode(spoiled)
 
 
 def test_block_id_is_over_header_and_parts() -> None:

@@ -20,14 +20,17 @@ from tieline.swap.messages import (
     MsgApplyVerdict,
     MsgLockAndSend,
     MsgPlaceOrders,
+    MsgRefund,
     MsgReleaseOrder,
     MsgWaive,
+    ProvedDeliveryLeaf,
     TradeMessage,
 )
-from tieline.swap.records import EnergyTrade, Order, SignedOrder
+from tieline.swap.records import DeliveryLeaf, EnergyTrade, Order, SignedOrder
 from tieline.wire import codec
 from tieline.wire.bech32 import account_to_text
 from tieline.wire.errors import Malformed
+from tieline.wire.generated.trade.v1.messages_pb2 import MsgRefund as MsgRefundMessage
 
 SIGNER = bytes(range(20))
 SIGNER_FIELD = b"\x0a\x2e" + account_to_text(SIGNER).encode()
@@ -182,6 +185,18 @@ GOOD = codec.encode_signed_order(ORDER)
 def test_spoiled_order_bytes_are_refused(why: str, data: bytes) -> None:
     with pytest.raises(Malformed, match=why):
         codec.decode_signed_order(data)
+
+
+@pytest.mark.parametrize("size", [0, 31, 33])
+def test_proof_node_of_another_length_is_refused(size: int) -> None:
+    leaf = ProvedDeliveryLeaf(DeliveryLeaf(H32, 5), (H32, bytes(size)))
+    with pytest.raises(Malformed, match="expected 32"):
+        codec.encode_message(MsgRefund(SIGNER, H32, (leaf,)))
+    good = codec.encode_message(MsgRefund(SIGNER, H32, (replace(leaf, proof=(H32,)),)))
+    spoiled = MsgRefundMessage.FromString(good.value)
+    spoiled.deliveries[0].proof.append(bytes(size))
+    with pytest.raises(Malformed, match="expected 32"):
+        codec.decode_message(AnyMessage(good.type_url, spoiled.SerializeToString()))
 
 
 @pytest.mark.parametrize("size", [1, 64, 66])

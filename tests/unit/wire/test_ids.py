@@ -69,4 +69,6 @@ def test_estimate_hash_is_of_packed_rows() -> None:
     assert ids.estimate_hash(rows) == keccak(packed)
     with pytest.raises(Malformed):
         ids.estimate_hash([(TAG[:31], 1)])
+    with pytest.raises(Malformed):
+        ids.estimate_hash([(TAG, 1), (TAG, 2)])
     assert ids.estimate_hash([]) == keccak(b"")

@@ -56,7 +56,7 @@ def test_inner_bytes_do_not_pass_for_a_leaf() -> None:
 
 
 def test_siblings_cannot_be_shifted_into_the_leaf() -> None:
-    """A longer sibling could swallow part of the path if lengths were not checked."""
+    """A longer sibling must not swallow part of the path."""
     tree = MerkleTree(LEAVES)
     proof = tree.proof(LEAVES[0])
     assert not verify(tree.root, LEAVES[0], (proof[0] + b"\0", *proof[1:]))

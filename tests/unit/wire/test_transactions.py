@@ -43,6 +43,12 @@ def test_transaction_reads_back() -> None:
     assert codec.transaction_hash(RAW) == sha256(RAW)
 
 
+def test_timeout_height_is_signed_and_read() -> None:
+    raw = build_transaction([DEPOSIT], KEY, CHAIN, 7, 3, timeout_height=41)
+    assert decode_transaction(raw).timeout_height == 41
+    assert verify_transaction(decode_transaction(raw), CHAIN, 7)
+
+
 @pytest.mark.parametrize(
     ("chain", "number", "is_valid"),
     [(CHAIN, 7, True), ("tieline-b-1", 7, False), (CHAIN, 8, False)],
