@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tieline.light_clients import ics23
+from tieline.light_clients import height_chain, ics23
 from tieline.light_clients.tendermint import states
 from tieline.light_clients.tendermint.messages import (
     CLIENT_STATE_URL,
@@ -165,11 +165,9 @@ class TendermintClient:
                 return UpdateResult(())
             return _freeze(store, client)
         try:
-            below, above = states.find_neighbours(
-                store, height, trusted_height, client.latest_height
-            )
-        except states.TooFarBack:
-            raise ClientRefused("too far behind, trust a nearer height", height=height) from None
+            below, above = height_chain.find_neighbours(store, height, client.latest_height)
+        except height_chain.TooFarBack:
+            raise ClientRefused("too many newer heights are held", height=height) from None
         if not _is_between(store, consensus, below, above):
             return _freeze(store, client)
         states.insert_state(store, height, consensus, below, above)
@@ -220,18 +218,17 @@ def _consensus_of(header: ClientHeader) -> ConsensusState:
 
 
 def _is_between(
-    store: ClientStore, consensus: ConsensusState, below: Height, above: Height | None
+    store: ClientStore, consensus: ConsensusState, below: Height | None, above: Height | None
 ) -> bool:
     """Time rises strictly with height; if it does not, somebody signed two histories."""
-    earlier = states.read_consensus_state(store, below)
-    assert earlier is not None, f"neighbour without state: {below}"
-    if earlier.time_ns >= consensus.time_ns:
-        return False
-    if above is None:
-        return True
-    later = states.read_consensus_state(store, above)
-    assert later is not None, f"neighbour without state: {above}"
-    return consensus.time_ns < later.time_ns
+    for neighbour, is_earlier in ((below, True), (above, False)):
+        if neighbour is None:
+            continue
+        held = states.read_consensus_state(store, neighbour)
+        assert held is not None, f"neighbour without state: {neighbour}"
+        if held.time_ns == consensus.time_ns or (held.time_ns < consensus.time_ns) != is_earlier:
+            return False
+    return True
 
 
 def _freeze(store: ClientStore, client: ClientState) -> UpdateResult:
@@ -241,7 +238,7 @@ def _freeze(store: ClientStore, client: ClientState) -> UpdateResult:
 
 def _forget_expired(store: ClientStore, client: ClientState, now_ns: int) -> None:
     """Drop at most one state an update, so that its cost is bounded."""
-    earliest = states.read_consensus_state(store, states.earliest_height(store))
+    earliest = states.read_consensus_state(store, height_chain.earliest(store))
     assert earliest is not None, "earliest height without state"
     if is_expired(earliest.time_ns, client.trusting_period_ns, now_ns):
         states.forget_earliest(store)
