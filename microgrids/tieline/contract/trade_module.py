@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from tieline.contract.connector import handle_set_mandate
 from tieline.contract.deliveries import handle_post_delivery
-from tieline.contract.dispatch import Dispatch
+from tieline.contract.dispatch import Handler
 from tieline.contract.energy_trade import handle_lock_and_send
 from tieline.contract.evidence import handle_trade_evidence
 from tieline.contract.exits import handle_claim, handle_refund, handle_waive
+from tieline.contract.genesis import Genesis
 from tieline.contract.local_trades import handle_open_local
 from tieline.contract.order_book import (
     handle_cancel,
@@ -16,7 +19,8 @@ from tieline.contract.order_book import (
 )
 from tieline.contract.shares import handle_collect_share
 from tieline.contract.slots import handle_set_bands
-from tieline.contract.vaults import handle_deposit, handle_withdraw
+from tieline.contract.store import KeyValues
+from tieline.contract.vaults import credit_evenly, handle_deposit, handle_withdraw
 from tieline.contract.verdicts import handle_apply_verdict, handle_expire_pending
 from tieline.swap.messages import (
     MsgApplyVerdict,
@@ -38,23 +42,29 @@ from tieline.swap.messages import (
     MsgWithdraw,
 )
 
+TRADE_HANDLERS: Mapping[type, Handler] = {
+    MsgSetBands: handle_set_bands,
+    MsgPlaceOrders: handle_place_orders,
+    MsgCancel: handle_cancel,
+    MsgReleaseOrder: handle_release_order,
+    MsgSetMandate: handle_set_mandate,
+    MsgDeposit: handle_deposit,
+    MsgWithdraw: handle_withdraw,
+    MsgTradeEvidence: handle_trade_evidence,
+    MsgLockAndSend: handle_lock_and_send,
+    MsgOpenLocal: handle_open_local,
+    MsgApplyVerdict: handle_apply_verdict,
+    MsgExpirePending: handle_expire_pending,
+    MsgPostDelivery: handle_post_delivery,
+    MsgClaim: handle_claim,
+    MsgWaive: handle_waive,
+    MsgRefund: handle_refund,
+    MsgCollectShare: handle_collect_share,
+}
+"""Cell sets, clearings and sends of PAY are core's."""
 
-def register_trade_messages(dispatch: Dispatch) -> None:
-    """Put the trade application's handlers in the table; cell sets and clearings are core's."""
-    dispatch.register(MsgSetBands, handle_set_bands)
-    dispatch.register(MsgPlaceOrders, handle_place_orders)
-    dispatch.register(MsgCancel, handle_cancel)
-    dispatch.register(MsgReleaseOrder, handle_release_order)
-    dispatch.register(MsgSetMandate, handle_set_mandate)
-    dispatch.register(MsgDeposit, handle_deposit)
-    dispatch.register(MsgWithdraw, handle_withdraw)
-    dispatch.register(MsgTradeEvidence, handle_trade_evidence)
-    dispatch.register(MsgLockAndSend, handle_lock_and_send)
-    dispatch.register(MsgOpenLocal, handle_open_local)
-    dispatch.register(MsgApplyVerdict, handle_apply_verdict)
-    dispatch.register(MsgExpirePending, handle_expire_pending)
-    dispatch.register(MsgPostDelivery, handle_post_delivery)
-    dispatch.register(MsgClaim, handle_claim)
-    dispatch.register(MsgWaive, handle_waive)
-    dispatch.register(MsgRefund, handle_refund)
-    dispatch.register(MsgCollectShare, handle_collect_share)
+
+def write_vaults(state: KeyValues, genesis: Genesis) -> None:
+    """Put what connectors deposited before the first block into their vaults."""
+    for account, amount in genesis.vaults:
+        credit_evenly(state, account, genesis.parameters.vault_shards, amount)
