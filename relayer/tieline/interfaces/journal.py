@@ -113,6 +113,10 @@ class JournalStore(Protocol):
         """Return rows that are not done, by key."""
         ...
 
+    def forget_before(self, written_s: int) -> int:
+        """Drop ended intents and done journeys older than this; return how many intents."""
+        ...
+
     def close(self) -> None:
         """Let go of the store."""
         ...

@@ -51,6 +51,8 @@ class TxEvents:
     code: int
     log: str
     events: tuple[Event, ...]
+    codespace: str = ""
+    """Whose numbers ``code`` is of; empty for success, or where a ledger does not say."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,114 @@
+"""Reads new blocks of all ledgers into the view, and finds our own transactions in them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tieline.hub.health import Health
+from tieline.hub.lanes import Lanes, UnderWay
+from tieline.hub.settings import RunnerSettings
+from tieline.interfaces.errors import Unavailable
+from tieline.interfaces.ledger import BlockEvents, Ledger
+from tieline.relay.view import RelayView
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a transaction of ours."""
+
+    transaction: UnderWay
+    codespace: str
+    code: int
+    """0: all of it took effect."""
+    log: str
+
+
+@dataclass(slots=True)
+class Seen:
+    """What one reading brought."""
+
+    blocks: int = 0
+    outcomes: list[Outcome] = field(default_factory=list)
+
+
+class Inbox:
+    """
+    The observing half of the runner.
+
+    Args:
+        view: Filled with what is read.
+        ledgers: By ledger id.
+        lanes: By ledger id; freed when their transaction is seen.
+        health: Whom to leave alone.
+        settings: Bounds.
+    """
+
+    def __init__(
+        self,
+        view: RelayView,
+        ledgers: Mapping[str, Ledger],
+        lanes: Mapping[str, Lanes],
+        health: Health,
+        settings: RunnerSettings,
+    ) -> None:
+        self._view = view
+        self._ledgers = ledgers
+        self._lanes = lanes
+        self._health = health
+        self._settings = settings
+
+    async def read(self, now_s: int) -> Seen:
+        """Read at most ``blocks_per_read_max`` new blocks of each ledger that answers."""
+        seen = Seen()
+        for ledger_id, ledger in self._ledgers.items():
+            if self._health.is_silent(ledger_id, now_s):
+                continue
+            height = self._view.ledgers[ledger_id].height
+            try:
+                if await ledger.latest_height() <= height:
+                    continue
+                blocks = await ledger.blocks_after(height, self._settings.blocks_per_read_max)
+            except Unavailable as error:
+                self._health.note_silence(ledger_id, now_s, error)
+                continue
+            self._health.note_answer(ledger_id)
+            for block in blocks:
+                self._take(ledger_id, block, seen)
+        return seen
+
+    async def catch_up(self, ledger_id: str) -> None:
+        """Read all that a ledger has. Raises Unavailable."""
+        ledger = self._ledgers[ledger_id]
+        view = self._view.ledgers[ledger_id]
+        while await ledger.latest_height() > view.height:
+            blocks = await ledger.blocks_after(view.height, self._settings.blocks_per_read_max)
+            if not blocks:
+                raise Unavailable(f"blocks are missing: ledger={ledger_id} above={view.height}")
+            for block in blocks:
+                self._view.observe(ledger_id, block)
+
+    def _take(self, ledger_id: str, block: BlockEvents, seen: Seen) -> None:
+        self._view.observe(ledger_id, block)
+        seen.blocks += 1
+        lanes = self._lanes[ledger_id]
+        for result in block.transactions if len(lanes) else ():
+            transaction = lanes.end(result.tx_hash)
+            if transaction is not None:
+                outcome = Outcome(transaction, result.codespace, result.code, result.log)
+                seen.outcomes.append(outcome)
+
+    def take_overdue(self, now_s: int) -> list[UnderWay]:
+        """Free the lanes of transactions that should have been seen, and return these."""
+        overdue: list[UnderWay] = []
+        for ledger_id, lanes in self._lanes.items():
+            late = lanes.overdue(
+                self._view.ledgers[ledger_id].height,
+                now_s,
+                self._settings.inclusion_blocks_max,
+                self._settings.inclusion_s_max,
+            )
+            for transaction in late:
+                lanes.end(transaction.tx_hash)
+            overdue += late
+        return overdue

@@ -1,0 +1,1 @@
+"""Migrations of the journal, run by alembic through ``hub.journal_migrations``."""

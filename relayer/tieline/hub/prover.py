@@ -1,0 +1,180 @@
+"""
+Turns what the relayer wants proved into bytes: native header and proof from the source ledger,
+attestations beside them where the client is paired.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tieline.hub.attestor_pool import AttestorPool, AttestorQuorum
+from tieline.hub.proof_form import ProofForm
+from tieline.interfaces.errors import HubError, NotYet
+from tieline.interfaces.ledger import Ledger, StoredValue
+from tieline.protocol.messages import AnyMessage, UpdateClient
+from tieline.relay.effects import NO_SIGNER, Effect, ProofWanted, Proved
+from tieline.relay.route import Endpoint
+from tieline.relay.steps.update_client import UpdateWanted, update_client
+from tieline.relay.view import RelayView
+
+ENTRIES_PER_ATTESTATION_MAX = 16
+"""Each proof carries the whole list it is in: longer lists cost bytes, shorter ones signatures."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientTerms:
+    """How one client wants what is shown to it."""
+
+    form: ProofForm
+    quorum: AttestorQuorum | None = None
+    """None exactly for a form without attestations."""
+
+
+@dataclass(slots=True)
+class ProvedBatch:
+    """What can be sent of a batch, and why the rest cannot."""
+
+    updates: list[UpdateClient] = field(default_factory=list)
+    proofs: dict[str, Proved] = field(default_factory=dict)
+    """By effect name."""
+    deferred: list[tuple[Effect, HubError]] = field(default_factory=list)
+
+
+class Prover:
+    """
+    Makes proofs for batches.
+
+    Args:
+        view: Knows which heights clients hold.
+        ledgers: By ledger id.
+        clients: How each client takes proofs.
+        attestors: Asked for clients that are paired.
+    """
+
+    def __init__(
+        self,
+        view: RelayView,
+        ledgers: Mapping[str, Ledger],
+        clients: Mapping[Endpoint, ClientTerms],
+        attestors: AttestorPool,
+    ) -> None:
+        self._view = view
+        self._ledgers = ledgers
+        self._clients = clients
+        self._attestors = attestors
+
+    async def prove(self, batch: Sequence[Effect]) -> ProvedBatch:
+        """Prove what *batch* wants; a client whose proofs cannot be had now is left out whole."""
+        result = ProvedBatch()
+        groups: dict[tuple[Endpoint, int], list[tuple[Effect, ProofWanted]]] = {}
+        for effect in batch:
+            if effect.proof is not None:
+                group = (effect.proof.verifier, effect.proof.header_height)
+                groups.setdefault(group, []).append((effect, effect.proof))
+        for members in groups.values():
+            await self._prove_group(members, result)
+        return result
+
+    async def _prove_group(
+        self, members: Sequence[tuple[Effect, ProofWanted]], result: ProvedBatch
+    ) -> None:
+        """Prove all that one client wants at one height; what cannot be had now is deferred."""
+        first = members[0][1]
+        terms = self._clients[first.verifier]
+        updates = update_client(self._view, [effect for effect, _ in members])
+        done: set[str] = set()
+        header: AnyMessage | None = None
+        try:
+            header = await self._header(first, updates, terms)
+            entries = await self._entries(members, result, done)
+            for start in range(0, len(entries), ENTRIES_PER_ATTESTATION_MAX):
+                chunk = entries[start : start + ENTRIES_PER_ATTESTATION_MAX]
+                await self._prove_chunk(first, terms, chunk, result)
+        except HubError as error:
+            waiting = [
+                effect
+                for effect, _ in members
+                if effect.name not in result.proofs and effect.name not in done
+            ]
+            result.deferred += [(effect, error) for effect in waiting]
+        if header is not None and any(effect.name in result.proofs for effect, _ in members):
+            result.updates.append(UpdateClient(NO_SIGNER, first.verifier.client_id, header))
+
+    async def _entries(
+        self,
+        members: Sequence[tuple[Effect, ProofWanted]],
+        result: ProvedBatch,
+        done: set[str],
+    ) -> list[tuple[Effect, StoredValue]]:
+        """Return native proofs; what is stored otherwise than was decided on goes to *done*."""
+        source = self._ledgers[members[0][1].source_ledger]
+        entries: list[tuple[Effect, StoredValue]] = []
+        for effect, wanted in members:
+            entry = await source.prove(wanted.key, wanted.state_height)
+            if (entry.value is not None) is wanted.is_present:
+                entries.append((effect, entry))
+            else:
+                done.add(effect.name)
+                result.deferred.append((effect, NotYet(f"key has changed: {effect.name}")))
+        return entries
+
+    async def _prove_chunk(
+        self,
+        wanted: ProofWanted,
+        terms: ClientTerms,
+        chunk: Sequence[tuple[Effect, StoredValue]],
+        result: ProvedBatch,
+    ) -> None:
+        attestation = None
+        if terms.quorum is not None:
+            attestation = await self._attestors.attest_packets(
+                wanted.source_ledger,
+                wanted.header_height,
+                [entry for _, entry in chunk],
+                terms.quorum,
+            )
+        for effect, entry in chunk:
+            proof = terms.form.proof(entry.proof, attestation)
+            result.proofs[effect.name] = Proved(proof, entry.proof_height)
+
+    async def _header(
+        self, wanted: ProofWanted, updates: Sequence[UpdateWanted], terms: ClientTerms
+    ) -> AnyMessage | None:
+        """
+        Return the client message, None if the client holds the height already.
+
+        Attestors are shown the header in either case: they sign nothing under a header that they
+        have not checked, and one that slept may have missed it.
+        """
+        assert len(updates) <= 1, updates
+        if not updates and terms.quorum is None:
+            return None
+        height = wanted.header_height
+        ledger = self._ledgers[wanted.source_ledger]
+        if updates:
+            trusted = updates[0].trusted_height
+        else:
+            destination = self._view.ledgers[wanted.verifier.ledger_id]
+            below = destination.trusted_height(wanted.verifier.client_id, height)
+            trusted = height if below is None else below
+        native = await ledger.header(height, trusted)
+        if terms.quorum is None:
+            return terms.form.header(native, None)
+        attestation = await self._attestors.attest_state(
+            wanted.source_ledger,
+            native,
+            height,
+            await self._time_s(wanted.source_ledger, height),
+            terms.quorum,
+        )
+        return terms.form.header(native, attestation) if updates else None
+
+    async def _time_s(self, ledger_id: str, height: int) -> int:
+        known = self._view.ledgers[ledger_id].block_times.get(height)
+        if known is not None:
+            return known
+        blocks = await self._ledgers[ledger_id].blocks_after(height - 1, 1)
+        if not blocks or blocks[0].height != height:
+            raise NotYet(f"block is not there: ledger={ledger_id} height={height}")
+        return blocks[0].time_s

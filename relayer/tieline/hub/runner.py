@@ -1,0 +1,235 @@
+"""
+The running relayer: observe, decide, write to the journal, perform. One ``step`` at its own pace.
+
+Nothing is performed that is not in the journal, and nothing in the journal is believed: after a
+restart the view is made of the ledgers' events again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tieline.hub.health import Health
+from tieline.hub.inbox import Inbox, Outcome
+from tieline.hub.journey_rows import changed_rows
+from tieline.hub.lanes import Lanes
+from tieline.hub.outbox import Outbox, Sent
+from tieline.hub.prover import Prover
+from tieline.hub.reconcile import reconcile
+from tieline.hub.settings import RunnerSettings
+from tieline.interfaces.bulletin import Bulletin
+from tieline.interfaces.clock import Clock
+from tieline.interfaces.errors import Rejected
+from tieline.interfaces.journal import IntentStatus, JournalStore
+from tieline.interfaces.ledger import Ledger
+from tieline.relay.effects import Effect
+from tieline.relay.pipeline import decide
+from tieline.relay.published import Published
+from tieline.relay.retry import RetryBook
+from tieline.relay.view import RelayView
+
+_LOG = logging.getLogger(__name__)
+
+_SECONDS_PER_DAY = 86_400
+_RETRY_MEMORY_S = 3_600
+
+
+@dataclass(frozen=True, slots=True)
+class StepReport:
+    """What one step did. All zero: nothing is to be done until something changes."""
+
+    blocks: int = 0
+    landed: int = 0
+    """Effects seen in a block."""
+    failed: int = 0
+    """Effects whose transaction was refused, in a block or at the door."""
+    submitted: int = 0
+    """Effects handed in."""
+    deferred: int = 0
+    """Effects that could not be proved yet."""
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing happened."""
+        return not (self.blocks or self.submitted or self.failed or self.deferred)
+
+
+IDLE = StepReport()
+
+
+class Runner:
+    """
+    One hub's relayer.
+
+    Args:
+        view: Empty; filled by ``start`` and kept by ``step``.
+        ledgers: By ledger id, every ledger of the view's topology.
+        bulletin: What the cells publish.
+        prover: Makes proofs for the same view and ledgers.
+        journal: Written before anything is performed.
+        clock: For delays only; deadlines are judged by chain time.
+        settings: Lanes and bounds.
+    """
+
+    def __init__(
+        self,
+        *,
+        view: RelayView,
+        ledgers: Mapping[str, Ledger],
+        bulletin: Bulletin,
+        prover: Prover,
+        journal: JournalStore,
+        clock: Clock,
+        settings: RunnerSettings,
+    ) -> None:
+        self.view = view
+        self.retry = RetryBook()
+        self._ledgers = ledgers
+        self._published = Published(bulletin)
+        self._journal = journal
+        self._clock = clock
+        self._settings = settings
+        self.health = Health()
+        self.lanes = {ledger_id: Lanes(settings.lanes[ledger_id]) for ledger_id in ledgers}
+        self._inbox = Inbox(view, ledgers, self.lanes, self.health, settings)
+        self._outbox = Outbox(
+            ledgers=ledgers,
+            lanes=self.lanes,
+            prover=prover,
+            journal=journal,
+            retry=self.retry,
+            health=self.health,
+            settings=settings,
+        )
+        self._revision = -1
+        self._wake_s: int | None = None
+        self._round = 0
+
+    async def start(self) -> None:
+        """
+        Read the ledgers up to now; what the journal left open is judged by what they say.
+
+        Raises:
+            Unavailable: A ledger or the journal does not answer; try again.
+        """
+        resume = self._journal.resume_heights()
+        differences = await reconcile(self.view, self._ledgers, self._inbox, resume)
+        for difference in differences:
+            _LOG.warning("reconciled %s", difference)
+        left_open = self._journal.open_intents()
+        if left_open:
+            # Whether they went in is seen by their effect, not by their number: what is still
+            # missing is decided again, what is there is not.
+            self._journal.record_outcome(
+                [stored.intent_id for stored in left_open],
+                IntentStatus.UNKNOWN,
+                detail="process ended; ledger state was read again",
+            )
+            _LOG.info("intents left open count=%d", len(left_open))
+        horizon_s = self._clock.now_s() - self._settings.journal_days * _SECONDS_PER_DAY
+        self._journal.forget_before(horizon_s)
+        self._save_rows()
+
+    async def step(self) -> StepReport:
+        """
+        Do what can be done now, and return. Never sleeps.
+
+        A ledger that does not answer is left alone for a while; the others go on.
+
+        Raises:
+            Unavailable: The journal does not answer: nothing was performed since.
+        """
+        now_s = self.retry.now_s = self._clock.now_s()
+        seen = await self._inbox.read(now_s)
+        revision = self._published.revision
+        is_awake = self._wake_s is not None and now_s >= self._wake_s
+        if not seen.blocks and revision == self._revision and not is_awake:
+            return IDLE
+        failed = self._settle(seen.outcomes)
+        failed += self._give_up(now_s)
+        sent = await self._perform(decide(self.view, self._published, self.retry))
+        self._revision = revision
+        self._save_rows()
+        self._round += 1
+        if self._round % self._settings.resume_save_rounds == 0:
+            self.save_resume_heights()
+            self.retry.forget_before(now_s - _RETRY_MEMORY_S)
+        self._wake_s = self._next_wake_s(now_s)
+        landed = sum(len(o.transaction.names) for o in seen.outcomes if o.code == 0)
+        return StepReport(seen.blocks, landed, failed + sent.failed, sent.submitted, sent.deferred)
+
+    def save_resume_heights(self) -> None:
+        """Write from where the ledgers must be read again after a restart."""
+        self._journal.save_resume_heights(
+            {ledger_id: self.view.resume_height(ledger_id) for ledger_id in self.view.ledgers}
+        )
+
+    def close(self) -> None:
+        """Save where to resume, and let go of the journal."""
+        self.save_resume_heights()
+        self._journal.close()
+
+    async def _perform(self, effects: Sequence[Effect]) -> Sent:
+        by_ledger: dict[str, list[Effect]] = {}
+        for effect in effects:
+            by_ledger.setdefault(effect.ledger_id, []).append(effect)
+        total = Sent()
+        for ledger_id, own in by_ledger.items():
+            if self.health.is_silent(ledger_id, self.retry.now_s):
+                continue
+            sent = await self._outbox.send(ledger_id, own, self.view.ledgers[ledger_id].height)
+            total.submitted += sent.submitted
+            total.failed += sent.failed
+            total.deferred += sent.deferred
+        return total
+
+    def _settle(self, outcomes: Sequence[Outcome]) -> int:
+        """Take note of what became of our transactions; return how many effects failed."""
+        failed = 0
+        for outcome in outcomes:
+            transaction = outcome.transaction
+            if outcome.code == 0:
+                self._journal.record_outcome(transaction.intent_ids, IntentStatus.DONE)
+                for name in transaction.names:
+                    self.retry.land(name)
+                continue
+            failed += len(transaction.names)
+            self._outbox.fail(
+                transaction.ledger_id,
+                transaction.names,
+                transaction.intent_ids,
+                Rejected(outcome.codespace, outcome.code, outcome.log),
+            )
+        return failed
+
+    def _give_up(self, now_s: int) -> int:
+        """Look no longer for transactions that should have been seen; return their effects."""
+        count = 0
+        for transaction in self._inbox.take_overdue(now_s):
+            self._journal.record_outcome(
+                transaction.intent_ids, IntentStatus.UNKNOWN, detail="in no block"
+            )
+            for name in transaction.names:
+                self.retry.release(name)
+            count += len(transaction.names)
+            _LOG.warning(
+                "transaction in no block ledger=%s lane=%s effects=%d",
+                transaction.ledger_id,
+                transaction.lane,
+                len(transaction.names),
+            )
+        return count
+
+    def _next_wake_s(self, now_s: int) -> int | None:
+        """Return when there may be something to do although no ledger has a new block."""
+        times = [self.retry.next_wake_s(), self.health.next_wake_s(now_s)]
+        if any(len(lanes) for lanes in self.lanes.values()):
+            times.append(now_s + self._settings.inclusion_s_max)
+        return min((time for time in times if time is not None), default=None)
+
+    def _save_rows(self) -> None:
+        rows = changed_rows(self.view)
+        if rows:
+            self._journal.save_journeys(rows)

@@ -1,0 +1,26 @@
+"""How the runner runs: numbers with their unit in the name, each with a default that fits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tieline.relay.scheduler import BatchLimits
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerSettings:
+    """What an operator may turn."""
+
+    lanes: Mapping[str, tuple[str, ...]]
+    """By ledger id: names of the relayer's accounts there."""
+    limits: BatchLimits = field(default_factory=BatchLimits)
+    blocks_per_read_max: int = 100
+    inclusion_blocks_max: int = 10
+    """A transaction that is in none of so many blocks is looked for no longer."""
+    inclusion_s_max: int = 120
+    """The same by the hub's clock, for a ledger that stands still."""
+    resume_save_rounds: int = 16
+    """Places to resume from are written every so many rounds; older ones cost time only."""
+    journal_days: int = 30
+    """How long ended intents are kept."""

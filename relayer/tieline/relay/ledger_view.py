@@ -1,0 +1,139 @@
+"""What the relayer has seen of one ledger: how far, at which times, what is stored there."""
+
+from __future__ import annotations
+
+from bisect import bisect_right, insort
+
+from tieline.relay.lock_watch import LockWatch
+from tieline.relay.route import LedgerTerms
+
+HEADERS_REMEMBERED = 512
+"""Times of so many blocks back are known; a proof is never wanted of an older one."""
+
+CLIENT_HEIGHTS_REMEMBERED = 64
+"""A proof uses the newest that serves; older ones are for restarts only."""
+
+
+class LedgerView:
+    """
+    One ledger as of the last block that was observed. Changed only by ``RelayView``.
+
+    Mappings keep the order in which things were seen.
+    """
+
+    def __init__(self, terms: LedgerTerms) -> None:
+        self.terms = terms
+        self.height = 0
+        self.time_s = 0
+        """Chain time of the last observed block, unix seconds."""
+        self.block_times: dict[int, int] = {}
+        self.client_heights: dict[str, list[int]] = {}
+        """Ascending header heights that each client here can verify against."""
+        self.cell_set_epochs: set[int] = set()
+        self.clearing_roots: set[bytes] = set()
+        self.verdict_hashes: dict[int, bytes] = {}
+        """By slot start; the first valid one, the only one that counts here."""
+        self.deliveries: dict[int, dict[bytes, int]] = {}
+        """By tick: deliveries root to the index it is stored under."""
+        self.orders: dict[int, dict[bytes, int]] = {}
+        """By slot start: orders that were neither cancelled nor released, with their height."""
+        self.order_slots: dict[bytes, int] = {}
+        self.locks: dict[bytes, LockWatch] = {}
+        self.lock_by_trade: dict[bytes, bytes] = {}
+        self.open_ticks: dict[int, dict[bytes, None]] = {}
+        """By tick: locks that are not over."""
+        self.share_locks: dict[bytes, None] = {}
+        """Locks that are over and may hold shares of a pool."""
+
+    @property
+    def ledger_id(self) -> str:
+        """The chain id."""
+        return self.terms.ledger_id
+
+    def add_block(self, height: int, time_s: int) -> None:
+        """Move on to a block. Blocks come without gaps, ascending."""
+        self.height = height
+        self.time_s = time_s
+        self.block_times[height] = time_s
+        if len(self.block_times) > HEADERS_REMEMBERED:
+            del self.block_times[next(iter(self.block_times))]
+
+    def add_client_height(self, client_id: str, height: int) -> None:
+        """Remember that a client here holds a consensus state of *height*."""
+        heights = self.client_heights.setdefault(client_id, [])
+        position = bisect_right(heights, height)
+        if position and heights[position - 1] == height:
+            return
+        insort(heights, height)
+        if len(heights) > CLIENT_HEIGHTS_REMEMBERED:
+            del heights[0]
+
+    def trusted_height(self, client_id: str, below: int) -> int | None:
+        """Return the highest height below *below* that a client here trusts."""
+        heights = self.client_heights.get(client_id, [])
+        position = bisect_right(heights, below - 1)
+        return heights[position - 1] if position else None
+
+    def put_lock(self, lock: LockWatch) -> None:
+        """Store a watch and keep the indexes true to it."""
+        self.locks[lock.lock_id] = lock
+        self.lock_by_trade[lock.trade_id] = lock.lock_id
+        if lock.is_over:
+            open_locks = self.open_ticks.get(lock.tick)
+            if open_locks is not None:
+                open_locks.pop(lock.lock_id, None)
+                if not open_locks:
+                    del self.open_ticks[lock.tick]
+            if lock.pool_sides:
+                self.share_locks[lock.lock_id] = None
+        else:
+            self.open_ticks.setdefault(lock.tick, {})[lock.lock_id] = None
+
+    def add_order(self, order_id: bytes, slot_start: int) -> None:
+        """Remember an order that holds money or bond."""
+        self.orders.setdefault(slot_start, {})[order_id] = self.height
+        self.order_slots[order_id] = slot_start
+
+    def end_order(self, order_id: bytes) -> None:
+        """Forget an order that holds nothing any more. Unknown ones are none of ours."""
+        slot = self.order_slots.pop(order_id, None)
+        if slot is None:
+            return
+        remaining = self.orders[slot]
+        del remaining[order_id]
+        if not remaining:
+            del self.orders[slot]
+
+    def resume_height(self) -> int:
+        """Return the height below which no lock, share or order is under way; never negative."""
+        heights = [self.height + 1]
+        heights.extend(
+            lock.opened_height
+            for lock in self.locks.values()
+            if not lock.is_over or lock.lock_id in self.share_locks
+        )
+        for placed in self.orders.values():
+            heights.extend(placed.values())
+        return min(heights) - 1
+
+    def open_locks(self, tick: int) -> list[LockWatch]:
+        """Return the locks of a tick that are not over, oldest first."""
+        return [self.locks[lock_id] for lock_id in self.open_ticks.get(tick, ())]
+
+    def forget_before(self, slot_start: int) -> None:
+        """Drop what belongs to slots before *slot_start* and is over."""
+        for tick in [tick for tick in self.deliveries if tick < slot_start]:
+            if tick not in self.open_ticks:
+                del self.deliveries[tick]
+        for slot in [slot for slot in self.verdict_hashes if slot < slot_start]:
+            del self.verdict_hashes[slot]
+        old = [
+            lock
+            for lock in self.locks.values()
+            if lock.slot_start < slot_start
+            and lock.is_over
+            and lock.lock_id not in self.share_locks
+        ]
+        for lock in old:
+            del self.locks[lock.lock_id]
+            self.lock_by_trade.pop(lock.trade_id, None)
