@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from tieline.contract.context import Context
 from tieline.contract.errors import InsufficientFunds, InvalidAddress, InvalidCoins
+from tieline.contract.limits import AMOUNT_MAX
 from tieline.contract.store import KeyValues, Readable
 from tieline.swap.messages import MsgSend
 
 PAY_DENOM = "neur"
-AMOUNT_MAX = 2**128 - 1
 
 _PREFIX = b"a"
 _PAY = b"\x00"

@@ -17,6 +17,7 @@ from tieline.contract import accounts
 from tieline.contract.errors import (
     InvalidMessage,
     InvalidPublicKey,
+    MemoTooLarge,
     NotPermitted,
     TimeoutHeightReached,
     TransactionMalformed,
@@ -25,6 +26,7 @@ from tieline.contract.errors import (
     WrongSequence,
 )
 from tieline.contract.genesis import Parameters
+from tieline.contract.limits import MEMO_BYTES_MAX
 from tieline.contract.store import Readable
 from tieline.swap.messages import MsgSend
 from tieline.wire.codec import DecodedTransaction, decode_transaction, verify_transaction
@@ -32,9 +34,6 @@ from tieline.wire.errors import Malformed
 from tieline.wire.keys import cosmos_account_of
 
 ACCOUNT_NUMBER: Final = 0
-TX_BYTE_GAS: Final = 10
-SIGNATURE_GAS: Final = 1_000
-"""Prices of the Cosmos SDK."""
 
 
 def read_transaction(raw: bytes, parameters: Parameters) -> DecodedTransaction:
@@ -44,6 +43,7 @@ def read_transaction(raw: bytes, parameters: Parameters) -> DecodedTransaction:
     Raises:
         TransactionTooLarge: More bytes or messages than allowed.
         TransactionMalformed: Not a canonical transaction of one signer, or of unknown messages.
+        MemoTooLarge: The memo is longer than any note.
         InvalidMessage: It asks for more gas than any transaction may use.
     """
     if len(raw) > parameters.tx_bytes_max:
@@ -54,6 +54,8 @@ def read_transaction(raw: bytes, parameters: Parameters) -> DecodedTransaction:
         raise TransactionMalformed(f"tx parse error, {exc}") from exc
     if len(decoded.messages) > parameters.tx_messages_max:
         raise TransactionTooLarge("too many messages", count=len(decoded.messages))
+    if len(decoded.memo.encode()) > MEMO_BYTES_MAX:
+        raise MemoTooLarge("memo too long", most=MEMO_BYTES_MAX)
     if decoded.gas_limit > parameters.tx_gas_max:
         raise InvalidMessage(
             "gas limit too high", gas_limit=decoded.gas_limit, most=parameters.tx_gas_max

@@ -18,6 +18,7 @@ from tieline.contract.errors import InvalidMessage
 from tieline.contract.genesis import Genesis
 from tieline.contract.genesis_state import CHAIN_TAG_KEY, write_genesis
 from tieline.contract.installation import Installation
+from tieline.contract.limits import ADMITTED_MAX
 from tieline.contract.multistore import MultiStore
 from tieline.contract.results import Access, BlockInput, BlockResult, TxResult
 from tieline.contract.runner import Admitted, BlockRun, failure
@@ -27,9 +28,6 @@ from tieline.protocol.errors import ProtocolError
 from tieline.protocol.time import TimestampNanoseconds
 from tieline.wire import ids
 from tieline.wire.typed_data import domain_separator
-
-_ADMITTED_MAX = 20_000
-"""Transactions whose signature is remembered between mempool and block; more are checked twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +116,7 @@ class Application:
         except ProtocolError as exc:
             return failure(exc)
         self._check_sequences[account] = decoded.sequence + 1
-        if len(self._admitted) >= _ADMITTED_MAX:
+        if len(self._admitted) >= ADMITTED_MAX:
             self._admitted.clear()
         self._admitted[raw] = Admitted(decoded, account)
         return TxResult(gas_wanted=decoded.gas_limit)

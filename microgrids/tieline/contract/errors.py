@@ -93,6 +93,12 @@ class OutOfGas(SdkError):
     code: ClassVar[int] = 11
 
 
+class MemoTooLarge(SdkError):
+    """A transaction's memo is too long."""
+
+    code: ClassVar[int] = 12
+
+
 class InvalidMessage(SdkError):
     """A field of a message is out of range."""
 

@@ -9,6 +9,7 @@ import json
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Final
 
+from tieline.contract.limits import TX_BYTES_MAX, TX_GAS_MAX, TX_MESSAGES_MAX
 from tieline.swap.records import Role
 
 KINDS: Final = ("cometbft", "evm", "fabric", "cosmos", "sim")
@@ -42,12 +43,9 @@ class Parameters:
     """What one client may take out of this ledger in one slot: a million euro."""
     open_orders_per_account_max: int = 64
     """Bounds what one household can make others store."""
-    tx_bytes_max: int = 1_048_576
-    """CometBFT's default ``max_tx_bytes``."""
-    tx_gas_max: int = 100_000_000
-    """About 1,000 receives: a second of work on one core."""
-    tx_messages_max: int = 1_024
-    """A batch of 500 packets with evidence beside each."""
+    tx_bytes_max: int = TX_BYTES_MAX
+    tx_gas_max: int = TX_GAS_MAX
+    tx_messages_max: int = TX_MESSAGES_MAX
 
     def __post_init__(self) -> None:
         for item in fields(self):

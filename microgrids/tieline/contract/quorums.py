@@ -6,15 +6,12 @@ Signatures of cells on records: who signed, and whether they are enough. Rules b
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final
 
 from tieline.contract.context import Context
 from tieline.contract.errors import InvalidMessage, QuorumMissing
+from tieline.contract.limits import SIGNATURE_GAS
 from tieline.wire.errors import Malformed
 from tieline.wire.typed_data import SignedRecord, recover_signer_address
-
-SIGNATURE_GAS: Final = 1_000
-"""A recovery takes 30 us, thirty times a store read; the Cosmos SDK's price for a check."""
 
 
 def signer_bitmap(

@@ -10,6 +10,7 @@ from tieline.contract.context import Context, GasMeter, LedgerNames
 from tieline.contract.dispatch import Dispatch
 from tieline.contract.errors import InvalidMessage
 from tieline.contract.genesis import Parameters
+from tieline.contract.limits import SIGNATURE_GAS, TX_BYTE_GAS
 from tieline.contract.results import Access, TxResult
 from tieline.contract.store import IBC, STORES, TIELINE, Overlay, TransactionStore
 from tieline.protocol.client import LightClient
@@ -97,7 +98,7 @@ class BlockRun:
     ) -> TxResult:
         state = stores[TIELINE]
         try:
-            gas.charge(size * auth.TX_BYTE_GAS + auth.SIGNATURE_GAS)
+            gas.charge(size * TX_BYTE_GAS + SIGNATURE_GAS)
             accounts.set_next_sequence(state, account, decoded.sequence + 1)
         except ProtocolError as exc:
             state.rollback(0)

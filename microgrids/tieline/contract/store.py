@@ -9,15 +9,23 @@ from __future__ import annotations
 
 from typing import Final, Protocol
 
+from tieline.contract.limits import (
+    DELETE_GAS,
+    READ_GAS,
+    READ_GAS_PER_BYTE,
+    WRITE_GAS,
+    WRITE_GAS_PER_BYTE,
+)
+
 IBC: Final = "ibc"
 TIELINE: Final = "tieline"
 STORES: Final = (IBC, TIELINE)
 
 
 class Readable(Protocol):
-    """Something that answers for keys."""
+    """Something that answers for keys; a dictionary does."""
 
-    def get(self, key: bytes) -> bytes | None:
+    def get(self, key: bytes, /) -> bytes | None:
         """Return the value of *key*, None if there is none."""
         ...
 
@@ -97,14 +105,6 @@ class Overlay:
     def written_keys(self) -> frozenset[bytes]:
         """Return the keys that were written."""
         return frozenset(self._writes)
-
-
-READ_GAS: Final = 1_000
-READ_GAS_PER_BYTE: Final = 3
-WRITE_GAS: Final = 2_000
-WRITE_GAS_PER_BYTE: Final = 30
-DELETE_GAS: Final = 1_000
-"""Prices of the Cosmos SDK's stores, so that gas means here what users know."""
 
 
 class TransactionStore(Overlay):

@@ -55,6 +55,7 @@ REFUSED = [
     ("somebody else's money", {"messages": [pay("bob", "ann", 1)]}, ("sdk", 8)),
     ("gas beyond any bound", {"gas_limit": 10**12}, ("sdk", 18)),
     ("hardly any gas", {"gas_limit": 10}, ("sdk", 11)),
+    ("a novel for a memo", {"memo": "x" * 257}, ("sdk", 12)),
     ("a height that has passed", {"timeout_height": 1}, ("sdk", 30)),
     ("a signer who was never here", {"key": key("stranger")}, ("sdk", 9)),
 ]

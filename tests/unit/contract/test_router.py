@@ -9,7 +9,9 @@ import pytest
 from fakes.light_client import CONSENSUS, HEADER, MISBEHAVIOUR, STATE, prove
 from fakes.microgrid import LOCAL, REMOTE, START_S, Ledger, key
 
+from tieline.contract.context import Context
 from tieline.contract.results import TxResult
+from tieline.contract.router import write_acknowledgement
 from tieline.contract.store import IBC, TIELINE
 from tieline.protocol import commitment
 from tieline.protocol.commitment import ERROR_ACKNOWLEDGEMENT
@@ -26,6 +28,7 @@ from tieline.protocol.messages import (
     UpdateClient,
 )
 from tieline.protocol.packet import Acknowledgement, Packet, Payload
+from tieline.swap.messages import MsgReleaseOrder
 from tieline.wire.codec import decode_acknowledgement, decode_packet
 
 RELAYER = key("relayer").cosmos_account
@@ -419,3 +422,50 @@ def test_batches_are_all_or_nothing(ledger: Ledger) -> None:
     assert (result.codespace, result.code) == ("client", 30)
     assert "message index: 1" in result.log
     assert stored(ledger, commitment.packet_receipt_key) is None
+
+
+def late(ctx: Context, message: MsgReleaseOrder) -> None:
+    """Stands for a verdict: answers the packet whose sequence is the order id, with its rest."""
+    sequence, said = message.order_id[0], message.order_id[1:].rstrip(b"\x00")
+    write_acknowledgement(ctx, LOCAL, sequence, said or None)
+
+
+@pytest.fixture
+def slow_ledger() -> Ledger:
+    """The same, with a message that answers late, and one packet that waits."""
+    usual = Ledger().installation
+    ledger = Ledger(installation=replace(usual, handlers={MsgReleaseOrder: late}))
+    ledger.open_client()
+    ledger.must("relayer", UpdateClient(RELAYER, LOCAL, ledger.header(11)))
+    ledger.must("relayer", receive(incoming(b"later")))
+    return ledger
+
+
+def verdict(sequence: int, said: bytes) -> MsgReleaseOrder:
+    return MsgReleaseOrder(key("ann").cosmos_account, bytes([sequence]) + said.ljust(31, b"\x00"))
+
+
+@pytest.mark.parametrize("said", [b"capped", b""], ids=["answer", "sentinel"])
+def test_a_late_answer_is_written_once_and_the_packet_waits_no_longer(
+    slow_ledger: Ledger, said: bytes
+) -> None:
+    result = slow_ledger.must("ann", verdict(1, said))
+    written = event(result, "write_acknowledgement")
+    assert decode_packet(bytes.fromhex(written.get("encoded_packet_hex"))) == incoming(b"later")
+    expected = commitment.commit_acknowledgement(Acknowledgement((said or ERROR_ACKNOWLEDGEMENT,)))
+    assert stored(slow_ledger, commitment.acknowledgement_key) == expected
+    assert stored(slow_ledger, commitment.async_packet_key) is None
+    again = slow_ledger.run("ann", verdict(1, b"other"))
+    assert (again.codespace, again.code) == ("channelv2", 11)
+    assert stored(slow_ledger, commitment.acknowledgement_key) == expected
+
+
+def test_what_was_never_received_cannot_be_answered(slow_ledger: Ledger) -> None:
+    result = slow_ledger.run("ann", verdict(2, b"capped"))
+    assert (result.codespace, result.code) == ("channelv2", 7)
+
+
+def test_a_repeat_after_a_late_answer_is_a_no_op(slow_ledger: Ledger) -> None:
+    slow_ledger.must("ann", verdict(1, b"capped"))
+    assert names(slow_ledger.must("relayer", receive(incoming(b"later")))) == []
+    assert stored(slow_ledger, commitment.async_packet_key) is None
