@@ -6,90 +6,44 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from fakes.light_client import CONSENSUS, HEADER, MISBEHAVIOUR, STATE, prove
+from fakes.light_client import HEADER
 from fakes.microgrid import LOCAL, REMOTE, START_S, Ledger, key
+from fakes.packets import (
+    RELAYER,
+    TIMEOUT_S,
+    acknowledge,
+    event,
+    incoming,
+    names,
+    open_ledger,
+    payload,
+    receive,
+    send,
+    stored,
+    time_out,
+)
 
 from tieline.contract.context import Context
-from tieline.contract.results import TxResult
 from tieline.contract.router import write_acknowledgement
 from tieline.contract.store import IBC, TIELINE
 from tieline.protocol import commitment
 from tieline.protocol.commitment import ERROR_ACKNOWLEDGEMENT
-from tieline.protocol.events import Event
 from tieline.protocol.height import Height
 from tieline.protocol.messages import (
-    AcknowledgePacket,
     AnyMessage,
-    CreateClient,
     RecvPacket,
-    RegisterCounterparty,
     SendPacket,
-    TimeoutPacket,
     UpdateClient,
 )
-from tieline.protocol.packet import Acknowledgement, Packet, Payload
+from tieline.protocol.packet import Acknowledgement, Packet
 from tieline.swap.messages import MsgReleaseOrder
 from tieline.wire.codec import decode_acknowledgement, decode_packet
-
-RELAYER = key("relayer").cosmos_account
-CELL = key("cell").cosmos_account
-TIMEOUT_S = START_S + 600
-H = Height(0, 11)
-
-
-def payload(value: bytes = b"ok", **change: str) -> Payload:
-    names = {"source_port": "echo", "destination_port": "echo", "version": "echo-1"}
-    return Payload(**{**names, "encoding": "text", **change}, value=value)
-
-
-def incoming(value: bytes = b"ok", sequence: int = 1) -> Packet:
-    return Packet(sequence, REMOTE, LOCAL, TIMEOUT_S, (payload(value),))
-
-
-def receive(packet: Packet, height: Height = H) -> RecvPacket:
-    path = (b"ibc", commitment.packet_commitment_key(packet.source_client, packet.sequence))
-    proof = prove(height.revision_height, path, commitment.commit_packet(packet))
-    return RecvPacket(RELAYER, packet, proof, height)
-
-
-def acknowledge(packet: Packet, *answers: bytes, height: Height = H) -> AcknowledgePacket:
-    whole = Acknowledgement(answers)
-    path = (b"ibc", commitment.acknowledgement_key(packet.destination_client, packet.sequence))
-    proof = prove(height.revision_height, path, commitment.commit_acknowledgement(whole))
-    return AcknowledgePacket(RELAYER, packet, whole, proof, height)
-
-
-def time_out(packet: Packet, height: Height = H) -> TimeoutPacket:
-    path = (b"ibc", commitment.packet_receipt_key(packet.destination_client, packet.sequence))
-    return TimeoutPacket(RELAYER, packet, prove(height.revision_height, path, None), height)
 
 
 @pytest.fixture
 def ledger() -> Ledger:
     """One client, paired, with a consensus state at heights 10 and 11."""
-    ledger = Ledger()
-    ledger.open_client()
-    ledger.must("relayer", UpdateClient(RELAYER, LOCAL, ledger.header(11)))
-    return ledger
-
-
-def send(ledger: Ledger) -> Packet:
-    message = SendPacket(RELAYER, LOCAL, TIMEOUT_S, (payload(),))
-    result = ledger.must("relayer", message)
-    return decode_packet(bytes.fromhex(event(result, "send_packet").get("encoded_packet_hex")))
-
-
-def event(result: TxResult, name: str) -> Event:
-    (found,) = [item for item in result.events if item.type == name]
-    return found
-
-
-def names(result: TxResult) -> list[str]:
-    return [item.type for item in result.events]
-
-
-def stored(ledger: Ledger, key_of: Callable[[str, int], bytes], sequence: int = 1) -> bytes | None:
-    return ledger.application.query(IBC, key_of(LOCAL, sequence))
+    return open_ledger(Ledger())
 
 
 def test_a_packet_is_received_answered_and_its_receipt_kept(ledger: Ledger) -> None:
@@ -342,80 +296,6 @@ def test_absence_must_be_proved_of_the_receipt_itself(ledger: Ledger) -> None:
     assert (result.codespace, result.code) == ("client", 30)
 
 
-def test_a_frozen_client_lets_nothing_through_but_repeats(ledger: Ledger) -> None:
-    packet = send(ledger)
-    ledger.must("relayer", receive(incoming()))
-    frozen = ledger.must("relayer", UpdateClient(RELAYER, LOCAL, AnyMessage(MISBEHAVIOUR, b"")))
-    assert names(frozen) == ["client_misbehaviour"]
-    blocked = [
-        receive(incoming(sequence=2)),
-        acknowledge(packet, b"done"),
-        time_out(packet),
-        SendPacket(RELAYER, LOCAL, TIMEOUT_S, (payload(),)),
-        UpdateClient(RELAYER, LOCAL, ledger.header(20)),
-    ]
-    for message in blocked:
-        result = ledger.run("relayer", message)
-        assert (result.codespace, result.code) == ("client", 29)
-    assert ledger.run("relayer", receive(incoming())).code == 0
-
-
-def test_an_expired_client_lets_nothing_through(ledger: Ledger) -> None:
-    ledger.now_s += 15 * 24 * 3600
-    late = Packet(1, REMOTE, LOCAL, ledger.now_s + 600, (payload(),))
-    result = ledger.run("relayer", receive(late))
-    assert (result.codespace, result.code) == ("client", 29)
-    assert "status=Expired" in result.log
-
-
-def test_an_update_tells_new_heights_and_repeats_nothing(ledger: Ledger) -> None:
-    update = UpdateClient(RELAYER, LOCAL, ledger.header(15))
-    assert event(ledger.must("relayer", update), "update_client").get("consensus_heights") == "0-15"
-    assert names(ledger.must("relayer", update)) == []
-    result = ledger.run("relayer", UpdateClient(RELAYER, LOCAL, AnyMessage("/other", b"")))
-    assert (result.codespace, result.code) == ("client", 12)
-    result = ledger.run("relayer", UpdateClient(RELAYER, "07-fake-5", ledger.header(15)))
-    assert (result.codespace, result.code) == ("client", 4)
-
-
-def test_clients_are_created_by_the_utility_cell_only_and_numbered() -> None:
-    ledger = Ledger()
-    state = AnyMessage(STATE, (10).to_bytes(8, "big"))
-    consensus = AnyMessage(CONSENSUS, (START_S * 10**9).to_bytes(8, "big"))
-    for number in range(2):
-        made = ledger.must("cell", CreateClient(CELL, state, consensus))
-        assert event(made, "create_client").get("client_id") == f"07-fake-{number}"
-    result = ledger.run("relayer", CreateClient(RELAYER, state, consensus))
-    assert (result.codespace, result.code) == ("sdk", 4)
-    unknown = CreateClient(CELL, AnyMessage("/unknown", b""), consensus)
-    assert ledger.run("cell", unknown).code == 10
-    expired = AnyMessage(CONSENSUS, ((START_S - 15 * 86400) * 10**9).to_bytes(8, "big"))
-    assert ledger.run("cell", CreateClient(CELL, state, expired)).code == 29
-
-
-def test_a_client_is_paired_once_by_its_creator() -> None:
-    ledger = Ledger()
-    state = AnyMessage(STATE, (10).to_bytes(8, "big"))
-    consensus = AnyMessage(CONSENSUS, (START_S * 10**9).to_bytes(8, "big"))
-    ledger.must("cell", CreateClient(CELL, state, consensus))
-    pair = RegisterCounterparty(CELL, LOCAL, REMOTE, (b"ibc", b""))
-    refused = [
-        ("relayer", replace(pair, signer=RELAYER), ("sdk", 4)),
-        ("cell", replace(pair, client_id="07-fake-5"), ("client", 4)),
-        ("cell", replace(pair, counterparty_client_id="ext-0"), ("ibc", 14)),
-        ("cell", replace(pair, counterparty_merkle_prefix=()), ("client", 34)),
-        ("cell", replace(pair, counterparty_merkle_prefix=(bytes(200),)), ("client", 34)),
-    ]
-    for name, message, expected in refused:
-        result = ledger.run(name, message)
-        assert (result.codespace, result.code) == expected, result.log
-    unpaired = ledger.run("relayer", SendPacket(RELAYER, LOCAL, TIMEOUT_S, (payload(),)))
-    assert (unpaired.codespace, unpaired.code) == ("client", 35)
-    ledger.must("cell", pair)
-    again = ledger.run("cell", replace(pair, counterparty_client_id="07-fake-8"))
-    assert (again.codespace, again.code) == ("ibc", 8)
-
-
 def test_batches_are_all_or_nothing(ledger: Ledger) -> None:
     bad = replace(receive(incoming(sequence=2)), proof_commitment=b"\x01")
     result = ledger.run("relayer", receive(incoming()), bad)
@@ -434,9 +314,7 @@ def late(ctx: Context, message: MsgReleaseOrder) -> None:
 def slow_ledger() -> Ledger:
     """The same, with a message that answers late, and one packet that waits."""
     usual = Ledger().installation
-    ledger = Ledger(installation=replace(usual, handlers={MsgReleaseOrder: late}))
-    ledger.open_client()
-    ledger.must("relayer", UpdateClient(RELAYER, LOCAL, ledger.header(11)))
+    ledger = open_ledger(Ledger(installation=replace(usual, handlers={MsgReleaseOrder: late})))
     ledger.must("relayer", receive(incoming(b"later")))
     return ledger
 
