@@ -14,7 +14,7 @@ from tieline.contract.keys import (
     outflow_key,
     shard_of,
 )
-from tieline.contract.quorums import SIGNATURE_GAS
+from tieline.contract.limits import SIGNATURE_GAS
 from tieline.contract.records import (
     MandateRecord,
     decode_amount,

@@ -12,8 +12,8 @@ from tieline.contract import trade_events
 from tieline.contract.context import Context, Outcome
 from tieline.contract.deliveries import delivered_wh, is_every_statement_covered
 from tieline.contract.errors import NotPermitted
+from tieline.contract.limits import SIGNATURE_GAS
 from tieline.contract.locks import move_lock, require_lock
-from tieline.contract.quorums import SIGNATURE_GAS
 from tieline.contract.records import LockRecord
 from tieline.contract.registry import role_key
 from tieline.contract.terms import require_members

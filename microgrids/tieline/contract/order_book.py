@@ -12,7 +12,7 @@ from tieline.contract.accounts import credit_pay, debit_pay
 from tieline.contract.context import Context, Outcome
 from tieline.contract.errors import InvalidMessage, NotPermitted
 from tieline.contract.keys import order_key, orders_count_key
-from tieline.contract.quorums import SIGNATURE_GAS
+from tieline.contract.limits import SIGNATURE_GAS
 from tieline.contract.records import OrderRecord, decode_order, encode_order
 from tieline.contract.registry import require_slot
 from tieline.contract.slots import bands_of, deadlines_of
