@@ -148,8 +148,12 @@ class Network:
         known = {bus.index for bus in self.buses}
         if self.slack.bus not in known:
             raise UnknownBus(self.slack.bus, "slack")
+        rated = {bus.index: bus.vn for bus in self.buses}
         for branch in self.branches:
             _check_branch(self, branch, known)
+        for line in self.lines:
+            if rated[line.from_bus] != rated[line.to_bus]:
+                raise NetworkError(f"line {line.index}: its ends have different rated voltages")
         for bus in self.buses:
             _check_bus(self, bus)
         for alias, target in self.aliases:

@@ -1,0 +1,235 @@
+"""
+Every limit of a network by name, judged on proved intervals: voltages |V| +- r, currents through
+|Yf Z| and not |Yf| r, powers from both.
+
+The order of the table is part of the flow proof hash: V_LOW of all buses, V_HIGH, LINE, TRAFO, the
+power limits, STEP.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from tieline.interfaces.limits import LimitKind
+from tieline.power.admittance import AdmittanceModel, Complexes, Floats, Places
+from tieline.power.batch import BatchSolution
+from tieline.power.errors import NetworkError
+from tieline.power.network import Network
+from tieline.power.settings import Limits, Margins
+
+LOW_VOLTAGE_MILLIVOLT = 1_000_000
+"""Up to 1 kV single-phase customers make the phases differ."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """One limit: what it protects, where, and its bound in the unit of its kind."""
+
+    name: str
+    kind: LimitKind
+    element: int
+    """Index of the bus, line or transformer."""
+    bound: float
+    is_upper: bool
+    """The value must stay below the bound; else above."""
+    percent_of: float
+    """What 100 % of room is: rated voltage, rating, or the bound of a power."""
+
+
+class LimitTable:
+    """The limits of one network, ready to judge many candidates at once."""
+
+    def __init__(self, network: Network, limits: Limits, margins: Margins) -> None:
+        """
+        Lay out the limits.
+
+        Raises:
+            NetworkError: A power limit names a branch that the network does not have.
+        """
+        self._network = network
+        self._settings = limits
+        rated = {bus.index: bus for bus in network.buses}
+        buses = [rated[index] for index in network.load_buses]
+        self.v_min = np.array([bus.v_min * 1e-9 for bus in buses])
+        self.v_max = np.array([bus.v_max * 1e-9 for bus in buses])
+        branches = network.branches
+        self.rated = np.array(
+            [
+                place
+                for place, branch in enumerate(branches)
+                if getattr(branch, "i_max", 0) or getattr(branch, "sn", 0)
+            ],
+            dtype=np.intp,
+        )
+        self.loading_max = limits.loading_ppm * 1e-6
+        self.step_max = None if limits.step_max is None else limits.step_max * 1e-9
+        self._power_rows = _power_rows(network, limits)
+        low = [bus.vn <= LOW_VOLTAGE_MILLIVOLT for bus in buses]
+        self.unbalance = np.where(low, margins.unbalance_pu, 0.0) if buses else np.zeros(0)
+        self.peak_excess = np.array(
+            [margins.peak_factors.get(index, 1.0) - 1.0 for index in network.load_buses]
+        )
+
+    @cached_property
+    def limits(self) -> tuple[Limit, ...]:
+        """All limits in the order of the table; STEP is last, present even when not judged."""
+        network = self._network
+        rows = [
+            Limit(f"V_LOW bus {bus}", LimitKind.V_LOW, bus, float(bound), False, 1.0)
+            for bus, bound in zip(network.load_buses, self.v_min, strict=True)
+        ]
+        rows += [
+            Limit(f"V_HIGH bus {bus}", LimitKind.V_HIGH, bus, float(bound), True, 1.0)
+            for bus, bound in zip(network.load_buses, self.v_max, strict=True)
+        ]
+        lines = len(network.lines)
+        for place in self.rated:
+            branch = network.branches[place]
+            kind = LimitKind.LINE if place < lines else LimitKind.TRAFO
+            name = f"{kind.name} {branch.index} ({branch.from_bus}-{branch.to_bus})"
+            rows.append(Limit(name, kind, branch.index, self.loading_max, True, self.loading_max))
+        for name, _, index, bound, is_upper in self._power_rows:
+            share = max(abs(bound), 1e-3)
+            rows.append(Limit(name, LimitKind.PCC, index, bound, is_upper, share))
+        if self.step_max is not None:
+            rows += [
+                Limit(f"STEP bus {bus}", LimitKind.STEP, bus, self.step_max, True, 1.0)
+                for bus in network.load_buses
+            ]
+        return tuple(rows)
+
+    @cached_property
+    def power_places(self) -> Places:
+        """Branch place of each power limit."""
+        return np.array([place for _, place, *_ in self._power_rows], dtype=np.intp)
+
+    @cached_property
+    def power_bounds(self) -> tuple[Floats, Floats]:
+        """Bound in MW and sign (+1 upper, -1 lower) of each power limit."""
+        bounds = np.array([row[3] for row in self._power_rows], dtype=np.float64)
+        signs = np.array([1.0 if row[4] else -1.0 for row in self._power_rows])
+        return bounds, signs
+
+    def room(
+        self,
+        model: AdmittanceModel,
+        solution: BatchSolution,
+        previous: Floats | None = None,
+        *,
+        is_nominal: bool = True,
+    ) -> Floats:
+        """
+        Return how far every limit is from its bound, at the bad end of the proved interval.
+
+        Args:
+            model: Matrices the candidates were solved with.
+            solution: ``m`` candidates.
+            previous: |V| of the slot before, (n,), pu; None: steps are not judged.
+            is_nominal: Steps are judged at the table's slack voltage only: a corner is doubt about
+                the level, not a movement.
+
+        Returns:
+            (limits, m) in the unit of each kind, negative where violated; -inf for candidates
+            that are not certified. Peak factors and unbalance are subtracted already, forecast
+            margins are not.
+        """
+        V, radius = solution.V, solution.radius
+        m = V.shape[1]
+        magnitude = np.abs(V)
+        blocks: list[Floats] = []
+        down = self.unbalance[:, None] + radius
+        up = down
+        if self.peak_excess.any():
+            drop = np.abs(model.w)[:, None] * np.abs(solution.slack / model.slack_voltage)
+            swing = self.peak_excess[:, None] * (magnitude - drop)
+            down = down - np.minimum(swing, 0.0)
+            up = up + np.maximum(swing, 0.0)
+        blocks.extend(
+            (
+                magnitude - self.v_min[:, None] - down,
+                self.v_max[:, None] - magnitude - up,
+                self.loading_max - self._loading(model, solution),
+            )
+        )
+        if len(self.power_places):
+            bounds, signs = self.power_bounds
+            power, error = self._power(model, solution)
+            blocks.append(signs[:, None] * (bounds[:, None] - power) - error)
+        if self.step_max is not None:
+            if previous is None or not is_nominal:
+                blocks.append(np.full((model.n, m), np.inf))
+            else:
+                moved = np.abs(magnitude - previous[:, None])
+                blocks.append(self.step_max - moved - radius)
+        room = np.concatenate(blocks, axis=0)
+        if not solution.certified.all():
+            room[:, ~solution.certified] = -np.inf
+        return room
+
+    def _loading(self, model: AdmittanceModel, solution: BatchSolution) -> Floats:
+        """Return the larger end's current over its rating, upper end of the interval: (rows, m)."""
+        worst: Floats | None = None
+        for end in (0, 1):
+            current, error = branch_current(model, solution, end, self.rated)
+            loading = np.abs(current)
+            loading += error
+            loading /= model.ratings[end, self.rated][:, None]
+            worst = loading if worst is None else np.maximum(worst, loading, out=worst)
+        assert worst is not None
+        if self.peak_excess.any():
+            worst *= 1 + float(self.peak_excess.max())
+        return worst
+
+    def _power(self, model: AdmittanceModel, solution: BatchSolution) -> tuple[Floats, Floats]:
+        """Return MW from the from-side into the branch and its error, (rows, m)."""
+        current, error_i = branch_current(model, solution, 0, self.power_places)
+        voltage = full_voltage(solution)[model.ends[0, self.power_places]]
+        error_v = 2 * solution.radius
+        error = np.abs(voltage) * error_i + (np.abs(current) + error_i) * error_v
+        return np.real(voltage * np.conjugate(current)), error
+
+
+def full_voltage(solution: BatchSolution) -> Complexes:
+    """Return one more sweep of V with the slack as last row, (n + 1, m)."""
+    return np.concatenate([solution.T, solution.slack[None, :]], axis=0)
+
+
+def branch_current(
+    model: AdmittanceModel, solution: BatchSolution, end: int, places: Places
+) -> tuple[Complexes, Floats]:
+    """
+    Return the current into branches at one end and its error, (rows, m), pu.
+
+    With V* = w + Z conj(S/V*), a current is exactly Yf (w + Z c*); only the injected currents c
+    are off, by |S| r / (|V| (|V| - r)), so the error goes through |Yf Z|.
+    """
+    V = full_voltage(solution)
+    near, far = model.ends[end, places], model.ends[1 - end, places]
+    Y = model.Y_ends[end][:, places]
+    current = Y[end][:, None] * V[near] + Y[1 - end][:, None] * V[far]
+    gain = model.current_gain[end, places] @ solution.current_error
+    rounding = np.abs(Y).sum(axis=0)[:, None] * solution.rounding
+    return current, gain[:, None] * solution.radius + rounding
+
+
+def _power_rows(network: Network, limits: Limits) -> list[tuple[str, int, int, float, bool]]:
+    """Return (name, branch place, branch index, bound in MW, is upper) of every power limit."""
+    places = {("line", row.index): place for place, row in enumerate(network.lines)}
+    offset = len(network.lines)
+    for place, unit in enumerate(network.transformers):
+        places["transformer", unit.index] = offset + place
+    rows = []
+    for limit in limits.power:
+        if limit.branch not in places:
+            raise NetworkError(f"power limit {limit.name}: no branch {limit.branch}")
+        place, index = places[limit.branch], limit.branch[1]
+        if limit.p_max_milliwatt is not None:
+            rows.append((f"PCC {limit.name} max", place, index, limit.p_max_milliwatt * 1e-9, True))
+        if limit.p_min_milliwatt is not None:
+            rows.append(
+                (f"PCC {limit.name} min", place, index, limit.p_min_milliwatt * 1e-9, False)
+            )
+    return rows
