@@ -35,7 +35,7 @@ class AdmittanceModel:
     network: Network
     Z: Complexes
     """(n, n): inverse of the bus admittance matrix without the slack."""
-    abs_Z: Floats
+    Z_abs: Floats
     w: Complexes
     """(n,): voltages without any injection, slack at the table's voltage."""
     slack_voltage: complex
@@ -63,7 +63,7 @@ def build_admittance_model(network: Network) -> AdmittanceModel:
     """Build all matrices of *network*; milliseconds, kept for networks seen lately."""
     n = len(network.load_buses)
     branches = network.branches
-    kv = {bus.index: bus.vn * 1e-6 for bus in network.buses}
+    kv = {row.index: row.vn * 1e-6 for row in network.buses}
     ends = np.empty((2, len(branches)), dtype=np.intp)
     Y_ends = np.empty((2, 2, len(branches)), dtype=np.complex128)
     ratings = np.empty((2, len(branches)))
@@ -79,11 +79,11 @@ def build_admittance_model(network: Network) -> AdmittanceModel:
     for end in (0, 1):
         for neighbour in (0, 1):
             np.add.at(Y, (ends[end], ends[neighbour]), Y_ends[end, neighbour])
-    for bus in network.buses:
-        position = network.positions[bus.index]
-        Y[position, position] += complex(bus.shunt_g, bus.shunt_b) * 1e-9 * kv[bus.index] ** 2
+    for row in network.buses:
+        position = network.positions[row.index]
+        Y[position, position] += complex(row.shunt_g, row.shunt_b) * 1e-9 * kv[row.index] ** 2
     Y_LL, Y_L0 = Y[:n, :n], Y[:n, n]
-    Z = np.linalg.inv(Y_LL)
+    Z: Complexes = np.linalg.inv(Y_LL).astype(np.complex128)
     angle = network.slack.va * 1e-6 * np.pi / 180
     slack_voltage = complex(network.slack.vm * 1e-9 * np.exp(1j * angle))
     w = -(Z @ Y_L0) * slack_voltage
@@ -96,7 +96,7 @@ def build_admittance_model(network: Network) -> AdmittanceModel:
     return AdmittanceModel(
         network=network,
         Z=Z,
-        abs_Z=np.abs(Z),
+        Z_abs=np.abs(Z),
         w=w,
         slack_voltage=slack_voltage,
         float_gain=np.asarray((error_Z + 8 * n * EPSILON * np.abs(Z)).sum(axis=1)),

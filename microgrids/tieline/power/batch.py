@@ -18,14 +18,21 @@ from tieline.power.admittance import EPSILON, AdmittanceModel, Complexes, Floats
 
 SWEEPS_MAX = 60
 """A candidate that contracts by less than half a sweep is near collapse; refuse it."""
-STEP_PU = 1e-10
-"""Sweeps end when no voltage moves by more: far below the 1e-9 pu in which voltages are posted."""
+STEP_PU = 1e-9
+"""Sweeps end when no voltage moves by more; the next would move a tenth, below what is posted."""
 RADIUS_MAX_PU = 1e-6
 """A ball larger than this proves nothing useful; the runpp check disagrees at the same size."""
 FLOAT_SLACK = 1 + 1e-9
 """Rounding of the sums in L."""
 CHUNK_ELEMENTS = 16_384
 """Buses times candidates of one piece: its arrays stay in the second-level cache."""
+SMALL_PRODUCT = 48_000
+"""
+Up to so many multiplications the matrix product stays on one thread. Above, BLAS wakes its others,
+which for a feeder of a dozen buses costs more than it brings, three times more on a busy machine.
+"""
+SMALL_BUSES_MAX = 32
+"""Larger networks gain by the threads."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +52,7 @@ class BatchSolution:
     slack: Complexes
     """(m,): slack voltage of each candidate, pu."""
     current_error: Floats
-    """(n,): per unit of radius, how far the current injected at a bus may be off, all candidates."""
+    """(n,): per unit of radius, how far the current injected at a bus may be off."""
 
 
 def solve_batch(
@@ -70,7 +77,10 @@ def solve_batch(
     scale = np.broadcast_to(np.asarray(slack_scale, dtype=np.float64), (m,))
     V = np.empty((n, m), dtype=np.complex128)
     T = np.empty_like(V)
-    width = max(64, CHUNK_ELEMENTS // max(n, 1))
+    width = CHUNK_ELEMENTS // max(n, 1)
+    if n <= SMALL_BUSES_MAX:
+        width = SMALL_PRODUCT // max(n * n, 1)
+    width = max(64, width)
     with np.errstate(all="ignore"):
         for start in range(0, m, width):
             piece = slice(start, min(start + width, m))
@@ -84,7 +94,7 @@ def solve_batch(
         radius=np.where(certified, radius, np.inf),
         certified=certified,
         rounding=rounding,
-        slack=model.slack_voltage * scale,
+        slack=np.asarray(model.slack_voltage * scale, dtype=np.complex128),
         current_error=current_error,
     )
 
@@ -130,13 +140,13 @@ def _bounds(
     # With L <= 1/2 twice rho is radius enough; one bound for all candidates together is cheap.
     trial = 2 * rho
     worst = _weight(power, magnitude, trial).max(axis=1, initial=0.0)
-    contraction = float((model.abs_Z @ worst).max(initial=0.0)) * FLOAT_SLACK
+    contraction = float((model.Z_abs @ worst).max(initial=0.0)) * FLOAT_SLACK
     if contraction <= 0.5:
         return rho / (1 - contraction), worst
     # Not enough: one for each, at the radius that its own L asks for.
     for _ in range(2):
         weight = _weight(power, magnitude, trial)
-        contraction_each = (model.abs_Z @ weight).max(axis=0, initial=0.0) * FLOAT_SLACK
+        contraction_each = (model.Z_abs @ weight).max(axis=0, initial=0.0) * FLOAT_SLACK
         radius = trial
         trial = np.where(contraction_each < 1, rho / (1 - contraction_each), np.inf) * 1.01
     proved = rho <= (1 - contraction_each) * radius

@@ -195,7 +195,8 @@ def _floats(
 ) -> tuple[Complexes, Complexes]:
     """Return S in MW + j Mvar and V in pu, (n,) each."""
     pq = np.array(power, dtype=np.float64).reshape(-1, 2)
-    return (pq[:, 0] + 1j * pq[:, 1]) * 1e-9, (e + 1j * f) * 1e-9
+    S = np.asarray((pq[:, 0] + 1j * pq[:, 1]) * 1e-9, dtype=np.complex128)
+    return S, np.asarray((e + 1j * f) * 1e-9, dtype=np.complex128)
 
 
 def _rho(model: AdmittanceModel, S: Complexes, V: Complexes, slack_scale: float) -> float:
@@ -211,4 +212,4 @@ def _contraction(model: AdmittanceModel, S: Complexes, V: Complexes, radius: flo
     inner = np.abs(V) - radius
     if not (inner > 0).all():
         return float("inf")
-    return float((model.abs_Z @ (np.abs(S) / inner**2)).max(initial=0.0))
+    return float((model.Z_abs @ (np.abs(S) / inner**2)).max(initial=0.0))

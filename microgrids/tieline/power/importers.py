@@ -180,16 +180,16 @@ def _number(value: Any) -> float | None:
 
 def _fused_buses(net: Any) -> dict[int, int]:
     """Return bus -> lowest bus joined to it by closed bus-bus switches, in-service buses only."""
-    import networkx  # noqa: PLC0415 - a tenth of a second
+    import networkx as nx  # noqa: PLC0415 - a tenth of a second
 
-    graph: Any = networkx.Graph()
+    graph: Any = nx.Graph()
     graph.add_nodes_from(int(bus) for bus in net.bus.index[net.bus.in_service.astype(bool)])
     closed = net.switch[(net.switch.et == "b") & net.switch.closed.astype(bool)]
     for bus, other in zip(closed.bus, closed.element, strict=True):
         if int(bus) in graph and int(other) in graph:
             graph.add_edge(int(bus), int(other))
     lowest = {}
-    for group in networkx.connected_components(graph):
+    for group in nx.connected_components(graph):
         target = min(group)
         lowest.update(dict.fromkeys(sorted(group), target))
     return dict(sorted(lowest.items()))
@@ -340,7 +340,7 @@ def _transformers(
 def read_pandapower_json(path: str) -> Any:
     """Read a user's own net from pandapower's JSON. Raises ImportRefused if it cannot be read."""
     with quiet():
-        import pandapower  # noqa: ICN001, PLC0415 - seconds to import, needed only here
+        import pandapower  # noqa: PLC0415 - seconds to import, needed only here
 
         try:
             return pandapower.from_json(path)

@@ -78,28 +78,49 @@ class LimitTable:
         """All limits in the order of the table; STEP is last, present even when not judged."""
         network = self._network
         rows = [
-            Limit(f"V_LOW bus {bus}", LimitKind.V_LOW, bus, float(bound), False, 1.0)
+            Limit(
+                f"V_LOW bus {bus}",
+                LimitKind.V_LOW,
+                bus,
+                float(bound),
+                is_upper=False,
+                percent_of=1.0,
+            )
             for bus, bound in zip(network.load_buses, self.v_min, strict=True)
         ]
         rows += [
-            Limit(f"V_HIGH bus {bus}", LimitKind.V_HIGH, bus, float(bound), True, 1.0)
+            Limit(
+                f"V_HIGH bus {bus}",
+                LimitKind.V_HIGH,
+                bus,
+                float(bound),
+                is_upper=True,
+                percent_of=1.0,
+            )
             for bus, bound in zip(network.load_buses, self.v_max, strict=True)
         ]
-        lines = len(network.lines)
+        lines, full, most = len(network.lines), self.loading_max, self.step_max
         for place in self.rated:
             branch = network.branches[place]
             kind = LimitKind.LINE if place < lines else LimitKind.TRAFO
             name = f"{kind.name} {branch.index} ({branch.from_bus}-{branch.to_bus})"
-            rows.append(Limit(name, kind, branch.index, self.loading_max, True, self.loading_max))
+            rows.append(Limit(name, kind, branch.index, full, is_upper=True, percent_of=full))
         for name, _, index, bound, is_upper in self._power_rows:
             share = max(abs(bound), 1e-3)
-            rows.append(Limit(name, LimitKind.PCC, index, bound, is_upper, share))
-        if self.step_max is not None:
+            rows.append(
+                Limit(name, LimitKind.PCC, index, bound, is_upper=is_upper, percent_of=share)
+            )
+        if most is not None:
             rows += [
-                Limit(f"STEP bus {bus}", LimitKind.STEP, bus, self.step_max, True, 1.0)
+                Limit(f"STEP bus {bus}", LimitKind.STEP, bus, most, is_upper=True, percent_of=1.0)
                 for bus in network.load_buses
             ]
         return tuple(rows)
+
+    @cached_property
+    def percent_of(self) -> Floats:
+        """(limits,): what 100 % of room is, in each limit's unit."""
+        return np.array([limit.percent_of for limit in self.limits])
 
     @cached_property
     def power_places(self) -> Places:
@@ -163,7 +184,8 @@ class LimitTable:
                 blocks.append(np.full((model.n, m), np.inf))
             else:
                 moved = np.abs(magnitude - previous[:, None])
-                blocks.append(self.step_max - moved - radius)
+                free = np.isnan(previous)[:, None]
+                blocks.append(np.where(free, np.inf, self.step_max - moved - radius))
         room = np.concatenate(blocks, axis=0)
         if not solution.certified.all():
             room[:, ~solution.certified] = -np.inf

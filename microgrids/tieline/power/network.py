@@ -148,23 +148,16 @@ class Network:
         known = {bus.index for bus in self.buses}
         if self.slack.bus not in known:
             raise UnknownBus(self.slack.bus, "slack")
-        rated = {bus.index: bus.vn for bus in self.buses}
-        for branch in self.branches:
-            _check_branch(self, branch, known)
-        for line in self.lines:
-            if rated[line.from_bus] != rated[line.to_bus]:
-                raise NetworkError(f"line {line.index}: its ends have different rated voltages")
         for bus in self.buses:
             _check_bus(self, bus)
+        for branch in self.branches:
+            _check_branch(self, branch, known)
+        _check_lines(self)
         for alias, target in self.aliases:
             if target not in known or alias in known:
                 raise NetworkError(f"alias must join a new bus to a known one: {alias}->{target}")
         if self.slack.vm <= 0:
             raise NetworkError(f"slack voltage must be positive: vm={self.slack.vm}")
-        lines = {line.index for line in self.lines}
-        for tie in self.ties:
-            if tie.line not in lines or not 0 <= tie.from_share <= 10**6:
-                raise NetworkError(f"tie names no line, or its share is out of range: {tie.line}")
         lost = known - set(self._reachable())
         if lost:
             raise IslandWithoutSlack(sorted(lost))
@@ -263,6 +256,17 @@ def _check_bus(network: Network, bus: Bus) -> None:
         raise NetworkError(f"bus {bus.index}: rated voltage or voltage band out of range")
     if not 0 <= bus.owner < len(network.owners):
         raise NetworkError(f"bus {bus.index}: no owner {bus.owner}")
+
+
+def _check_lines(network: Network) -> None:
+    rated = {bus.index: bus.vn for bus in network.buses}
+    for line in network.lines:
+        if rated[line.from_bus] != rated[line.to_bus]:
+            raise NetworkError(f"line {line.index}: its ends have different rated voltages")
+    lines = {line.index for line in network.lines}
+    for tie in network.ties:
+        if tie.line not in lines or not 0 <= tie.from_share <= 10**6:
+            raise NetworkError(f"tie names no line, or its share is out of range: {tie.line}")
 
 
 def _check_branch(network: Network, branch: Branch, known: set[int]) -> None:

@@ -8,49 +8,80 @@ pandapower's loads and bus results are positive for consumption. pandapower is i
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
-from tieline.power.admittance import Floats
+from tieline.power.admittance import Complexes, Floats
 from tieline.power.errors import NetworkError, NotConverged
 from tieline.power.network import Line, Network, Transformer
 
 TOLERANCE_MVA = 1e-9
+ISLAND_OFFSET = 1_000_000
+"""Between the indices of two islands of one net."""
+NETS_KEPT_MAX = 4
+"""Networks change once an epoch; tap positions make a few more."""
+
+
+@dataclass(frozen=True)
+class ReferencePoint:
+    """One operating point to be solved by other code than ours."""
+
+    network: Network
+    S: Complexes
+    """(n,): MW + j Mvar into the network, in the order of ``network.load_buses``."""
+    slack_scale: float
+    """Slack voltage as a factor of the network table's."""
 
 
 class ReferenceSolver(Protocol):
-    """A second opinion on one operating point, made by other code than ours."""
+    """A second opinion on operating points."""
 
-    def voltages(self, network: Network, S: np.ndarray[Any, Any], slack_scale: float) -> Floats:
+    def magnitudes(self, points: Sequence[ReferencePoint]) -> list[Floats]:
         """
-        Return |V| in pu of ``network.load_buses`` for injections S in MW + j Mvar.
+        Return |V| in pu of each point's ``network.load_buses``.
 
         Raises:
-            NotConverged: No solution found.
+            NotConverged: No solution found for some point.
         """
         ...
 
 
 class RunppReference:
-    """pandapower's ``runpp`` on the exported network; the net is kept between calls."""
+    """
+    pandapower's ``runpp`` on the exported networks.
+
+    Its time is nearly all overhead of one call, so all points are islands of one net, solved at
+    once; the net is kept for the next slot.
+    """
 
     def __init__(self) -> None:
-        self._nets: dict[Network, Any] = {}
+        self._nets: dict[tuple[Network, ...], tuple[Any, bool]] = {}
 
-    def voltages(self, network: Network, S: np.ndarray[Any, Any], slack_scale: float) -> Floats:
-        """Solve one operating point; see ``ReferenceSolver``."""
-        net = self._nets.get(network)
-        if net is None:
-            net = to_pandapower(network)
-            self._nets = {**self._nets, network: net} if len(self._nets) < 8 else {network: net}
+    def magnitudes(self, points: Sequence[ReferencePoint]) -> list[Floats]:
+        """Solve all points; see ``ReferenceSolver``."""
+        key = tuple(point.network for point in points)
+        if key not in self._nets:
+            if len(self._nets) >= NETS_KEPT_MAX:
+                self._nets.clear()
+            self._nets[key] = (_islands(key), False)
+        net, is_solved = self._nets[key]
+        S = np.concatenate([point.S for point in points])
         net.load["p_mw"] = -S.real
         net.load["q_mvar"] = -S.imag
-        net.ext_grid["vm_pu"] = network.slack.vm * 1e-9 * slack_scale
-        run_power_flow(net)
-        return net.res_bus.vm_pu.loc[list(network.load_buses)].to_numpy(dtype=np.float64)
+        net.ext_grid["vm_pu"] = [
+            point.network.slack.vm * 1e-9 * point.slack_scale for point in points
+        ]
+        run_power_flow(net, is_repeat=is_solved)
+        self._nets[key] = (net, True)
+        found = []
+        for place, network in enumerate(key):
+            rows = [place * ISLAND_OFFSET + bus for bus in network.load_buses]
+            found.append(np.asarray(net.res_bus.vm_pu.loc[rows], dtype=np.float64))
+        return found
 
 
 @contextmanager
@@ -61,24 +92,33 @@ def quiet() -> Iterator[None]:
         yield
 
 
-def run_power_flow(net: Any) -> None:
+def run_power_flow(net: Any, *, is_repeat: bool = False) -> None:
     """
     Solve a pandapower net in place with angles, the T model and a tight tolerance.
+
+    Args:
+        net: The net; its results are written.
+        is_repeat: It was solved before and only loads and slack voltages have changed since, so
+            pandapower may keep its admittance matrix and start from its results.
 
     Raises:
         NotConverged: Newton-Raphson found no solution.
     """
     with quiet():
-        import pandapower  # noqa: ICN001, PLC0415 - seconds to import, needed only here
+        import pandapower  # noqa: PLC0415 - seconds to import, needed only here
 
+        start: dict[str, Any] = {"init": "dc"}
+        if is_repeat:
+            kept = {"bus_pq": True, "gen": True, "trafo": False, "only_v_results": True}
+            start = {"init": "results", "recycle": kept}
         try:
             pandapower.runpp(
                 net,
                 calculate_voltage_angles=True,
-                init="dc",
                 tolerance_mva=TOLERANCE_MVA,
                 trafo_model="t",
                 numba=False,
+                **start,
             )
         except pandapower.LoadflowNotConverged as cause:
             raise NotConverged("runpp did not converge") from cause
@@ -115,64 +155,79 @@ def to_pandapower(network: Network, injections: Mapping[int, tuple[int, int]] | 
         injections: bus -> (milliwatt, millivar) into the network; missing buses inject nothing.
     """
     with quiet():
-        import pandapower  # noqa: ICN001, PLC0415 - seconds to import, needed only here
+        import pandapower  # noqa: PLC0415 - seconds to import, needed only here
 
         net = pandapower.create_empty_network(name="tieline", sn_mva=1.0, f_hz=50.0)
-        for bus in network.buses:
-            pandapower.create_bus(
-                net,
-                vn_kv=bus.vn * 1e-6,
-                index=bus.index,
-                min_vm_pu=bus.v_min * 1e-9,
-                max_vm_pu=bus.v_max * 1e-9,
-            )
-            if bus.shunt_g or bus.shunt_b:
-                mva = (bus.vn * 1e-6) ** 2 * 1e-9
-                p_mw, q_mvar = bus.shunt_g * mva, -bus.shunt_b * mva
-                pandapower.create_shunt(net, bus.index, q_mvar=q_mvar, p_mw=p_mw)
-        rated = {bus.index: bus.vn * 1e-6 for bus in network.buses}
-        for alias, target in network.aliases:
-            pandapower.create_bus(net, vn_kv=rated[target], index=alias)
-            pandapower.create_switch(net, alias, target, et="b", closed=True)
-        pandapower.create_ext_grid(
-            net, network.slack.bus, network.slack.vm * 1e-9, va_degree=network.slack.va * 1e-6
-        )
-        for line in network.lines:
-            _add_line(pandapower, net, line)
-        for unit in network.transformers:
-            _add_transformer(pandapower, net, unit)
+        _add_network(pandapower, net, network, 0)
         given = injections or {}
-        for bus_index in network.load_buses:
-            p, q = given.get(bus_index, (0, 0))
-            pandapower.create_load(net, bus_index, p_mw=-p * 1e-9, q_mvar=-q * 1e-9)
-        for alias, _ in network.aliases:
-            if alias in given:
-                p, q = given[alias]
-                pandapower.create_load(net, alias, p_mw=-p * 1e-9, q_mvar=-q * 1e-9)
+        for bus in network.positions:
+            p, q = given.get(bus, (0, 0))
+            if bus in given or bus in network.load_buses:
+                pandapower.create_load(net, bus, p_mw=-p * 1e-9, q_mvar=-q * 1e-9)
     return net
 
 
-def _add_line(pandapower: Any, net: Any, line: Line) -> None:
+def _islands(networks: Sequence[Network]) -> Any:
+    """Return one net with an island and one load a bus for each network, in order."""
+    with quiet():
+        import pandapower  # noqa: PLC0415 - seconds to import, needed only here
+
+        net = pandapower.create_empty_network(sn_mva=1.0, f_hz=50.0)
+        for place, network in enumerate(networks):
+            offset = place * ISLAND_OFFSET
+            _add_network(pandapower, net, network, offset)
+            for bus in network.load_buses:
+                pandapower.create_load(net, offset + bus, p_mw=0.0, q_mvar=0.0)
+    return net
+
+
+def _add_network(pandapower: Any, net: Any, network: Network, offset: int) -> None:
+    """Write a network into a net, all indices moved by *offset*."""
+    rated = {bus.index: bus.vn * 1e-6 for bus in network.buses}
+    for bus in network.buses:
+        pandapower.create_bus(
+            net,
+            vn_kv=rated[bus.index],
+            index=offset + bus.index,
+            min_vm_pu=bus.v_min * 1e-9,
+            max_vm_pu=bus.v_max * 1e-9,
+        )
+        if bus.shunt_g or bus.shunt_b:
+            mva = rated[bus.index] ** 2 * 1e-9
+            p_mw, q_mvar = bus.shunt_g * mva, -bus.shunt_b * mva
+            pandapower.create_shunt(net, offset + bus.index, q_mvar=q_mvar, p_mw=p_mw)
+    for alias, target in network.aliases:
+        pandapower.create_bus(net, vn_kv=rated[target], index=offset + alias)
+        pandapower.create_switch(net, offset + alias, offset + target, et="b", closed=True)
+    slack = network.slack
+    pandapower.create_ext_grid(net, offset + slack.bus, slack.vm * 1e-9, va_degree=slack.va * 1e-6)
+    for line in network.lines:
+        _add_line(pandapower, net, line, offset)
+    for unit in network.transformers:
+        _add_transformer(pandapower, net, unit, offset)
+
+
+def _add_line(pandapower: Any, net: Any, line: Line, offset: int) -> None:
     omega = 2 * np.pi * net.f_hz
     pandapower.create_line_from_parameters(
         net,
-        line.from_bus,
-        line.to_bus,
+        offset + line.from_bus,
+        offset + line.to_bus,
         length_km=1.0,
         r_ohm_per_km=line.r * 1e-6,
         x_ohm_per_km=line.x * 1e-6,
         c_nf_per_km=line.b / omega,
         g_us_per_km=line.g * 1e-3,
         max_i_ka=line.i_max * 1e-6 or 1e6,
-        index=line.index,
+        index=offset + line.index,
     )
     ends = ((line.from_bus, line.from_closed), (line.to_bus, line.to_closed))
     for bus, closed in ends:
         if not closed:
-            pandapower.create_switch(net, bus, line.index, et="l", closed=False)
+            pandapower.create_switch(net, offset + bus, offset + line.index, et="l", closed=False)
 
 
-def _add_transformer(pandapower: Any, net: Any, unit: Transformer) -> None:
+def _add_transformer(pandapower: Any, net: Any, unit: Transformer, offset: int) -> None:
     kv = unit.vn_from * 1e-6
     # Any rated power gives the same ohms; an unlimited unit is written with a very large one.
     mva = unit.sn * 1e-6 or 1e4
@@ -193,8 +248,8 @@ def _add_transformer(pandapower: Any, net: Any, unit: Transformer) -> None:
         }
     pandapower.create_transformer_from_parameters(
         net,
-        unit.from_bus,
-        unit.to_bus,
+        offset + unit.from_bus,
+        offset + unit.to_bus,
         sn_mva=mva,
         vn_hv_kv=kv,
         vn_lv_kv=unit.vn_to * 1e-6,
@@ -203,10 +258,10 @@ def _add_transformer(pandapower: Any, net: Any, unit: Transformer) -> None:
         pfe_kw=unit.g * 1e-9 * kv**2 * 1e3,
         i0_percent=siemens * kv**2 / mva * 100,
         shift_degree=unit.shift * 1e-6,
-        index=unit.index,
+        index=offset + unit.index,
         **tapped,
     )
     ends = ((unit.from_bus, unit.from_closed), (unit.to_bus, unit.to_closed))
     for bus, closed in ends:
         if not closed:
-            pandapower.create_switch(net, bus, unit.index, et="t", closed=False)
+            pandapower.create_switch(net, offset + bus, offset + unit.index, et="t", closed=False)

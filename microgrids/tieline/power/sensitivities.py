@@ -54,7 +54,7 @@ def sensitivities(
     if len(table.power_places):
         blocks.append(_power_jacobian(model, table, solution, dV_full))
     if table.step_max is not None:
-        sign = np.zeros(n) if previous is None else np.sign(np.abs(V) - previous)
+        sign = np.zeros(n) if previous is None else np.nan_to_num(np.sign(np.abs(V) - previous))
         blocks.append(-sign[:, None] * magnitude)
     return Sensitivities(magnitude, loading, np.concatenate(blocks, axis=0))
 
@@ -92,7 +92,7 @@ def _loading_jacobian(model: AdmittanceModel, solution: BatchSolution, dV: Compl
         )
         loadings.append(size / model.ratings[end])
         slopes.append(np.real(direction[:, None] * dI) / model.ratings[end][:, None])
-    return np.where((loadings[0] >= loadings[1])[:, None], slopes[0], slopes[1])
+    return np.asarray(np.where((loadings[0] >= loadings[1])[:, None], slopes[0], slopes[1]))
 
 
 def _power_jacobian(

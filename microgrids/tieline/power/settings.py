@@ -59,7 +59,7 @@ class Margins:
     z: float = Z_FORECAST
     sigma_share: float = 0.03
     """Standard deviation of a bus's own forecast error as a share of its |P| and |Q|."""
-    common_share: float = 0.02
+    common_share: float = 0.015
     """Standard deviation of the error common to all buses, as a share of |P| and |Q|."""
     slack_corner_ppm: int = SLACK_CORNER_PPM
     """The sealed set must also hold with the slack voltage lower and higher by this."""
