@@ -3,14 +3,37 @@
 from __future__ import annotations
 
 from tieline.contract.energy_trade import EnergyTradeApplication
+from tieline.contract.genesis import Genesis
 from tieline.contract.installation import Installation
 from tieline.contract.trade_module import TRADE_HANDLERS, write_vaults
+from tieline.light_clients.attestations.client import AttestationsClient
+from tieline.light_clients.paired import PairedClient
+from tieline.light_clients.tendermint.client import TendermintClient
+from tieline.light_clients.tendermint.verifier import verify_header_once
+from tieline.protocol.client import LightClient
+from tieline.wire.typed_data import domain_separator
 
 
-def microgrid_installation() -> Installation:
-    """Return what every microgrid's ledger runs."""
+def microgrid_installation(light_clients: tuple[LightClient, ...] = ()) -> Installation:
+    """Return what every microgrid's ledger runs, over the light clients it is given."""
     return Installation(
+        light_clients=light_clients,
         applications=(EnergyTradeApplication(),),
         handlers=TRADE_HANDLERS,
         genesis_writers=(write_vaults,),
     )
+
+
+def microgrid_light_clients(genesis: Genesis) -> tuple[LightClient, ...]:
+    """
+    Return the rules by which a microgrid's ledger believes others, in the order they are asked.
+
+    A CometBFT ledger is believed only by its headers *and* its attestors; ``attestations`` alone is
+    for ledgers that have nothing else to show. Only the utility cell can create a client.
+    """
+    paired = PairedClient(
+        TendermintClient(verify_header_once),
+        domain=domain_separator(genesis.network_id),
+        own_cell=genesis.cell_address,
+    )
+    return (paired, AttestationsClient())

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from tieline.contract import accounts, auth
-from tieline.contract.assembly import microgrid_installation
+from tieline.contract.assembly import microgrid_installation, microgrid_light_clients
 from tieline.contract.context import LedgerNames
 from tieline.contract.errors import InvalidMessage
 from tieline.contract.genesis import Genesis
@@ -64,7 +64,7 @@ class Application:
         self.genesis = genesis
         self.last_access: tuple[Access, ...] = ()
         self._tree: StateTree = MultiStore(STORES) if tree is None else tree
-        installed = microgrid_installation() if installation is None else installation
+        installed = installation or microgrid_installation(microgrid_light_clients(genesis))
         self._dispatch = installed.dispatch()
         self._rules = installed.rules_by_type()
         self._domain = domain_separator(genesis.network_id)
