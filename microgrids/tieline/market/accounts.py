@@ -50,6 +50,16 @@ BALANCING = NamedAccount(AccountKind.BALANCING)
 UNACCOUNTED = NamedAccount(AccountKind.UNACCOUNTED)
 
 
+def participant(chain_tag: bytes, account: bytes) -> NamedAccount:
+    """Return the account of a household or device, by ledger (32 bytes) and account (20)."""
+    return NamedAccount(AccountKind.PARTICIPANT, f"{chain_tag.hex()}/{account.hex()}")
+
+
+def operator(chain_tag: bytes) -> NamedAccount:
+    """Return the account of the grid operator, by its ledger (32 bytes)."""
+    return NamedAccount(AccountKind.GRID, chain_tag.hex())
+
+
 class Reason(StrEnum):
     """Why money moves."""
 

@@ -19,8 +19,11 @@ from tieline.market.accounts import (
     NamedAccount,
     Posting,
     Reason,
+    operator,
+    participant,
     posting,
 )
+from tieline.market.delivery import Attribution, CappedPosition, capped_shares
 from tieline.market.rationing import share_pro_rata
 from tieline.swap.records import Level
 
@@ -140,6 +143,63 @@ class SlotStatement:
     trades: tuple[SettledTrade, ...]
     """Ascending key."""
     postings: tuple[Posting, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """How a position's locks ended, Wh paid on each ledger."""
+
+    in_wh: int
+    """On the buyers' ledger."""
+    out_wh: int
+    """On the sellers' ledger; the same lock at INTRA."""
+
+
+def settled_trade(
+    row: CappedPosition,
+    deliveries: Attribution,
+    claimed: Claimed,
+    connector: NamedAccount,
+    grid: bytes | None,
+) -> SettledTrade:
+    """
+    Bring a position, its cap, its delivery and its claims together.
+
+    Args:
+        row: The position with the cap of the applied verdict.
+        deliveries: Of the slot, from ``delivery.delivered``.
+        claimed: From both ledgers.
+        connector: Who holds the middle of the two legs.
+        grid: Chain tag of the operator's ledger.
+    """
+    position = row.position
+
+    def party(chain_tag: bytes, account: bytes) -> NamedAccount:
+        return operator(chain_tag) if chain_tag == grid else participant(chain_tag, account)
+
+    buy_caps = capped_shares(position.buys, row.cap_wh, position.energy_wh)
+    sell_caps = capped_shares(position.sells, row.cap_wh, position.energy_wh)
+    return SettledTrade(
+        key=position.key,
+        level=position.level,
+        price_in=position.price_in,
+        price_out=position.price_out,
+        buys=tuple(
+            BuyShare(party(position.source, leaf.account), cap)
+            for leaf, cap in zip(position.buys, buy_caps, strict=True)
+        ),
+        sells=tuple(
+            SellShare(
+                party(position.destination, leaf.account),
+                cap,
+                deliveries.by_order[position.key, leaf.order_id],
+            )
+            for leaf, cap in zip(position.sells, sell_caps, strict=True)
+        ),
+        claimed_in_wh=claimed.in_wh,
+        claimed_out_wh=claimed.out_wh,
+        connector=connector,
+    )
 
 
 def settle_slot(

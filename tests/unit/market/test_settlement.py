@@ -16,6 +16,7 @@ from tieline.market.accounts import (
     balances,
 )
 from tieline.market.identities import LedgerSupply, check_identities, check_levels, unclaimed
+from tieline.market.position import Position
 from tieline.market.settlement import (
     BuyShare,
     NetworkEnergy,
@@ -26,7 +27,7 @@ from tieline.market.settlement import (
     UnknownParty,
     settle_slot,
 )
-from tieline.swap.records import Level
+from tieline.swap.records import Allocation, DeliveryKind, Level
 
 SELLER, OTHER, BUYER = (NamedAccount(AccountKind.PARTICIPANT, n) for n in ("s", "t", "b"))
 OPERATOR = NamedAccount(AccountKind.GRID, "grid-1")
@@ -245,6 +246,19 @@ def test_a_spoiled_statement_is_found_out(what: str, spoil, identity: str) -> No
     assert identity in {violation.identity for violation in found}, what
 
 
+def test_who_stands_on_both_sides_of_a_pool_is_settled_too() -> None:
+    """Only the sum of both sides is known, so E10 has nothing to say; all others still hold."""
+    both = trade(
+        buys=(BuyShare(SELLER, 400), BuyShare(BUYER, 600)),
+        sells=(SellShare(SELLER, SOLD, GOT),),
+    )
+    rows = [ParticipantEnergy(SELLER, 300, 300), ParticipantEnergy(BUYER, -600, -600)]
+    found = settle_slot(rows, (both,), NetworkEnergy(300, 300, 0, 0), OPERATOR, 300)
+    assert check_identities(found) == []
+    net = balances(found.postings)
+    assert net[SELLER] == OUT * SOLD - IN * 400 - 300 * (SOLD - GOT)
+
+
 def test_a_ledger_that_holds_more_than_was_issued_is_found_out() -> None:
     good = LedgerSupply("a-1", balances=70, open_locks=20, minted=100, burned=10)
     assert check_identities(statement(300), [good]) == []
@@ -254,3 +268,12 @@ def test_a_ledger_that_holds_more_than_was_issued_is_found_out() -> None:
 
 def test_levels_are_found_out_when_an_order_loses_a_wh() -> None:
     assert [v.identity for v in check_levels((), {b"o": 5}, {b"o": 4})] == ["E2"]
+
+
+def test_a_position_that_sells_more_than_it_buys_is_found_out() -> None:
+    leaf = Allocation(b"o" * 32, bytes(20), 5, 1, 0)
+    kind = DeliveryKind.FIRM
+    odd = Position(Level.INTRA, b"a" * 32, b"a" * 32, kind, 0, 5, 1, 1, (leaf,), ())
+    found = check_levels([odd], {leaf.order_id: 5}, {})
+    assert [violation.identity for violation in found] == ["E2"]
+    assert "bought=5 sold=0" in found[0].detail
