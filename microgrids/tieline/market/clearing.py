@@ -220,8 +220,8 @@ class _Book:
         fee = self.rules.grid_fee
         tariffs = {f.order.limit for f in self._posted(grid, Side.BUY)}
         for price_in in sorted(tariffs, reverse=True):
-            if price_in >= fee:
-                self._at_tariff(grid, Side.BUY, price_in, price_in - fee)
+            # Below the fee no seller is left: asks are never negative.
+            self._at_tariff(grid, Side.BUY, price_in, price_in - fee)
 
     def _posted(self, grid: bytes, side: Side) -> list[Fill]:
         """Return what is left of the operator's orders of one side."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from fractions import Fraction
 
@@ -10,7 +11,7 @@ import pytest
 from tieline.market.allocation import Bounds
 from tieline.market.clearing import ClearingRules, LevelPrice, SlotClearing, clear_slot
 from tieline.market.order import BookOrder, InvalidOrder, book_order, merit
-from tieline.market.pairing import Flow, pair
+from tieline.market.pairing import Flow, crowded, pair
 from tieline.market.rationing import share_pro_rata
 from tieline.market.verification import first_difference
 from tieline.swap.records import ZERO_HASH, DeliveryKind, Level, Levels, Order, Side
@@ -293,6 +294,26 @@ def test_flows_between_many_microgrids_never_lead_home() -> None:
         assert bought[tag] == sum(f.energy_wh for f in flows if f.source == tag)
         assert sold[tag] == sum(f.energy_wh for f in flows if f.destination == tag)
     assert [Flow(A, B, 7)] == pair({A: 7, C: 0}, {B: 7})
+
+
+def test_every_small_market_is_paired_or_refused() -> None:
+    """Three microgrids, all amounts up to 3: no dead end, such as (0, 1, 3) against (3, 1, 0)."""
+    amounts = list(itertools.product(range(4), repeat=3))
+    for bought, sold in itertools.product(amounts, repeat=2):
+        paired_or_refused(bought, sold)
+
+
+def paired_or_refused(bought: tuple, sold: tuple) -> None:
+    buys, sells = (dict(zip((A, B, C), wh, strict=True)) for wh in (bought, sold))
+    if sum(bought) != sum(sold) or max(map(sum, zip(bought, sold, strict=True))) > sum(bought):
+        if sum(bought) == sum(sold):
+            assert crowded(buys, sells) is not None
+        return
+    flows = pair(buys, sells)
+    assert all(flow.source != flow.destination and flow.energy_wh > 0 for flow in flows)
+    for tag in (A, B, C):
+        assert buys[tag] == sum(f.energy_wh for f in flows if f.source == tag)
+        assert sells[tag] == sum(f.energy_wh for f in flows if f.destination == tag)
 
 
 @pytest.mark.parametrize(

@@ -136,6 +136,15 @@ def test_the_grid_takes_part_at_its_tariff() -> None:
     assert ids(caps_under_cuts(book, RULES, [], SLOT_S).caps_wh) == {1: 500, 2: 100, 8: 500, 9: 100}
 
 
+def test_nobody_trades_with_themselves_between_microgrids() -> None:
+    book = [
+        order(1, A, Side.BUY, 300, 500, levels=Levels.INTER),
+        order(2, A, Side.SELL, 30, 500, levels=Levels.INTER),
+        order(3, B, Side.SELL, 90, 200, levels=Levels.INTER),
+    ]
+    assert ids(caps_under_cuts(book, RULES, [], SLOT_S).caps_wh) == {1: 200, 2: 0, 3: 200}
+
+
 def test_a_book_without_a_level_has_caps_of_zero() -> None:
     book = [order(1, A, Side.BUY, 300, 500, levels=Levels.GRID)]
     found = caps_under_cuts(book, replace(RULES, grid=None), [], SLOT_S)
