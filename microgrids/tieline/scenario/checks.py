@@ -83,6 +83,20 @@ def _check_time(config: ScenarioConfig) -> None:
             instead=f"write a full multiple of {config.slot_minutes} minutes",
         )
 
+    zones = {
+        "print_time_zone": config.print_time_zone,
+        "profiles.meters_time_zone": config.profiles.meters_time_zone,
+    }
+    for key, name in zones.items():
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError) as exc:
+            raise ConfigError(
+                f"unknown time zone {name!r}",
+                key=key,
+                instead="write an IANA name such as Europe/Berlin, or UTC",
+            ) from exc
+
 
 def _check_network(config: ScenarioConfig) -> None:
     network = config.network
@@ -305,14 +319,6 @@ def _check_events(config: ScenarioConfig) -> None:
 
 def _check_meters(config: ScenarioConfig) -> None:
     profiles = config.profiles
-    try:
-        ZoneInfo(profiles.meters_time_zone)
-    except (ZoneInfoNotFoundError, ValueError) as exc:
-        raise ConfigError(
-            f"unknown time zone {profiles.meters_time_zone!r}",
-            key="profiles.meters_time_zone",
-            instead="write an IANA name such as Europe/Berlin, or UTC",
-        ) from exc
     if profiles.meters_csv is not None and profiles.meters_unit is None:
         raise ConfigError(
             "the unit of the readings is missing",

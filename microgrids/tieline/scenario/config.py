@@ -302,6 +302,8 @@ class ScenarioConfig(Strict):
     """Start of the first slot's delivery."""
     slot_count: Annotated[StrictInt, Field(ge=1, le=SLOTS_MAX)] = 24
     slot_minutes: Literal[15, 30, 60] = 15
+    print_time_zone: str = "Europe/Berlin"
+    """IANA name of the zone in which reports show times; everything else is UTC."""
     preset: Preset = Preset.FAST
     reproducible_keys: StrictBool = False
     """Keys and preimages from the seed instead of the system's chance; never for real money."""

@@ -120,6 +120,10 @@ class RunFolder:
         except (OSError, ValidationError) as exc:
             raise _not_a_run(self.summary_json, exc) from exc
 
+    def read_zone(self) -> str:
+        """Return the time zone for display: the run's own, UTC before it has a summary."""
+        return self.read_summary().print_time_zone if self.summary_json.is_file() else "UTC"
+
     def read_trades(self) -> tuple[TradeRecord, ...]:
         """Return all trades by slot. Raises ConfigError if there is no readable trades.json."""
         try:

@@ -236,6 +236,8 @@ class RunSummary(Record):
     slot_count: int
     slot_length_s: int
     preset: str
+    print_time_zone: str = "UTC"
+    """Zone in which the report shows times."""
     wall_seconds: float
     slots_done: int
     levels: tuple[LevelRow, ...]

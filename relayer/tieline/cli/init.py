@@ -1,0 +1,31 @@
+"""`tieline init`: keys and genesis files of a scenario, before anything runs."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tieline.cli.options import Json
+from tieline.cli.output import print_json
+
+
+def init(
+    scenario: Annotated[Path, typer.Argument(help="SCENARIO.yaml")],
+    out: Annotated[Path, typer.Argument(help="Folder to write; what is there already is kept.")],
+    json: Json = False,
+) -> None:
+    """
+    Draw all keys (mode 0600, below OUT/keys) and write each genesis; run it with --resume.
+    """
+    from tieline.scenario.reading import load_scenario
+
+    config = load_scenario(scenario)
+    world = importlib.import_module("tieline.scenario.world")
+    world.prepare(config, out)
+    if json:
+        print_json({"run": str(out)})
+    else:
+        print(f"{out} prepared; go on with: tieline run --resume --out {out}")

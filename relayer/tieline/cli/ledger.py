@@ -1,0 +1,92 @@
+"""`tieline ledger`: the exported ledgers of a run."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Annotated
+
+import typer
+
+from tieline.cli.options import Json, RunArgument, open_run
+from tieline.cli.output import print_json, print_table, short
+
+app = typer.Typer(help="Ledgers of a run.", no_args_is_help=True, rich_markup_mode=None)
+
+Only = Annotated[str, typer.Option("--ledger", help="One chain id only.")]
+
+
+@app.command("verify")
+def verify(run: RunArgument = None, ledger: Only = "", json: Json = False) -> None:
+    """
+    Run every exported block again, from genesis to the last app hash.
+    """
+    folder = open_run(run)
+    audit = importlib.import_module("tieline.audit")
+    rows = []
+    for chain_id in _chosen(folder.ledger_ids(), ledger):
+        finding = audit.verify_ledger(folder.ledger(chain_id))
+        rows.append({"ledger": chain_id, "is_ok": finding.is_ok, "detail": finding.detail})
+    if json:
+        print_json(rows)
+    else:
+        table = [
+            [str(row["ledger"]), "ok" if row["is_ok"] else "FAILED", str(row["detail"])]
+            for row in rows
+        ]
+        print_table(["ledger", "", "what"], table)
+    if not all(row["is_ok"] for row in rows):
+        raise typer.Exit(1)
+
+
+@app.command("describe")
+def describe(run: RunArgument = None, ledger: Only = "", json: Json = False) -> None:
+    """
+    Tell what each ledger is: kind, tag, height, transactions, the parameters of its genesis.
+    """
+    from json import loads
+
+    folder = open_run(run)
+    summary = folder.read_summary()
+    chosen = _chosen([row.chain_id for row in summary.ledgers], ledger)
+    ledgers = [row for row in summary.ledgers if row.chain_id in chosen]
+    if json:
+        described = [
+            {
+                **row.model_dump(),
+                "genesis": loads((folder.ledger(row.chain_id) / "genesis.json").read_bytes()),
+            }
+            for row in ledgers
+        ]
+        print_json(described)
+        return
+    print_table(
+        ["ledger", "kind", "tag", "height", "blocks", "transactions", "refused", "app hash"],
+        [
+            [
+                row.chain_id,
+                row.kind,
+                short(row.chain_tag),
+                str(row.height),
+                str(row.blocks_count),
+                str(row.transactions_count),
+                str(row.refused_transactions_count),
+                short(row.app_hash),
+            ]
+            for row in ledgers
+        ],
+    )
+
+
+def _chosen(known: list[str], wanted: str) -> list[str]:
+    """Return the one that is asked for, or all. Raises ConfigError for a stranger."""
+    from tieline.interfaces.errors import ConfigError
+
+    if not wanted:
+        return known
+    if wanted not in known:
+        raise ConfigError(
+            f"no ledger {wanted!r} in this run",
+            key="--ledger",
+            instead=f"write one of {', '.join(known)}",
+        )
+    return [wanted]

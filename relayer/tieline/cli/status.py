@@ -1,0 +1,56 @@
+"""`tieline status`: how far a run is, what is open, what money is where."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from tieline.cli.options import Json, RunArgument, open_run
+from tieline.cli.output import day_clock, eur, print_json, print_table
+
+
+def status(run: RunArgument = None, json: Json = False) -> None:
+    """
+    Show how far a run is, what is still open, and the money of its named accounts.
+    """
+    folder = open_run(run)
+    state = folder.read_state()
+    events = list(folder.read_events())
+    last_s = max((int(event["time_s"]) for event in events), default=0)
+    counts = Counter(str(event["event"]) for event in events)
+    summary = folder.read_summary() if folder.summary_json.is_file() else None
+    open_trades = 0
+    if folder.trades_json.is_file():
+        open_trades = sum(trade.outcome == "open" for trade in folder.read_trades())
+    if json:
+        print_json(
+            {
+                "run": str(folder.path),
+                **state.model_dump(mode="json"),
+                "chain_time_s": last_s,
+                "open_trades_count": open_trades,
+                "events": dict(sorted(counts.items())),
+                "accounts": []
+                if summary is None
+                else [account.model_dump() for account in summary.accounts],
+            }
+        )
+        return
+    print(f"{folder.path}: {state.scenario}, {state.state}, {state.slots_done} slots done")
+    if last_s:
+        print(f"chain time {day_clock(last_s, folder.read_zone())}; {open_trades} trades open")
+    if counts:
+        print_table(["event", "count"], [[name, str(n)] for name, n in sorted(counts.items())])
+    if summary is not None:
+        print()
+        print_table(
+            ["account", "ledger", "EUR", "change EUR"],
+            [
+                [
+                    account.label,
+                    account.chain_id,
+                    eur(account.closing_nano_eur),
+                    eur(account.closing_nano_eur - account.opening_nano_eur),
+                ]
+                for account in summary.accounts
+            ],
+        )
