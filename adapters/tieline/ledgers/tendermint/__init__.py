@@ -1,0 +1,1 @@
+"""CometBFT ledgers: the contract behind real headers and commits, in this process."""
