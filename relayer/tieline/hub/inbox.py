@@ -29,7 +29,7 @@ class Seen:
     """What one reading brought."""
 
     blocks: int = 0
-    outcomes: list[Outcome] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list[Outcome])
 
 
 class Inbox:

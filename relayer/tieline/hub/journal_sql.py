@@ -7,14 +7,16 @@ the last commits may be missing; the ledgers then say what was done.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, CursorResult, Engine, make_url
+from sqlalchemy.exc import SQLAlchemyError
 
 from tieline.hub.journal_migrations import migrate
 from tieline.hub.journal_tables import (
@@ -57,35 +59,31 @@ class SqlJournal:
         try:
             self._engine = _engine(url)
             migrate(self._engine)
-        except sa.exc.SQLAlchemyError as exc:
+        except SQLAlchemyError as exc:
             raise Unavailable(f"journal cannot be opened: {url}") from exc
         with self._transaction() as connection:
             newest = connection.execute(sa.select(sa.func.max(INTENTS.c.intent_id))).scalar()
         self._next_id = (newest or 0) + 1
+        self._upserts: dict[str, sa.Insert] = {}
 
     @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
+    def _transaction(self) -> Generator[Connection]:
         try:
             with self._engine.begin() as connection:
                 yield connection
-        except sa.exc.SQLAlchemyError as exc:
+        except SQLAlchemyError as exc:
             raise Unavailable("journal does not answer") from exc
 
     def _upsert(self, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
         if not rows:
             return
-        dialect = postgresql if self._engine.dialect.name == "postgresql" else sqlite
-        statement = dialect.insert(table)
-        key = list(table.primary_key.columns)
-        changed = {
-            column.name: statement.excluded[column.name]
-            for column in table.columns
-            if not column.primary_key
-        }
-        with self._transaction() as connection:
-            connection.execute(
-                statement.on_conflict_do_update(index_elements=key, set_=changed), list(rows)
+        statement = self._upserts.get(table.name)
+        if statement is None:
+            statement = self._upserts[table.name] = _upsert_statement(
+                table, self._engine.dialect.name
             )
+        with self._transaction() as connection:
+            connection.execute(statement, list(rows))
 
     def resume_heights(self) -> Mapping[str, int]:
         """Return for each ledger the height below which nothing is under way."""
@@ -205,6 +203,19 @@ class SqlJournal:
         self._engine.dispose()
 
 
+def _upsert_statement(table: sa.Table, dialect_name: str) -> sa.Insert:
+    statement: postgresql.Insert | sqlite.Insert = (
+        postgresql.insert(table) if dialect_name == "postgresql" else sqlite.insert(table)
+    )
+    changed = {
+        column.name: statement.excluded[column.name]
+        for column in table.columns
+        if not column.primary_key
+    }
+    key = list(table.primary_key.columns)
+    return statement.on_conflict_do_update(index_elements=key, set_=changed)
+
+
 def _is_one_of(intent_ids: Sequence[int]) -> sa.ColumnElement[bool]:
     """Return a condition for a batch's numbers, which are mostly a run without gaps."""
     column = INTENTS.c.intent_id
@@ -227,15 +238,16 @@ def _engine(url: str) -> Engine:
     # One writer: the connection moves between threads, but never serves two at once.
     engine = sa.create_engine(parsed, poolclass=pool, connect_args={"check_same_thread": False})
 
-    @sa.event.listens_for(engine, "connect")
-    def set_pragmas(connection: Any, _record: Any) -> None:  # pyright: ignore[reportUnusedFunction]
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA journal_mode=WAL")
-        cursor.execute("PRAGMA synchronous=NORMAL")
-        cursor.execute("PRAGMA busy_timeout=5000")
-        cursor.close()
-
+    event.listen(engine, "connect", _set_pragmas)
     return engine
+
+
+def _set_pragmas(connection: Any, _record: Any) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=NORMAL")
+    cursor.execute("PRAGMA busy_timeout=5000")
+    cursor.close()
 
 
 def open_journal(url: str) -> JournalStore:

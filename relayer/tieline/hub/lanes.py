@@ -34,6 +34,11 @@ class Lanes:
         self._busy: dict[str, UnderWay | None] = dict.fromkeys(names)
         self._by_hash: dict[bytes, UnderWay] = {}
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All lanes, in order."""
+        return tuple(self._busy)
+
     def free(self) -> list[str]:
         """Return the lanes that nothing is under way on, in order."""
         return [name for name, transaction in self._busy.items() if transaction is None]

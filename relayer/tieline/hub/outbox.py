@@ -85,14 +85,25 @@ class Outbox:
         for half in halves[len(free) :]:
             bisection.give_back(half)
         batches = halves[: len(free)]
-        room = len(free) - len(batches)
-        if room:
-            batches += fill_batches(take_turns(rest), self._settings.limits, room)
+        batches += self._fill(rest, len(free) - len(batches))
         for lane, batch in zip(free, batches, strict=False):
             if self._health.is_silent(ledger_id, self._retry.now_s):
                 break
             await self._send_batch(ledger_id, lane, batch, height, sent)
         return sent
+
+    def _fill(self, effects: Sequence[Effect], room: int) -> list[tuple[Effect, ...]]:
+        """Return at most *room* batches; what was refused before goes alone, after the others."""
+        if not room:
+            return []
+        suspects = [effect for effect in effects if self._retry.is_suspect(effect.name)]
+        if not suspects:
+            return fill_batches(take_turns(effects), self._settings.limits, room)
+        others = [effect for effect in effects if not self._retry.is_suspect(effect.name)]
+        # One lane of several is theirs even under load.
+        room_for_others = room - 1 if room > 1 else room
+        batches = fill_batches(take_turns(others), self._settings.limits, room_for_others)
+        return batches + [(suspect,) for suspect in suspects[: room - len(batches)]]
 
     async def _send_batch(
         self, ledger_id: str, lane: str, batch: Sequence[Effect], height: int, sent: Sent
@@ -164,12 +175,12 @@ class Outbox:
         name = names[0]
         if is_wrong:
             attempts = self._retry.refuse(name, str(error))
-            _LOG.warning("refused effect=%s attempts=%d %s", name, attempts, error)
+            _LOG.warning("put aside effect=%s attempts=%d %s", name, attempts, error)
         else:
-            self._defer(name, str(error))
+            self._defer(name, str(error), is_suspect=True)
 
-    def _defer(self, name: str, reason: str) -> None:
-        attempts = self._retry.defer(name, reason)
+    def _defer(self, name: str, reason: str, *, is_suspect: bool = False) -> None:
+        attempts = self._retry.defer(name, reason, is_suspect=is_suspect)
         level = logging.WARNING if attempts % LATE_AFTER == 0 else logging.DEBUG
         _LOG.log(level, "not yet effect=%s attempts=%d reason=%s", name, attempts, reason)
 

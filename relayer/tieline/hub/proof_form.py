@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tieline.protocol.messages import AnyMessage
+from tieline.wire.attestation_proofs import paired_message, paired_proof
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +54,22 @@ class PlainForm:
         """Return the native proof."""
         assert attestation is None, "a plain client takes no attestation"
         return native
+
+
+class PairedForm:
+    """Native and attested at once, as our own Python hosts take them."""
+
+    @property
+    def is_attested(self) -> bool:
+        """Both halves must be there."""
+        return True
+
+    def header(self, native: AnyMessage, attestation: Attestation | None) -> AnyMessage:
+        """Return the paired client message."""
+        assert attestation is not None, "a paired client takes an attestation"
+        return paired_message(native, attestation.data, attestation.signatures)
+
+    def proof(self, native: bytes, attestation: Attestation | None) -> bytes:
+        """Return the paired proof."""
+        assert attestation is not None, "a paired client takes an attestation"
+        return paired_proof(native, attestation.data, attestation.signatures)

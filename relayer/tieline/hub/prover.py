@@ -30,15 +30,19 @@ class ClientTerms:
     quorum: AttestorQuorum | None = None
     """None exactly for a form without attestations."""
 
+    def __post_init__(self) -> None:
+        if self.form.is_attested is (self.quorum is None):
+            raise ValueError("a quorum belongs to an attested form, and to no other")
+
 
 @dataclass(slots=True)
 class ProvedBatch:
     """What can be sent of a batch, and why the rest cannot."""
 
-    updates: list[UpdateClient] = field(default_factory=list)
-    proofs: dict[str, Proved] = field(default_factory=dict)
+    updates: list[UpdateClient] = field(default_factory=list[UpdateClient])
+    proofs: dict[str, Proved] = field(default_factory=dict[str, Proved])
     """By effect name."""
-    deferred: list[tuple[Effect, HubError]] = field(default_factory=list)
+    deferred: list[tuple[Effect, HubError]] = field(default_factory=list[tuple[Effect, HubError]])
 
 
 class Prover:
@@ -63,6 +67,11 @@ class Prover:
         self._ledgers = ledgers
         self._clients = clients
         self._attestors = attestors
+
+    @property
+    def silences(self) -> Mapping[bytes, str]:
+        """By cell: why an attestor's last request was met with silence."""
+        return self._attestors.silences
 
     async def prove(self, batch: Sequence[Effect]) -> ProvedBatch:
         """Prove what *batch* wants; a client whose proofs cannot be had now is left out whole."""

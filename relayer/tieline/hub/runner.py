@@ -22,7 +22,7 @@ from tieline.hub.settings import RunnerSettings
 from tieline.interfaces.bulletin import Bulletin
 from tieline.interfaces.clock import Clock
 from tieline.interfaces.errors import Rejected
-from tieline.interfaces.journal import IntentStatus, JournalStore
+from tieline.interfaces.journal import IntentStatus, JournalStore, StoredIntent
 from tieline.interfaces.ledger import Ledger
 from tieline.relay.effects import Effect
 from tieline.relay.pipeline import decide
@@ -88,6 +88,7 @@ class Runner:
         self.retry = RetryBook()
         self._ledgers = ledgers
         self._published = Published(bulletin)
+        self._prover = prover
         self._journal = journal
         self._clock = clock
         self._settings = settings
@@ -159,6 +160,15 @@ class Runner:
         self._wake_s = self._next_wake_s(now_s)
         landed = sum(len(o.transaction.names) for o in seen.outcomes if o.code == 0)
         return StepReport(seen.blocks, landed, failed + sent.failed, sent.submitted, sent.deferred)
+
+    @property
+    def silent_attestors(self) -> Mapping[bytes, str]:
+        """By cell: why its last request was met with silence."""
+        return self._prover.silences
+
+    def recent_failures(self, limit: int = 20) -> Sequence[StoredIntent]:
+        """Return the latest effects that a ledger refused, newest first."""
+        return self._journal.recent_failures(limit)
 
     def save_resume_heights(self) -> None:
         """Write from where the ledgers must be read again after a restart."""

@@ -16,9 +16,9 @@ class RunnerSettings:
     """By ledger id: names of the relayer's accounts there."""
     limits: BatchLimits = field(default_factory=BatchLimits)
     blocks_per_read_max: int = 100
-    inclusion_blocks_max: int = 10
+    inclusion_blocks_max: int = 8
     """A transaction that is in none of so many blocks is looked for no longer."""
-    inclusion_s_max: int = 120
+    inclusion_s_max: int = 60
     """The same by the hub's clock, for a ledger that stands still."""
     resume_save_rounds: int = 16
     """Places to resume from are written every so many rounds; older ones cost time only."""

@@ -43,6 +43,8 @@ class Waiting:
     not_before_s: int
     reason: str
     has_landed: bool = False
+    is_suspect: bool = False
+    """A ledger refused it: it is tried alone, so that no batch fails for it again."""
 
 
 class RetryBook:
@@ -74,18 +76,32 @@ class RetryBook:
         """It took effect."""
         self._wait(name, LANDED_DELAY_S, "landed", has_landed=True)
 
-    def defer(self, name: str, reason: str) -> int:
+    def defer(self, name: str, reason: str, *, is_suspect: bool = False) -> int:
         """It is true later. Returns how often it was deferred in a row."""
-        return self._wait(name, NOT_YET_DELAY_S, reason)
+        return self._wait(name, NOT_YET_DELAY_S, reason, is_suspect=is_suspect)
 
     def refuse(self, name: str, reason: str) -> int:
         """The ledger refused it. Returns how often in a row."""
-        return self._wait(name, refused_delay_s(self._attempts(name)), reason)
+        return self._wait(name, refused_delay_s(self._attempts(name)), reason, is_suspect=True)
 
-    def _wait(self, name: str, delay_s: int, reason: str, *, has_landed: bool = False) -> int:
+    def is_suspect(self, name: str) -> bool:
+        """Return whether a ledger refused it when it stood alone."""
+        waiting = self._waiting.get(name)
+        return waiting is not None and waiting.is_suspect
+
+    def _wait(
+        self,
+        name: str,
+        delay_s: int,
+        reason: str,
+        *,
+        has_landed: bool = False,
+        is_suspect: bool = False,
+    ) -> int:
         self._under_way.discard(name)
         attempts = self._attempts(name)
-        self._waiting[name] = Waiting(attempts, self.now_s + delay_s, reason, has_landed)
+        not_before_s = self.now_s + delay_s
+        self._waiting[name] = Waiting(attempts, not_before_s, reason, has_landed, is_suspect)
         return attempts
 
     def _attempts(self, name: str) -> int:

@@ -30,7 +30,7 @@ def post_clearing(view: RelayView, board: Published) -> Iterator[Effect]:
                 yield Effect(
                     StepName.POST_CLEARING,
                     ledger.ledger_id,
-                    f"clearing/{slot_start}/{clearing.slot_length}/{clearing.level}",
+                    f"clearing/{slot_start}/{clearing.trades_root.hex()[:16]}",
                     (MsgPostClearing(NO_SIGNER, clearing, published.signatures),),
                     deadline_s=ledger.terms.tau_s(slot_start),
                 )

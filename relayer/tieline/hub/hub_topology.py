@@ -1,0 +1,99 @@
+"""
+From what all parties of a hub know of each other to what its relayer needs: ledgers, routes, and
+how each client takes proofs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tieline.contract.genesis import Parameters
+from tieline.hub.attestor_pool import AttestorQuorum
+from tieline.hub.config import HubConfig
+from tieline.hub.proof_form import PairedForm
+from tieline.hub.prover import ClientTerms
+from tieline.interfaces.errors import ConfigError
+from tieline.interfaces.ledger import Ledger
+from tieline.protocol.quorum import more_than_two_thirds
+from tieline.relay.route import Endpoint, LedgerTerms, Route, Topology
+from tieline.swap import topology as public
+
+
+def relay_topology(
+    shared: public.Topology,
+    ledgers: Mapping[str, Ledger],
+    parameters: Mapping[str, Parameters],
+    config: HubConfig,
+) -> Topology:
+    """
+    Return ledgers and routes as the relayer sees them.
+
+    Args:
+        shared: Who is who.
+        ledgers: By ledger id; all of the topology's.
+        parameters: Governed numbers, by ledger id.
+        config: The operator's.
+
+    Raises:
+        ConfigError: A ledger of the topology is missing.
+    """
+    id_by_tag = {cell.chain_tag: cell.ledger_id for cell in shared.cells}
+    missing = sorted(set(id_by_tag.values()) - set(ledgers))
+    if missing:
+        raise ConfigError(
+            f"ledgers of the topology are missing: {', '.join(missing)}",
+            instead="connect the hub to each ledger of its topology",
+        )
+    terms = [
+        LedgerTerms(
+            ledger_id=ledger_id,
+            chain_tag=chain_tag,
+            proof_lag=ledgers[ledger_id].capabilities.proof_lag,
+            tau_lead_s=parameters[ledger_id].tau_lead_s,
+            d_lead_s=parameters[ledger_id].d_lead_s,
+            reveal_lead_s=config.ledger(ledger_id).reveal_lead_s,
+            min_margin_s=parameters[ledger_id].min_margin_s,
+        )
+        for chain_tag, ledger_id in id_by_tag.items()
+    ]
+    routes: dict[frozenset[Endpoint], Route] = {}
+    for entry in shared.routes:
+        source = Endpoint(id_by_tag[entry.source_chain_tag], entry.source_client)
+        destination = Endpoint(id_by_tag[entry.dest_chain_tag], entry.dest_client)
+        # Both directions of a pair use the same two clients.
+        routes.setdefault(frozenset((source, destination)), Route(source, destination))
+    try:
+        return Topology(terms, tuple(routes.values()))
+    except ValueError as exc:
+        raise ConfigError(
+            str(exc), instead="give each pair of ledgers one pair of clients"
+        ) from exc
+
+
+def paired_clients(shared: public.Topology, topology: Topology) -> dict[Endpoint, ClientTerms]:
+    """
+    Return how each client takes proofs: native and attested, the own cell among the signers.
+
+    Raises:
+        ConfigError: A ledger has no attestors.
+    """
+    attestors: dict[bytes, int] = {}
+    for signed in shared.attestor_keys:
+        attestors[signed.record.chain_tag] = attestors.get(signed.record.chain_tag, 0) + 1
+    form = PairedForm()
+    clients: dict[Endpoint, ClientTerms] = {}
+    for route in topology.routes:
+        for verifier, tracked in ((route.first, route.second), (route.second, route.first)):
+            tracked_tag = topology.ledgers[tracked.ledger_id].chain_tag
+            own_tag = topology.ledgers[verifier.ledger_id].chain_tag
+            if tracked_tag not in attestors:
+                raise ConfigError(
+                    f"no attestor key for ledger {tracked.ledger_id}",
+                    instead="let every cell bind a key for it",
+                )
+            quorum = AttestorQuorum(
+                own_cell=shared.cell_of(own_tag).address,
+                min_signatures=more_than_two_thirds(attestors[tracked_tag]),
+            )
+            clients[verifier] = ClientTerms(form, quorum)
+    return clients
