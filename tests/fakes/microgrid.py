@@ -9,7 +9,7 @@ from fakes.light_client import CONSENSUS, STATE, FakeLightClient, header
 from tieline.contract.application import RecvResult
 from tieline.contract.block import Application
 from tieline.contract.context import Context
-from tieline.contract.genesis import Genesis
+from tieline.contract.genesis import Genesis, Parameters
 from tieline.contract.installation import Installation
 from tieline.contract.results import BlockInput, TxResult
 from tieline.contract.state_tree import HashChain, StateTree
@@ -85,6 +85,7 @@ class Ledger:
     now_s: int = START_S
     tree: StateTree = field(default_factory=HashChain)
     record_access: bool = False
+    parameters: Parameters = field(default_factory=Parameters)
 
     def __post_init__(self) -> None:
         balances = tuple(sorted((key(name).cosmos_account, 10**12) for name in self.names))
@@ -95,6 +96,7 @@ class Ledger:
             cell_address=key("cell").address,
             founding_cells=founders,
             balances=balances,
+            parameters=self.parameters,
         )
         self.application = Application(
             self.genesis,

@@ -101,7 +101,6 @@ class BlockRun:
             gas.charge(size * TX_BYTE_GAS + SIGNATURE_GAS)
             accounts.set_next_sequence(state, account, decoded.sequence + 1)
         except ProtocolError as exc:
-            state.rollback(0)
             return failure(exc, gas)
         ctx = Context(
             names=self.names,

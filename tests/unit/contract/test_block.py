@@ -6,6 +6,7 @@ import pytest
 from fakes.microgrid import Ledger, key, pay
 
 from tieline.contract.accounts import pay_balance, pay_key
+from tieline.contract.genesis import Parameters
 from tieline.contract.results import BlockInput
 from tieline.contract.store import TIELINE
 from tieline.swap.messages import MsgSend
@@ -188,3 +189,24 @@ def test_zero_balance_keeps_an_account_known() -> None:
     ledger.must("ann", pay("ann", "bob", 10**12))
     assert pay_balance(ledger.application._flat[TIELINE], key("ann").cosmos_account) == 0
     assert ledger.run("ann", pay("ann", "bob", 1)).code == 5
+
+
+def test_a_transaction_that_missed_its_block_may_enter_again() -> None:
+    ledger = Ledger()
+    raw = ledger.transaction("ann", pay("ann", "bob", 1))
+    assert ledger.application.check_transaction(raw).code == 0
+    ledger.block()
+    assert ledger.application.check_transaction(raw).code == 0
+    assert ledger.block(raw)[0].code == 0
+
+
+@pytest.mark.parametrize(
+    ("bound", "over"), [("tx_messages_max", 3), ("tx_bytes_max", 400)], ids=["messages", "bytes"]
+)
+def test_a_transaction_beyond_a_bound_is_refused_with_code_21(bound: str, over: int) -> None:
+    ledger = Ledger(parameters=Parameters(**{bound: over}))
+    small = ledger.transaction("ann", pay("ann", "bob", 1))
+    assert ledger.block(small)[0].code == 0
+    large = ledger.transaction("ann", *[pay("ann", "bob", 1)] * 4)
+    results = [ledger.application.check_transaction(large), ledger.block(large)[0]]
+    assert [(one.codespace, one.code) for one in results] == [("sdk", 21)] * 2

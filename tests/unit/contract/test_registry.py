@@ -9,6 +9,8 @@ import pytest
 from fakes.microgrid import START_S, Ledger, key
 
 from tieline.contract import registry
+from tieline.contract.limits import SIGNATURE_GAS
+from tieline.contract.quorums import signer_bitmap
 from tieline.contract.results import TxResult
 from tieline.contract.store import TIELINE, Overlay
 from tieline.swap.messages import MsgPostCellSet, MsgPostClearing
@@ -113,6 +115,14 @@ def _swap_tags(rows: tuple[RegistryRow, ...]) -> tuple[RegistryRow, ...]:
     )
 
 
+def _same_tag(rows: tuple[RegistryRow, ...]) -> tuple[RegistryRow, ...]:
+    """Give the two cells that are not ours one ledger."""
+    return tuple(
+        row if row.cell == key("cell").address else replace(row, chain_tag=b"\x0d" * 32)
+        for row in rows
+    )
+
+
 SPOILED_SETS: list[tuple[str, Callable[[Ledger], MsgPostCellSet], tuple[str, int]]] = [
     ("two of three founders", lambda g: post(rows_of(g), FOUNDERS[:2]), ("tieline", 3)),
     ("nobody", lambda g: post(rows_of(g), ()), ("tieline", 3)),
@@ -124,6 +134,7 @@ SPOILED_SETS: list[tuple[str, Callable[[Ledger], MsgPostCellSet], tuple[str, int
     ("a row is missing", lambda g: replace(post(rows_of(g)), rows=rows_of(g)[:2]), ("sdk", 18)),
     ("rows descending", lambda g: replace(post(rows_of(g)), rows=rows_of(g)[::-1]), ("sdk", 18)),
     ("another's tag on our cell", lambda g: post(_swap_tags(rows_of(g))), ("sdk", 18)),
+    ("two cells for one ledger", lambda g: post(_same_tag(rows_of(g))), ("sdk", 18)),
     (
         "no grid operator",
         lambda g: post(tuple(replace(row, role=1) for row in rows_of(g))),
@@ -161,7 +172,7 @@ def test_the_next_set_is_signed_by_the_one_before_and_takes_later_slots(
     later = {"previous": id_of(first), "epoch": 2, "from_slot": SLOT + 1800}
     assert codes(ledger.run("relayer", post(first.rows, FOUNDERS, **later))) == ("sdk", 18)
     assert codes(ledger.run("relayer", post(first.rows, CELLS[:2], **later))) == ("tieline", 3)
-    for stuck in ({"epoch": 1}, {"from_slot": SLOT}):
+    for stuck in ({"epoch": 0}, {"epoch": 1}, {"from_slot": SLOT}):
         result = ledger.run("relayer", post(first.rows, CELLS, **{**later, **stuck}))
         assert codes(result) == ("sdk", 18)
     second = post(first.rows, CELLS, **later)
@@ -247,3 +258,24 @@ def test_owners_are_the_cells_of_both_ledgers_and_the_grid(ledger: Ledger) -> No
     assert stored.owners_required(own, b"\x0d" * 32) == 0
     assert stored.bit_of_cell(key("cell").address) == stored.bit_of_chain(own)
     assert stored.bit_of_cell(b"\x00" * 20) == 0
+
+
+class Payer:
+    """As much of a context as counting signers needs."""
+
+    domain = DOMAIN
+
+    def __init__(self) -> None:
+        self.paid = 0
+
+    def charge(self, gas: int) -> None:
+        self.paid += gas
+
+
+def test_every_signature_is_paid_for() -> None:
+    payer = Payer()
+    record = Clearing(b"\x01" * 32, 1, SLOT, 900, 2, b"\x01" * 32, b"\x02" * 32)
+    cells = [cell.address for cell in CELLS]
+    signatures = sign(record, [CELLS[0], CELLS[2]])
+    assert signer_bitmap(payer, record, signatures, cells) == 0b101  # type: ignore[arg-type]
+    assert payer.paid == 2 * SIGNATURE_GAS
