@@ -23,15 +23,24 @@ BLOCK_BYTES_MAX = 4_194_304
 class ContractHost:
     """An application with a door to it."""
 
-    def __init__(self, application: Application) -> None:
+    def __init__(self, application: Application, *, proves_by_next_block: bool) -> None:
+        """
+        Host *application*.
+
+        Args:
+            application: At height 0.
+            proves_by_next_block: A block's state is provable with the next header only, so a
+                change calls for one more block.
+        """
         self.application = application
+        self._proves_by_next_block = proves_by_next_block
         self._lanes: dict[str, Signer] = {}
         self._pending: dict[bytes, tuple[bytes, bytes]] = {}
         """Hash to transaction and signer's account, in order of arrival."""
         self._waiting: dict[bytes, int] = {}
         """How many transactions of an account are pending."""
         self._blocks: list[BlockEvents] = []
-        self._is_changed = False
+        self._is_proof_due = False
 
     @property
     def height(self) -> int:
@@ -49,7 +58,7 @@ class ContractHost:
         Whether there is something to put into a block or to prove: the first block, transactions,
         or a last block that changed the state.
         """
-        return not self._blocks or bool(self._pending) or self._is_changed
+        return not self._blocks or bool(self._pending) or self._is_proof_due
 
     def add_lane(self, name: str, key: Signer) -> None:
         """Let *name* submit with *key*. A lane keeps its key."""
@@ -110,7 +119,7 @@ class ContractHost:
         before = self.application.app_hash
         result = self.application.finalize_block(block)
         self.application.commit()
-        self._is_changed = result.app_hash != before
+        self._is_proof_due = self._proves_by_next_block and result.app_hash != before
         transactions: list[TxEvents] = []
         for raw, outcome in zip(block.transactions, result.tx_results, strict=True):
             tx_hash = transaction_hash(raw)

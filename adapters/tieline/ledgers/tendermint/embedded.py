@@ -105,7 +105,8 @@ class EmbeddedTendermint:
         self._chain_id = genesis.chain_id
         self._revision = revision_of(genesis.chain_id)
         self._validators = Validators(validator_seeds)
-        self._host = ContractHost(Application(genesis) if application is None else application)
+        hosted = Application(genesis) if application is None else application
+        self._host = ContractHost(hosted, proves_by_next_block=True)
         self._stored: list[StoredBlock] = []
         self._results_hash = results_hash(())
         self._file: BlockFile | None = None

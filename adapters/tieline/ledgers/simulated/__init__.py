@@ -1,0 +1,1 @@
+"""The smallest true ledger: the contract over dictionaries, believed by its operators' word."""

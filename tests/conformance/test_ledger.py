@@ -1,0 +1,157 @@
+"""What every ledger promises to the hub: one ledger at a time."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from fakes.microgrid import key
+
+from tieline.interfaces.errors import NotYet, Rejected
+from tieline.interfaces.ledger import StoredValue
+from tieline.light_clients.attestations.client import AttestationsClient
+from tieline.light_clients.tendermint.client import TendermintClient
+from tieline.light_clients.verified import verify_state, verify_stored
+from tieline.protocol.errors import ProofInvalid
+from tieline.protocol.height import Height
+from tieline.protocol.messages import CreateClient
+from tieline.swap.messages import MsgSend
+
+RULES = {rules.client_type: rules for rules in (TendermintClient(), AttestationsClient())}
+
+
+class Store(dict):
+    """A follower's client store."""
+
+    def set(self, stored_key, value):
+        self[stored_key] = value
+
+    def delete(self, stored_key):
+        self.pop(stored_key, None)
+
+
+def pay(driven, sender, recipient, amount=5):
+    return MsgSend(driven.account(sender), driven.account(recipient), amount)
+
+
+def follower(driven, height=1):
+    """A light client outside the ledger, which trusts *height*."""
+    rules, store = RULES[driven.ledger.capabilities.client_type], Store()
+    rules.initialise(store, *driven.ledger.client_states(height))
+    return rules, store
+
+
+def test_a_submitted_transaction_is_in_the_next_block(driven, run_now):
+    result = run_now(driven.ledger.submit("relayer", [pay(driven, "relayer", "cell")]))
+    (transaction,) = driven.block().transactions
+    assert (transaction.tx_hash, transaction.code) == (result.tx_hash, 0)
+
+
+def test_blocks_come_by_height_without_gaps(driven, run_now):
+    for amount in range(1, 6):
+        driven.must(pay(driven, "relayer", "cell", amount))
+    blocks = run_now(driven.ledger.blocks_after(0))
+    heights = [block.height for block in blocks]
+    assert heights == list(range(1, run_now(driven.ledger.latest_height()) + 1))
+    assert all(one.time_s < other.time_s for one, other in itertools.pairwise(blocks))
+    assert run_now(driven.ledger.latest_time_s()) == blocks[-1].time_s == driven.now_s
+    assert run_now(driven.ledger.blocks_after(2, 3)) == blocks[2:5]
+    assert run_now(driven.ledger.blocks_after(heights[-1])) == []
+
+
+def test_time_does_not_stand_still(driven, run_now):
+    height = run_now(driven.ledger.latest_height())
+    assert not driven.ledger.produce_block(driven.now_s, is_deadline=True)
+    assert not driven.ledger.produce_block(driven.now_s - 1, is_deadline=True)
+    assert height == run_now(driven.ledger.latest_height())
+
+
+def test_no_block_is_made_without_a_reason(driven, run_now):
+    driven.block()
+    assert not driven.ledger.produce_block(driven.now_s + 5)
+    run_now(driven.ledger.submit("relayer", [pay(driven, "relayer", "cell")]))
+    assert driven.ledger.wants_block
+    assert driven.ledger.produce_block(driven.now_s + 10)
+    is_proof_due = driven.ledger.capabilities.proof_lag > 0
+    assert driven.ledger.wants_block is is_proof_due, "the state changed"
+
+
+def test_a_transaction_is_all_or_nothing(driven, run_now):
+    before = run_now(driven.ledger.scan("tieline", b"a"))
+    refused = driven.run(pay(driven, "relayer", "cell"), pay(driven, "relayer", "cell", 10**30))
+    assert refused.code
+    assert refused.events == ()
+    after = dict(run_now(driven.ledger.scan("tieline", b"a")))
+    changed = [stored_key for stored_key, value in before if after[stored_key] != value]
+    assert len(changed) <= 1, "nothing but the signer's sequence"
+    driven.must(pay(driven, "relayer", "cell"))
+
+
+def test_a_stranger_is_refused_at_the_door(driven, run_now):
+    driven.ledger.add_lane("stranger", key("a stranger"))
+    message = MsgSend(driven.account("stranger"), driven.account("cell"), 1)
+    with pytest.raises(Rejected):
+        run_now(driven.ledger.submit("stranger", [message]))
+    assert driven.block().transactions == ()
+
+
+def test_two_and_thirty_disjoint_transactions_are_valid_in_one_block(driven, run_now):
+    for n in range(32):
+        message = pay(driven, f"household {n}", f"household {n + 32}", n + 1)
+        run_now(driven.ledger.submit(f"household {n}", [message]))
+    assert [one.code for one in driven.block().transactions] == [0] * 32
+    assert_disjoint(driven.ledger.application.last_access)
+
+
+def assert_disjoint(accesses):
+    """No transaction wrote a key that another read or wrote: they could come in any order."""
+    for one, other in itertools.permutations(accesses, 2):
+        assert not one.writes & (other.reads | other.writes)
+
+
+def test_a_follower_takes_every_header_and_may_skip(driven, run_now):
+    rules, store = follower(driven)
+    for _ in range(4):
+        driven.block()
+    latest = run_now(driven.ledger.latest_height())
+    revision = rules.latest_height(store).revision_number
+    for height, trusted in ((2, 1), (latest, 2), (3, 2), (4, 3)):
+        header = run_now(driven.ledger.header(height, trusted))
+        place = Height(revision, height)
+        seen = verify_state(rules, store, header, place, driven.now_s * 10**9).value
+        (block,) = run_now(driven.ledger.blocks_after(height - 1, 1))
+        assert seen == block.time_s
+    with pytest.raises(NotYet):
+        run_now(driven.ledger.header(latest + 1, latest))
+
+
+def test_absence_is_proved_and_nothing_else_is(driven, run_now):
+    driven.must(CreateClient(driven.account("cell"), *driven.ledger.client_states(1)), lane="cell")
+    absent = b"07-tendermint-7\x01\x00\x00\x00\x00\x00\x00\x00\x01"
+    (entry,) = driven.prove(absent)
+    assert entry.value is None
+    rules, store = follower(driven)
+    place = entry.proof_height
+    header = run_now(driven.ledger.header(place.revision_height, 1))
+    verify_state(rules, store, header, place, driven.now_s * 10**9)
+    prefix = driven.ledger.capabilities.merkle_prefix
+    assert verify_stored(rules, store, entry, prefix).value == entry
+    for lie in (
+        StoredValue(absent, b"\x01" * 32, place, entry.proof),
+        StoredValue(absent + b"\x00", None, place, entry.proof),
+        StoredValue(absent, None, place, entry.proof[:-1]),
+        StoredValue(absent, None, Height(place.revision_number, 1), entry.proof),
+    ):
+        with pytest.raises(ProofInvalid):
+            verify_stored(rules, store, lie, prefix)
+
+
+def test_what_is_not_there_yet_is_not_proved(driven, run_now):
+    latest = run_now(driven.ledger.latest_height())
+    with pytest.raises(NotYet):
+        run_now(driven.ledger.prove(b"key", latest + 1))
+
+
+def test_ledgers_are_told_apart_by_their_tag(driven):
+    assert len(driven.ledger.chain_tag) == 32
+    assert driven.ledger.ledger_id == driven.ledger.application.genesis.chain_id
