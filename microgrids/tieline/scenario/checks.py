@@ -267,8 +267,8 @@ def _check_prices(config: ScenarioConfig) -> None:
         )
     for key, group, _ in _groups(config):
         for name in ("price_max_micro_eur_per_kwh", "price_min_micro_eur_per_kwh"):
-            value = getattr(group, name)
-            bounds = [] if value is None else value if isinstance(value, list) else [value]
+            value: int | list[int] | None = getattr(group, name)
+            bounds = value if isinstance(value, list) else [] if value is None else [value]
             for price in bounds:
                 if not low <= price <= high:
                     raise ConfigError(

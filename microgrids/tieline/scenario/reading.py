@@ -11,7 +11,7 @@ import types
 import typing
 from collections.abc import Hashable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, cast, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -117,7 +117,8 @@ def _merge(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     for key, value in over.items():
         below = merged.get(key)
         if isinstance(below, dict) and isinstance(value, dict):
-            merged[key] = _merge(below, value)
+            blocks = cast("tuple[dict[str, Any], dict[str, Any]]", (below, value))
+            merged[key] = _merge(*blocks)
         else:
             merged[key] = value
     return merged
@@ -155,7 +156,8 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[Path_, int]]:
                 instead="keep one of them",
             )
         lines[key] = line_number
-    return {str(key): value for key, value in document.items()}, lines
+    pairs = cast("dict[object, Any]", document)
+    return {str(key): value for key, value in pairs.items()}, lines
 
 
 def _walk(tree: yaml.Node, at: Path_) -> Iterator[tuple[Path_, int, bool]]:

@@ -159,9 +159,17 @@ def _third_party(summary: RunSummary, band: Band, zone: ZoneInfo) -> str:
     if third_party is None:
         return ""
     at = _clock(third_party.slot_start_s, zone)
+    names = list(dict.fromkeys(name for case in third_party.cases for name in case.vm_pu_min))
+    rows = [
+        [case.name, *(f"{case.vm_pu_min[name]:.4f}" for name in names if name in case.vm_pu_min)]
+        for case in third_party.cases
+    ]
+    header = ["Who buys", *(f"Lowest in {name}, pu" for name in names)]
     return _section(
         f"Fine alone, harmful together: the slot at {at}",
-        f"<p>{escape(third_party.outcome)}</p>" + third_party_chart(third_party, band),
+        f"<p>{escape(third_party.outcome)}</p>"
+        + third_party_chart(third_party, band)
+        + _table(header, rows, numbers_from=1),
     )
 
 

@@ -48,7 +48,8 @@ def single_line_diagram(buses: Sequence[BusRow], branches: Sequence[BranchRow], 
         )
         if branch.is_closed:
             load = f"{branch.loading_percent_max:.0f} %"
-            parts.append(_text((x1 + x2) / 2, y2 - 5, load, "small muted middle"))
+            lift = 13 if branch.kind == "transformer" else 5
+            parts.append(_text((x1 + x2) / 2, y2 - lift, load, "small muted middle"))
         if branch.kind == "transformer" and branch.is_closed:
             middle = (x1 + x2) / 2
             parts += [

@@ -9,10 +9,9 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
-import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet
+from pyarrow import csv, parquet
 
 from tieline.scenario.run_folder import RunFolder
 from tieline.scenario.run_records import AccountRow, SlotRecord, TradeRecord
@@ -124,9 +123,10 @@ def _write(folder: RunFolder, name: str, rows: Sequence[Mapping[str, Cell]]) -> 
     """Write one table in both forms; a table without rows has no columns to write."""
     if not rows:
         return
-    table = pa.Table.from_pylist([dict(row) for row in rows])
-    pa.parquet.write_table(table, folder.path / f"{name}.parquet")
-    pa.csv.write_csv(table, folder.path / f"{name}.csv")
+    # pyarrow has no types; only this function touches it.
+    table: Any = importlib.import_module("pyarrow").Table.from_pylist([dict(row) for row in rows])
+    parquet.write_table(table, folder.path / f"{name}.parquet")
+    csv.write_csv(table, folder.path / f"{name}.csv")
 
 
 def _utc(time_s: int) -> datetime:

@@ -22,7 +22,7 @@ def list_profiles(json: Json = False) -> None:
     """
     from tieline.scenario.profiles import PER_UNIT, shipped_weeks
 
-    rows = []
+    rows: list[dict[str, str | float]] = []
     for week in shipped_weeks():
         columns = [(f"{name}_pload", name, "load") for name in week.load_names]
         columns += [(name, name, "plant") for name in week.plant_names]

@@ -22,7 +22,7 @@ def verify(run: RunArgument = None, ledger: Only = "", json: Json = False) -> No
     """
     folder = open_run(run)
     audit = importlib.import_module("tieline.audit")
-    rows = []
+    rows: list[dict[str, object]] = []
     for chain_id in _chosen(folder.ledger_ids(), ledger):
         finding = audit.verify_ledger(folder.ledger(chain_id))
         rows.append({"ledger": chain_id, "is_ok": finding.is_ok, "detail": finding.detail})
