@@ -69,7 +69,7 @@ def load_scenario(path: Path) -> ScenarioConfig:
         # A mistyped key shows up twice: as unknown, and as missing under its right name.
         errors = sorted(exc.errors(), key=lambda error: error["type"] != "extra_forbidden")
         raise _refusal(path, lines, errors[0]) from exc
-    config = _with_absolute_paths(config, path.parent)
+    config = _with_absolute_paths(config, path.parent.resolve())
     try:
         check_scenario(config)
     except ConfigError as exc:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tieline.interfaces.errors import ConfigError
 from tieline.scenario.cells import expand_cells
@@ -152,3 +153,16 @@ def test_broken_yaml_is_refused_with_its_line(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as refusal:
         load_scenario(path)
     assert refusal.value.file == f"{path}:3"
+
+
+def test_a_scenario_written_out_in_full_is_read_back_the_same(tmp_path: Path) -> None:
+    """A run folder holds the scenario with every default, and a resume reads it from there."""
+    path = tmp_path / "own.yaml"
+    own = "\n  week: winter\n  meters_csv: own.csv\n  meters_unit: kWh\n"
+    path.write_text(TEXT.replace("\n  week: winter\n", own))
+    config = load_scenario(path)
+    written = tmp_path / "run" / "scenario.yaml"
+    written.parent.mkdir()
+    written.write_text(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
+    assert load_scenario(written) == config
+    assert config.profiles.meters_csv == tmp_path / "own.csv"
