@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from fakes.conflicts import conflicts
 from fakes.history import play, receive
 from fakes.microgrid import LOCAL, Ledger, key, pay
 
@@ -48,27 +49,13 @@ def names_of(count: int) -> list[str]:
     return [f"household {n}" for n in range(count)]
 
 
-def conflicts(ledger: Ledger) -> set[tuple[str, bytes]]:
-    """Keys that one transaction of the last block wrote and another read or wrote."""
-    touched = [
-        (access.writes, access.reads | access.writes) for access in ledger.application.last_access
-    ]
-    return {
-        found
-        for here, (writes, _) in enumerate(touched)
-        for there, (_, all_keys) in enumerate(touched)
-        if here != there
-        for found in writes & all_keys
-    }
-
-
 def test_thirty_two_disjoint_payments_touch_no_common_key() -> None:
     names = names_of(64)
     ledger = Ledger(names=["cell", *names], record_access=True)
     pairs = zip(names[::2], names[1::2], strict=True)
     results = ledger.block(*(ledger.transaction(a, pay(a, b, 5)) for a, b in pairs))
     assert [result.code for result in results] == [0] * 32
-    assert conflicts(ledger) == set()
+    assert conflicts(ledger.application) == set()
 
 
 def test_two_payments_to_one_account_do_meet() -> None:
@@ -78,7 +65,7 @@ def test_two_payments_to_one_account_do_meet() -> None:
         ledger.transaction("ann", pay("ann", "cell", 5)),
         ledger.transaction("bob", pay("bob", "cell", 5)),
     )
-    assert len(conflicts(ledger)) == 1
+    assert len(conflicts(ledger.application)) == 1
 
 
 def test_thirty_two_receives_through_lanes_touch_no_common_key() -> None:
@@ -96,7 +83,7 @@ def test_thirty_two_receives_through_lanes_touch_no_common_key() -> None:
             )
         )
         assert [result.code for result in results] == [0] * 32
-        assert conflicts(ledger) == set()
+        assert conflicts(ledger.application) == set()
 
 
 def test_a_receipt_can_be_proved_from_the_multistore() -> None:
