@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from tieline.wire.errors import Malformed
 from tieline.wire.proto_fields import Fields, bytes_field, message_field, uint_field
@@ -137,6 +138,7 @@ def encode_merkle_proof(proofs: Sequence[CommitmentProof]) -> bytes:
     return b"".join(message_field(1, encode_commitment_proof(proof)) for proof in proofs)
 
 
+@lru_cache(maxsize=1_024)
 def decode_merkle_proof(data: bytes) -> tuple[CommitmentProof, ...]:
     """
     Read a merkle proof.
