@@ -7,11 +7,11 @@ A record is kept only with the signatures it needs; on disk it is replaced as a 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tieline.interfaces import bulletin
-from tieline.swap.evidence import Position, SlotEvidence
+from tieline.swap.evidence import Position, SignedReading, SlotEvidence
 from tieline.swap.messages import ProvedVerdictLeaf
 from tieline.swap.records import Allocation, Decision, OwnLeaf, Side, TradeEvidence
 from tieline.swap.topology import Topology
@@ -41,20 +41,29 @@ class SlotBoard:
         self._evidence: dict[int, SlotEvidence] = {}
         self._positions: dict[bytes, tuple[int, Position]] = {}
         self._preimages: dict[bytes, bytes] = {}
+        self._readings: dict[tuple[int, bytes], SignedReading] = {}
         self._verdicts: dict[int, bulletin.PublishedVerdict] = {}
         self._revision = 0
+        self._read_folder()
 
     @property
     def revision(self) -> int:
         """Rises with every publication."""
         return self._revision
 
-    def read_folder(self) -> None:
+    def _read_folder(self) -> None:
         """Take up what an earlier run wrote."""
         if self._folder is None or not self._folder.exists():
             return
         for path in sorted(self._folder.glob("*.json")):
             self._keep(parse(SlotEvidence, path.read_bytes()))
+
+    def take_over(self, other: SlotBoard) -> None:
+        """Take up what another cell's board holds, after a restart."""
+        for slot_start in other.slots():
+            evidence = other.slot(slot_start)
+            if evidence is not None and self.slot(slot_start) is None:
+                self.put(evidence)
 
     def slot(self, slot_start: int) -> SlotEvidence | None:
         """Return the evidence of a slot as far as it has come."""
@@ -67,6 +76,15 @@ class SlotBoard:
         if self._folder is not None:
             write_durably(self._folder / f"{evidence.slot_start}.json", canonical(evidence))
         self._keep(evidence)
+
+    def reading(self, slot_start: int, meter_id: bytes) -> SignedReading | None:
+        """Return a meter's reading of a slot, None if the board holds none."""
+        return self._readings.get((slot_start, meter_id))
+
+    def keep_readings(self, slot_start: int, readings: Iterable[SignedReading]) -> None:
+        """Remember readings of a slot; the next slot's energy is the difference to them."""
+        for signed in readings:
+            self._readings[slot_start, signed.reading.meter_id] = signed
 
     def reveal(self, trade_id: bytes, preimage: bytes) -> None:
         """Let relayers know a preimage: only after a delivery leaf of the trade is known."""
@@ -82,6 +100,9 @@ class SlotBoard:
         self._evidence[evidence.slot_start] = evidence
         for position in evidence.positions:
             self._positions[position.trade_id] = (evidence.slot_start, position)
+        if evidence.delivery is not None:
+            self.keep_readings(evidence.slot_start, evidence.delivery.readings)
+            self.keep_readings(evidence.slot_start, evidence.delivery.boundary)
         self._revision += 1
 
     # The rest is what relayers read.
@@ -210,15 +231,16 @@ def _touched(evidence: SlotEvidence, level: int) -> tuple[bytes, ...]:
         if position.packet is not None:
             tags |= {position.packet.source_chain_tag, position.packet.dest_chain_tag}
         else:
-            tags |= _local_tags(evidence, position)
+            tags.add(local_chain_tag(evidence, position))
     return tuple(sorted(tags))
 
 
-def _local_tags(evidence: SlotEvidence, position: Position) -> set[bytes]:
-    wanted = {leaf.order_id for leaf in position.buyers}
-    return {
-        signed.order.chain_tag for signed in evidence.orders if struct_hash(signed.order) in wanted
-    }
+def local_chain_tag(evidence: SlotEvidence, position: Position) -> bytes:
+    """Return the ledger of a local trade: that of its orders."""
+    wanted = position.buyers[0].order_id
+    return next(
+        signed.order.chain_tag for signed in evidence.orders if struct_hash(signed.order) == wanted
+    )
 
 
 def _grouped(evidence: SlotEvidence) -> bulletin.PublishedVerdict:

@@ -18,7 +18,9 @@ from tieline.swap.secret import Preimage
 
 NONCE_BYTES = 12
 SCHEMA = """
-CREATE TABLE IF NOT EXISTS preimage (position TEXT PRIMARY KEY, sealed BLOB NOT NULL) WITHOUT ROWID
+CREATE TABLE IF NOT EXISTS preimage (
+    position TEXT PRIMARY KEY, hash_lock BLOB NOT NULL UNIQUE, sealed BLOB NOT NULL
+) WITHOUT ROWID
 """
 
 
@@ -43,19 +45,30 @@ class PreimageStore:
     def preimage(self, position: str) -> Preimage:
         """Return the position's preimage, drawn and stored durably when it is new."""
         row = self._connection.execute(
-            "SELECT sealed FROM preimage WHERE position=?", (position,)
+            "SELECT position, sealed FROM preimage WHERE position=?", (position,)
         ).fetchone()
         if row is not None:
-            sealed = bytes(row[0])
-            opened = self._cipher.decrypt(
-                sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], position.encode()
-            )
-            return Preimage(opened)
-        drawn = self._draw(position)
-        nonce = hashlib.sha256(b"nonce" + drawn).digest()[:NONCE_BYTES]
-        sealed = nonce + self._cipher.encrypt(nonce, drawn, position.encode())
-        self._connection.execute("INSERT INTO preimage VALUES (?, ?)", (position, sealed))
-        return Preimage(drawn)
+            return self._open(row)
+        drawn = Preimage(self._draw(position))
+        # One key seals many preimages, each under its own nonce: it is a hash of the secret.
+        nonce = hashlib.sha256(b"nonce" + drawn.secret).digest()[:NONCE_BYTES]
+        sealed = nonce + self._cipher.encrypt(nonce, drawn.secret, position.encode())
+        self._connection.execute(
+            "INSERT INTO preimage VALUES (?, ?, ?)", (position, drawn.hash_lock.digest, sealed)
+        )
+        return drawn
+
+    def find(self, hash_lock: bytes) -> Preimage | None:
+        """Return the preimage of a hash lock, None for a stranger's."""
+        row = self._connection.execute(
+            "SELECT position, sealed FROM preimage WHERE hash_lock=?", (hash_lock,)
+        ).fetchone()
+        return None if row is None else self._open(row)
+
+    def _open(self, row: tuple[str, bytes]) -> Preimage:
+        position, sealed = row
+        nonce, text = sealed[:NONCE_BYTES], sealed[NONCE_BYTES:]
+        return Preimage(self._cipher.decrypt(nonce, text, position.encode()))
 
     def forget(self, position: str) -> None:
         """Drop a preimage whose locks are closed."""

@@ -14,9 +14,10 @@ from typing import Protocol
 from tieline.interfaces.ledger import StoredValue
 from tieline.protocol.messages import AnyMessage
 from tieline.swap.evidence import (
+    GateEvidence,
     PublishedDelivery,
     PublishedVerdict,
-    Scenario,
+    SignedReading,
     SlotEvidence,
     Zone,
 )
@@ -52,10 +53,27 @@ class ClosingHeight:
 
 @dataclass(frozen=True, slots=True)
 class PendingProof:
-    """Whether a sealed packet was received when the batch closed, proved at the closing height."""
+    """What became of a sent packet by the time the batch closed, proved at the closing heights."""
 
     trade_id: bytes
+    sequence: int
+    commitment: StoredValue
+    """On the source."""
     receipt: StoredValue
+    """On the destination; absent if it was not received."""
+    acknowledgement: StoredValue
+    """On the destination; present if it was refused at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class MeteredSlot:
+    """What one cell's meters say of a slot."""
+
+    readings: tuple[SignedReading, ...]
+    boundary: tuple[SignedReading, ...]
+    """At the point of common coupling."""
+    estimates: tuple[tuple[bytes, int], ...]
+    """Meter id and Wh into the network, ascending."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +84,8 @@ class ProposeClearing:
     """Orders valid at gate closure, positions, clearings without signatures."""
     baseline: tuple[Zone, ...]
     caps: tuple[OrderCap, ...]
-    scenarios: tuple[Scenario, ...]
+    gate: GateEvidence
+    """On orders: what each dispatchable one would move."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +135,14 @@ class CellLink(Protocol):
         """EVM address of the utility cell, 20 bytes."""
         ...
 
+    async def coin_commitment(self, slot_start: int) -> bytes:
+        """Return keccak of the cell's secret for the slot's coin; asked before gate closure."""
+        ...
+
+    async def coin(self, slot_start: int) -> bytes:
+        """Return the secret; Raises NotYet before gate closure."""
+        ...
+
     async def book(self, slot_start: int) -> tuple[SignedOrder, ...]:
         """Return the orders valid at gate closure on the cell's own ledger."""
         ...
@@ -126,6 +153,21 @@ class CellLink(Protocol):
 
     async def hashlock(self, request: HashlockRequest) -> bytes:
         """Return the hash lock of a position whose sellers the cell stands for."""
+        ...
+
+    async def metered(self, slot_start: int) -> MeteredSlot:
+        """Return the cell's readings of a slot. Raises NotYet before its end."""
+        ...
+
+    async def reveal(self, trade_id: bytes, preimage: bytes) -> None:
+        """Show a preimage whose trade has a delivery leaf, for relayers to claim with."""
+        ...
+
+    async def slack_ppm(self, slot_start: int) -> int:
+        """
+        Return the slack voltage as measured last, over the network table's, millionths. Asked of
+        the grid operator's cell.
+        """
         ...
 
     async def propose_clearing(self, proposal: ProposeClearing) -> Signature | Refusal:

@@ -84,9 +84,10 @@ class Zone:
 
 @dataclass(frozen=True, slots=True)
 class BusInjection:
-    """What a trade adds at one bus, milliwatt into the network, at its cap."""
+    """What a trade adds at one bus in full, milliwatt into the network."""
 
     trade_id: bytes
+    """Trade id; order id before the seal."""
     bus: int
     p_milliwatt: int
 
@@ -98,13 +99,43 @@ class Scenario:
     number: int
     name: str
     slack_ppm: int
-    """Slack voltage as millionths of the network table's."""
+    """Slack voltage over the measured one, millionths."""
     taps: tuple[tuple[int, int], ...]
     """(transformer, position) where they differ from the network table's."""
     trades: tuple[bytes, ...]
-    """Trade ids that are in this case, each at its cap."""
+    """Keys of the trades that are in this case, each at its cap."""
     flow_proof: bytes
     """Bytes whose keccak is the leaf of the flow proof tree."""
+
+
+@dataclass(frozen=True, slots=True)
+class GateDecision:
+    """What the gate left of one trade that moves the network."""
+
+    key: bytes
+    """Trade id; order id before the seal."""
+    cap_ppm: int
+    """Accepted share, millionths; 0 refused."""
+    reason: int
+    limit: str
+    """Name of the limit that caps or refuses it."""
+    owners: tuple[bytes, ...]
+    """Cells whose zone it touches, ascending address."""
+
+
+@dataclass(frozen=True, slots=True)
+class GateEvidence:
+    """The gate's answer with its proofs."""
+
+    kind: str
+    """FEASIBLE, INFEASIBLE, NOT_CERTIFIED or BASE_VIOLATED."""
+    slack_ppm: int
+    """Measured slack voltage over the network table's, millionths."""
+    injections: tuple[BusInjection, ...]
+    """What each trade moves in full, in merit order of the trades."""
+    decisions: tuple[GateDecision, ...]
+    """One a trade that moves the network, in merit order."""
+    scenarios: tuple[Scenario, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +147,7 @@ class PublishedVerdict:
     leaves: tuple[VerdictLeaf, ...]
     pending: tuple[PendingLeaf, ...]
     baseline: tuple[Zone, ...]
-    injections: tuple[BusInjection, ...]
-    scenarios: tuple[Scenario, ...]
+    gate: GateEvidence
     setpoints: tuple[tuple[bytes, int], ...]
     """Order id and watt into the network, ascending."""
     explanation: str

@@ -77,6 +77,22 @@ class NamedAccount:
 
 
 @dataclass(frozen=True, slots=True)
+class GateTerms:
+    """How cautiously the gate judges; all cells and auditors use the same."""
+
+    z_milli: int
+    """Standard deviations of forecast error kept free, thousandths."""
+    sigma_ppm: int
+    """A bus's own forecast error as a share of its power."""
+    common_ppm: int
+    """The error that all buses share."""
+    slack_corner_ppm: int
+    """The set must hold with the slack voltage higher and lower by this."""
+    unbalance_ppm: int
+    """Taken from the band of buses up to 1 kV, millionths of a pu."""
+
+
+@dataclass(frozen=True, slots=True)
 class Topology:
     """Everything public about a hub, fixed at its start."""
 
@@ -90,6 +106,7 @@ class Topology:
     attestor_keys: tuple[SignedAttestorKey, ...]
     cell_sets: tuple[SignedCellSet, ...]
     accounts: tuple[NamedAccount, ...]
+    gate_terms: GateTerms
     network_table: bytes
     """Canonical integer table of the network (``docs/spec/network_bytes.md``)."""
 

@@ -18,8 +18,6 @@ def post_delivery(view: RelayView, board: Published) -> Iterator[Effect]:
     """
     for ledger_id, ledger in view.ledgers.items():
         for tick in sorted(ledger.open_ticks):
-            if ledger.time_s < tick:
-                continue
             stored = ledger.deliveries.get(tick, {})
             for published in board.deliveries(tick):
                 root = published.delivery.deliveries_root

@@ -1,0 +1,90 @@
+"""
+Who takes part in a scenario, with all keys: cells, members, meters, connectors, relayer lanes.
+
+Names are the scenario's; keys come from the key ring, an owner a secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tieline.scenario.cells import EnergyCell
+from tieline.scenario.config import ScenarioConfig
+from tieline.scenario.field import Member
+from tieline.swap.records import Role
+from tieline.swap.topology import MeterEntry
+from tieline.utility.keys import KeyRing
+from tieline.wire.ids import meter_id
+from tieline.wire.keys import SecpKey
+
+RELAYER_LANES = ("relayer-0", "relayer-1", "relayer-2", "relayer-3")
+CELL_LANE = "cell"
+CONNECTOR_LANE = "connector"
+VALIDATORS = 4
+NANO_EUR_PER_EUR = 1_000_000_000
+RICH_FACTOR = 1000
+"""The operator and devices trade sums that households never see."""
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """One ledger with its utility cell."""
+
+    name: str
+    """Of the microgrid, or the operator's."""
+    ledger_id: str
+    role: Role
+    buses: tuple[int, ...]
+    cell_key: SecpKey
+    connector: SecpKey
+    lanes: Mapping[str, SecpKey]
+    """Keys that sign transactions on this ledger, by lane."""
+    validator_seeds: tuple[bytes, ...]
+
+
+def parties_of(config: ScenarioConfig, ring: KeyRing) -> tuple[Party, ...]:
+    """Return the microgrids in the order of the file, then the operator."""
+    rows = [(m.name, m.chain_id, Role.MICROGRID, tuple(m.buses)) for m in config.microgrids]
+    operator = config.operator
+    rows.append((operator.name, operator.chain_id, Role.GRID, tuple(operator.buses)))
+    return tuple(_party(ring, *row) for row in rows)
+
+
+def member_of(ring: KeyRing, cell: EnergyCell, chain_tag: bytes) -> Member:
+    """Return an energy cell's keys and meter on its ledger."""
+    return member(ring, cell.microgrid, cell.id, cell.bus, chain_tag)
+
+
+def member(ring: KeyRing, microgrid: str, name: str, bus: int, chain_tag: bytes) -> Member:
+    """Return the keys and meter called *name*, of the members of *microgrid*."""
+    wallet = wallet_of(ring, microgrid, name)
+    meter_key = ring.key(f"members-{microgrid}", f"meter {name}")
+    entry = MeterEntry(
+        name,
+        meter_id(chain_tag, meter_key.address),
+        meter_key.address,
+        wallet.cosmos_account,
+        chain_tag,
+        bus,
+    )
+    return Member(entry, wallet, meter_key)
+
+
+def wallet_of(ring: KeyRing, microgrid: str, name: str) -> SecpKey:
+    """Return the wallet of the member called *name*."""
+    return ring.key(f"members-{microgrid}", f"wallet {name}")
+
+
+def attestor_key(ring: KeyRing, cell: str, ledger_id: str) -> SecpKey:
+    """Return a cell's attestor key for one ledger instance."""
+    return ring.key(f"cell-{cell}", f"attestor {ledger_id}")
+
+
+def _party(ring: KeyRing, name: str, ledger_id: str, role: Role, buses: tuple[int, ...]) -> Party:
+    cell_key = ring.key(f"cell-{name}", "cell")
+    connector = ring.key("connector", ledger_id)
+    lanes = {lane: ring.key("relayer", f"{ledger_id} {lane}") for lane in RELAYER_LANES}
+    lanes |= {CELL_LANE: cell_key, CONNECTOR_LANE: connector}
+    seeds = tuple(ring.derive(f"ledger-{ledger_id}", f"validator {i}") for i in range(VALIDATORS))
+    return Party(name, ledger_id, role, buses, cell_key, connector, lanes, seeds)

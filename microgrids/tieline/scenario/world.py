@@ -1,0 +1,118 @@
+"""
+Run a scenario: from a configuration to a run folder, or on from where one was interrupted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+import yaml
+
+from tieline.interfaces.errors import ConfigError
+from tieline.scenario.building import build_world
+from tieline.scenario.config import ScenarioConfig
+from tieline.scenario.driven_world import Progress, World
+from tieline.scenario.run_folder import RunFolder, RunState
+from tieline.scenario.summary import write_results
+from tieline.utility.keys import KeyRing
+
+
+def run(
+    config: ScenarioConfig,
+    path: Path,
+    *,
+    progress: Progress,
+    resume: bool = False,
+    keys_from: Path | None = None,
+) -> None:
+    """
+    Run *config* to its end and write everything into *path*.
+
+    Args:
+        config: A checked scenario.
+        path: The run folder.
+        progress: Told after every instant.
+        resume: Go on with the run that *path* holds.
+        keys_from: Folder of keys of another run, used instead of new ones.
+
+    Raises:
+        ConfigError: The scenario cannot be, or *path* holds a run of another one.
+    """
+    asyncio.run(_run(config, RunFolder(path), progress, resume=resume, keys_from=keys_from))
+
+
+def prepare(config: ScenarioConfig, path: Path) -> None:
+    """Draw all keys, write each genesis and set the ledgers up; go on with ``run(resume=True)``."""
+    asyncio.run(_prepare(config, RunFolder(path)))
+
+
+async def _prepare(config: ScenarioConfig, folder: RunFolder) -> None:
+    _begin(config, folder)
+    world = await build_world(config, folder, key_ring(config, folder.keys))
+    world.close()
+
+
+async def _run(
+    config: ScenarioConfig,
+    folder: RunFolder,
+    progress: Progress,
+    *,
+    resume: bool,
+    keys_from: Path | None,
+) -> None:
+    started = time.perf_counter()
+    if resume:
+        _require_same(config, folder)
+    else:
+        _begin(config, folder)
+    ring = key_ring(config, keys_from if keys_from is not None else folder.keys)
+    world = await build_world(config, folder, ring)
+    try:
+        await world.advance_to_end(progress)
+        write_results(world, wall_seconds=time.perf_counter() - started)
+    finally:
+        world.close()
+    folder.write_state(_state(config, folder, "finished", world))
+
+
+def key_ring(config: ScenarioConfig, keys: Path) -> KeyRing:
+    """Return drawn keys, or reproducible ones where the scenario asks for them."""
+    seed = f"{config.scenario} {config.seed}" if config.reproducible_keys else None
+    return KeyRing(keys, seed)
+
+
+def _begin(config: ScenarioConfig, folder: RunFolder) -> None:
+    folder.path.mkdir(parents=True, exist_ok=True)
+    text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    folder.scenario_yaml.write_text(text, encoding="utf-8")
+    folder.write_state(_state(config, folder, "running", None))
+
+
+def _require_same(config: ScenarioConfig, folder: RunFolder) -> None:
+    state = folder.read_state()
+    if state.scenario != config.scenario or state.scenario_sha256 != _sha256(folder):
+        raise ConfigError(
+            "the scenario was changed since the run began",
+            file=str(folder.scenario_yaml),
+            instead="put the old file back, or start a new run",
+        )
+
+
+def _state(config: ScenarioConfig, folder: RunFolder, state: str, world: World | None) -> RunState:
+    return RunState.model_validate(
+        {
+            "scenario": config.scenario,
+            "scenario_sha256": _sha256(folder),
+            "tieline_version": version("tieline"),
+            "state": state,
+            "slots_done": 0 if world is None else config.slot_count,
+        }
+    )
+
+
+def _sha256(folder: RunFolder) -> str:
+    return hashlib.sha256(folder.scenario_yaml.read_bytes()).hexdigest()

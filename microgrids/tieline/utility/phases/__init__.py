@@ -1,0 +1,1 @@
+"""A slot's work, one file a phase. Each function does what is due and can be called again."""
