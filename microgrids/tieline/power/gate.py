@@ -1,10 +1,8 @@
 """
-The gate: what may be acknowledged, so that the network holds whatever subset comes true.
-
-Solved on the feeders of all cells together. What is not certified is never feasible.
+The gate of a proposer: the judgement, and a second solver's word on it.
 
 Sources:
-    ``docs/spec/physics.md`` 1-3, 5; ``docs/spec/trust.md`` 3 (owners).
+    ``docs/spec/physics.md`` 2 (last row of the table).
 """
 
 from __future__ import annotations
@@ -15,48 +13,20 @@ from dataclasses import replace
 import numpy as np
 
 from tieline.interfaces.limits import PPM
-from tieline.power.admission import (
-    Admitted,
-    Bar,
-    Evaluation,
-    admit,
-    columns_over,
-    evaluate,
-    raise_bar,
-)
-from tieline.power.admittance import Floats
-from tieline.power.corners import SlotQuestion, corners_of, safety_margins
 from tieline.power.errors import NotConverged
-from tieline.power.gate_report import (
-    cuts_of,
-    owners_touched,
-    prove_scenarios,
-    tightest_limit,
-    violations_of,
-)
-from tieline.power.gate_result import (
-    Baseline,
-    DecisionKind,
-    GateKind,
-    GateResult,
-    ProvedScenario,
-    TradeDecision,
-    TradeInjection,
-)
-from tieline.power.limits import LimitTable
+from tieline.power.gate_result import Baseline, GateKind, GateResult, ProvedScenario, TradeInjection
+from tieline.power.judgement import Judge
 from tieline.power.network import Network
-from tieline.power.network_bytes import network_epoch
-from tieline.power.power_flow import ReferencePoint, ReferenceSolver, RunppReference
-from tieline.power.sensitivities import Sensitivities
+from tieline.power.power_flow import RunppReference
+from tieline.power.reference import ReferencePoint, ReferenceSolver
 from tieline.power.settings import Limits, Margins
-from tieline.swap.records import Reason
 
 REFERENCE_DIFFERENCE_MAX_PU = 1e-6
 """Two solvers that differ by more do not solve the same network: refuse and alarm."""
 
 
 class Gate:
-    """Judges batches on one network epoch; matrices are kept between slots."""
+    """Judges batches on one network epoch; matrices and the reference's net are kept."""
 
     def __init__(
         self,
@@ -64,8 +34,6 @@ class Gate:
         limits: Limits | None = None,
         margins: Margins | None = None,
         reference: ReferenceSolver | None = None,
-        *,
-        with_reference: bool = True,
     ) -> None:
         """
         Prepare a network.
@@ -74,16 +42,16 @@ class Gate:
             network: All joined feeders.
             limits: Limits beside the table's bands and ratings.
             margins: How cautious.
-            reference: Second solver for the accepted set and the tightest scenario.
-            with_reference: False: none is asked, and nothing but numpy is loaded; for those who
-                check a verdict rather than propose one.
+            reference: Second solver for the accepted set and the tightest scenario; ``runpp``
+                unless another is given.
         """
-        self.network = network
-        self.margins = margins or Margins()
-        self.table = LimitTable(network, limits or Limits(), self.margins)
-        self.corners = corners_of(network, self.margins)
-        self.epoch = network_epoch(network)
-        self._reference = (reference or RunppReference()) if with_reference else None
+        self._judge = Judge(network, limits, margins)
+        self._reference = reference or RunppReference()
+
+    @property
+    def epoch(self) -> bytes:
+        """The network epoch, 32 bytes."""
+        return self._judge.epoch
 
     def judge(
         self,
@@ -93,84 +61,14 @@ class Gate:
         sigma_milliwatt: Mapping[int, int] | None = None,
     ) -> GateResult:
         """
-        Decide on every trade of a batch.
+        Decide on every trade of a batch; arguments and errors as ``Judge.judge``.
 
-        Args:
-            baseline_milliwatt: Forecast of all injections, traded or not.
-            trades: In merit order: the last one is the marginal one.
-            previous_voltages: bus -> |V| of the slot before, 1e-9 pu; None: steps are not judged.
-            sigma_milliwatt: bus -> standard deviation of its own forecast error; None: a share.
-
-        Raises:
-            UnknownBus: A bus that the network does not have.
-            NetworkError: Powers that are not integers, repeated trade keys.
+        A disagreement with the reference solver refuses every trade and is an alarm.
         """
-        question = self.question(baseline_milliwatt, trades, previous_voltages)
-        nominal = question.corners[0]
-        slopes = question.slopes(nominal, np.ones(len(question.groups)))
-        slopes = slopes or question.slopes(nominal, np.zeros(len(question.groups)))
-        if slopes is None:
-            return self._nothing_proved(trades, "the forecast alone has no certified solution")
-        safety = safety_margins(question, slopes, self.margins, sigma_milliwatt)
-        bar = raise_bar(question, safety)
-        if any(np.isneginf(need).any() for need in bar.need):
-            return self._nothing_proved(trades, "the forecast alone is not certified in a corner")
-        per_group = question.per_group(slopes)
-        received = np.ones(len(question.groups))
-        columns = columns_over(question, per_group, received, exhaustive=True)
-        outcome = evaluate(question, bar, columns)
-        admitted, accepted = Admitted(received), outcome
-        if not outcome.fits:
-            admitted, accepted = self._admit(question, bar, per_group)
-        kind = GateKind.FEASIBLE if outcome.fits else GateKind.INFEASIBLE
-        if bar.is_base_violated:
-            kind = GateKind.BASE_VIOLATED
-        result = GateResult(
-            kind=kind,
-            decisions=_decisions(question, admitted, slopes, bar),
-            scenarios=(),
-            flow_proof_hash=bytes(32),
-            violations=violations_of(question, outcome, safety),
-            cuts=() if outcome.fits else cuts_of(question, outcome, safety),
-            network_epoch=self.epoch,
-        )
-        caps = {
-            place: decision.cap_ppm
-            for place, decision in enumerate(result.decisions)
-            if decision.cap_ppm
-        }
-        try:
-            scenarios, root = prove_scenarios(question, caps, accepted)
-        except NotConverged as cause:
-            return self._nothing_proved(trades, str(cause))
-        tightest = tightest_limit(question, caps, accepted, safety, slopes)
-        result = replace(result, scenarios=scenarios, flow_proof_hash=root, tightest=tightest)
-        return result if self._reference is None else self._compare(result, trades)
-
-    def question(
-        self,
-        baseline_milliwatt: Baseline,
-        trades: Sequence[TradeInjection],
-        previous_voltages: Mapping[int, int] | None = None,
-    ) -> SlotQuestion:
-        """Compile a slot's question; raises as ``judge`` does."""
-        return SlotQuestion(
-            self.network, self.corners, self.table, baseline_milliwatt, trades, previous_voltages
-        )
-
-    @staticmethod
-    def _admit(question: SlotQuestion, bar: Bar, per_group: Floats) -> tuple[Admitted, Evaluation]:
-        """Try the worst subsets first; if a union was missed, solve all of them at every step."""
-        for exhaustive in (False, True):
-            admitted = admit(question, bar, per_group, exhaustive=exhaustive)
-            columns = columns_over(question, per_group, admitted.shares, exhaustive=True)
-            accepted = evaluate(question, bar, columns)
-            if accepted.fits:
-                return admitted, accepted
-        nobody = np.zeros(len(question.groups))
-        columns = columns_over(question, per_group, nobody, exhaustive=True)
-        refused = dict.fromkeys(question.moving, -1)
-        return Admitted(nobody, refused), evaluate(question, bar, columns)
+        result = self._judge.judge(baseline_milliwatt, trades, previous_voltages, sigma_milliwatt)
+        if result.kind is GateKind.NOT_CERTIFIED:
+            return result
+        return self._compare(result, trades)
 
     def _compare(self, result: GateResult, trades: Sequence[TradeInjection]) -> GateResult:
         """Solve the accepted set and the tightest scenario with the reference, or refuse all."""
@@ -182,16 +80,15 @@ class Gate:
         difference = self._difference(list(checked.values()))
         if difference > REFERENCE_DIFFERENCE_MAX_PU:
             why = f"reference solver disagrees: |dV|={difference:.2e} pu"
-            refused = self._nothing_proved(trades, why)
+            refused = self._judge.nothing_proved(trades, why)
             return replace(refused, reference_difference_pu=difference)
         return replace(result, reference_difference_pu=difference)
 
     def _difference(self, scenarios: Sequence[ProvedScenario]) -> float:
         """Return the largest |V| difference of proofs and reference; inf without a solution."""
-        assert self._reference is not None
         points, actual = [], []
         for scenario in scenarios:
-            network = self.network
+            network = self._judge.network
             for transformer, position in scenario.taps:
                 network = network.with_tap(transformer, position)
             rows = np.array(scenario.proof.rows, dtype=np.float64).reshape(-1, 4)
@@ -204,43 +101,3 @@ class Gate:
             return float("inf")
         pairs = zip(actual, expected, strict=True)
         return max(float(np.abs(ours - theirs).max(initial=0.0)) for ours, theirs in pairs)
-
-    def _nothing_proved(self, trades: Sequence[TradeInjection], why: str) -> GateResult:
-        refusals = tuple(
-            TradeDecision(trade.key, DecisionKind.REFUSE, 0, Reason.NOT_CERTIFIED)
-            for trade in trades
-        )
-        return GateResult(
-            kind=GateKind.NOT_CERTIFIED,
-            decisions=refusals,
-            scenarios=(),
-            flow_proof_hash=bytes(32),
-            network_epoch=self.epoch,
-            alarms=(why,),
-        )
-
-
-def _decisions(
-    question: SlotQuestion, admitted: Admitted, slopes: Sensitivities, bar: Bar
-) -> tuple[TradeDecision, ...]:
-    """Return one decision a trade, in the order of the batch."""
-    decisions: dict[int, TradeDecision] = {}
-    for number, group in enumerate(question.groups):
-        cap_ppm = round(float(admitted.shares[number]) * PPM)
-        row = admitted.stopped_by.get(number)
-        reason, name = Reason.NONE, ""
-        if row is not None and row >= 0:
-            limit = question.table.limits[row]
-            reason, name = Reason(limit.kind), limit.name
-        elif row is not None:
-            reason = Reason.NOT_CERTIFIED
-        if bar.is_base_violated and cap_ppm == 0 and reason is not Reason.NOT_CERTIFIED:
-            reason = Reason.BASE_VIOLATED
-        kind = DecisionKind.ACCEPT if cap_ppm == PPM else DecisionKind.CAP
-        if cap_ppm == 0:
-            kind = DecisionKind.REFUSE
-        for place in group.trades:
-            owners = owners_touched(question, slopes, place, cap_ppm or PPM)
-            key = question.trades[place].key
-            decisions[place] = TradeDecision(key, kind, cap_ppm, reason, name, owners)
-    return tuple(decisions[place] for place in range(len(question.trades)))

@@ -124,15 +124,15 @@ def prove_scenarios(
     """
     everyone = frozenset(place for place in question.moving if accepted.columns[place].any())
     wanted: dict[tuple[frozenset[int], int], str] = {}
-    wanted[frozenset(), -1] = "forecast alone"
+    wanted[frozenset(), -1] = f"forecast alone, {question.corners[0].name}"
     for corner, _ in enumerate(question.corners):
         wanted[everyone, corner] = f"whole set, {question.corners[corner].name}"
     for room, column, corner in accepted.worst:
-        if not np.isfinite(room):
-            continue
         groups = frozenset(
             place for place in question.moving if accepted.columns[place, column] > 0
         )
+        if not np.isfinite(room) or not (groups or corner):
+            continue
         wanted.setdefault((groups, corner), scenario_name(question, accepted, column, corner))
     scenarios = tuple(
         _prove(question, caps, number, name, groups, max(corner, 0))

@@ -10,44 +10,20 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from tieline.power.admittance import Complexes, Floats
+from tieline.power.admittance import Floats
 from tieline.power.errors import NetworkError, NotConverged
 from tieline.power.network import Line, Network, Transformer
+from tieline.power.reference import ReferencePoint
 
 TOLERANCE_MVA = 1e-9
 ISLAND_OFFSET = 1_000_000
 """Between the indices of two islands of one net."""
 NETS_KEPT_MAX = 4
 """Networks change once an epoch; tap positions make a few more."""
-
-
-@dataclass(frozen=True)
-class ReferencePoint:
-    """One operating point to be solved by other code than ours."""
-
-    network: Network
-    S: Complexes
-    """(n,): MW + j Mvar into the network, in the order of ``network.load_buses``."""
-    slack_scale: float
-    """Slack voltage as a factor of the network table's."""
-
-
-class ReferenceSolver(Protocol):
-    """A second opinion on operating points."""
-
-    def magnitudes(self, points: Sequence[ReferencePoint]) -> list[Floats]:
-        """
-        Return |V| in pu of each point's ``network.load_buses``.
-
-        Raises:
-            NotConverged: No solution found for some point.
-        """
-        ...
 
 
 class RunppReference:
@@ -62,7 +38,7 @@ class RunppReference:
         self._nets: dict[tuple[Network, ...], tuple[Any, bool]] = {}
 
     def magnitudes(self, points: Sequence[ReferencePoint]) -> list[Floats]:
-        """Solve all points; see ``ReferenceSolver``."""
+        """Solve all points; see ``reference.ReferenceSolver``."""
         key = tuple(point.network for point in points)
         if key not in self._nets:
             if len(self._nets) >= NETS_KEPT_MAX:

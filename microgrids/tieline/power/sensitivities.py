@@ -46,7 +46,7 @@ def sensitivities(
     """
     n = model.n
     V = solution.V[:, 0]
-    dV = _voltage_jacobian(model, V, S)
+    dV = voltage_jacobian(model, V, S)
     magnitude = np.real((np.conjugate(V) / np.abs(V))[:, None] * dV)
     dV_full = np.concatenate([dV, np.zeros((1, 2 * n))], axis=0)
     loading = _loading_jacobian(model, solution, dV_full)
@@ -59,7 +59,7 @@ def sensitivities(
     return Sensitivities(magnitude, loading, np.concatenate(blocks, axis=0))
 
 
-def _voltage_jacobian(model: AdmittanceModel, V: Complexes, S: Complexes) -> Complexes:
+def voltage_jacobian(model: AdmittanceModel, V: Complexes, S: Complexes) -> Complexes:
     """
     Return dV per MW and per Mvar, (n, 2n).
 
