@@ -53,12 +53,7 @@ def cigre_feeder_1(owners: Mapping[str, bytes] | None = None) -> Case:
     Args:
         owners: Zone -> EVM address of its cell, for operator, A, B, C.
     """
-    with quiet():
-        from pandapower.networks import create_cigre_network_mv  # noqa: PLC0415
-        from pandapower.toolbox import drop_buses  # noqa: PLC0415 - seconds to import
-
-        net = create_cigre_network_mv(with_der="pv_wind")
-        drop_buses(net, [12, 13, 14])
+    net = cigre_feeder_1_net()
     net.load["scaling"] = CIGRE_LOAD_SCALING
     net.sgen["scaling"] = 0.0
     net.ext_grid["vm_pu"] = CIGRE_SLACK_VM_PU
@@ -79,6 +74,17 @@ def cigre_feeder_1(owners: Mapping[str, bytes] | None = None) -> Case:
     return Case(
         "cigre_mv_feeder_1", network, injections_of(net), CIGRE_ZONES, Limits(power=(coupling,))
     )
+
+
+def cigre_feeder_1_net() -> Any:
+    """Return the pandapower net of feeder 1 as published: loads, generators, slack 1.03 pu."""
+    with quiet():
+        from pandapower.networks import create_cigre_network_mv  # noqa: PLC0415
+        from pandapower.toolbox import drop_buses  # noqa: PLC0415 - seconds to import
+
+        net = create_cigre_network_mv(with_der="pv_wind")
+        drop_buses(net, [12, 13, 14])
+    return net
 
 
 def two_feeders() -> Case:

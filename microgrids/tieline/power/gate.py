@@ -34,6 +34,8 @@ class Gate:
         limits: Limits | None = None,
         margins: Margins | None = None,
         reference: ReferenceSolver | None = None,
+        *,
+        with_reference: bool = True,
     ) -> None:
         """
         Prepare a network.
@@ -44,9 +46,11 @@ class Gate:
             margins: How cautious.
             reference: Second solver for the accepted set and the tightest scenario; ``runpp``
                 unless another is given.
+            with_reference: False: none is asked and pandapower is never loaded; for cells that
+                check another's proposal.
         """
         self._judge = Judge(network, limits, margins)
-        self._reference = reference or RunppReference()
+        self._reference = (reference or RunppReference()) if with_reference else None
 
     @property
     def epoch(self) -> bytes:
@@ -66,25 +70,27 @@ class Gate:
         A disagreement with the reference solver refuses every trade and is an alarm.
         """
         result = self._judge.judge(baseline_milliwatt, trades, previous_voltages, sigma_milliwatt)
-        if result.kind is GateKind.NOT_CERTIFIED:
+        if result.kind is GateKind.NOT_CERTIFIED or self._reference is None:
             return result
-        return self._compare(result, trades)
+        return self._compare(result, trades, self._reference)
 
-    def _compare(self, result: GateResult, trades: Sequence[TradeInjection]) -> GateResult:
+    def _compare(
+        self, result: GateResult, trades: Sequence[TradeInjection], reference: ReferenceSolver
+    ) -> GateResult:
         """Solve the accepted set and the tightest scenario with the reference, or refuse all."""
         named = {scenario.name: scenario for scenario in result.scenarios}
         # Always two points: the reference keeps one net of two islands for the whole epoch.
         checked = {1: result.scenarios[1], 0: result.scenarios[0]}
         if result.tightest is not None and result.tightest.scenario in named:
             checked[0] = named[result.tightest.scenario]
-        difference = self._difference(list(checked.values()))
+        difference = self._difference(list(checked.values()), reference)
         if difference > REFERENCE_DIFFERENCE_MAX_PU:
             why = f"reference solver disagrees: |dV|={difference:.2e} pu"
             refused = self._judge.nothing_proved(trades, why)
             return replace(refused, reference_difference_pu=difference)
         return replace(result, reference_difference_pu=difference)
 
-    def _difference(self, scenarios: Sequence[ProvedScenario]) -> float:
+    def _difference(self, scenarios: Sequence[ProvedScenario], reference: ReferenceSolver) -> float:
         """Return the largest |V| difference of proofs and reference; inf without a solution."""
         points, actual = [], []
         for scenario in scenarios:
@@ -96,7 +102,7 @@ class Gate:
             points.append(ReferencePoint(network, S, scenario.slack_ppm / PPM))
             actual.append(np.hypot(rows[:, 2], rows[:, 3]) * 1e-9)
         try:
-            expected = self._reference.magnitudes(points)
+            expected = reference.magnitudes(points)
         except NotConverged:
             return float("inf")
         pairs = zip(actual, expected, strict=True)

@@ -30,7 +30,7 @@ _ALIAS = Struct(">II")
 _TIE = Struct(">I32s32sI")
 
 
-def network_to_bytes(network: Network) -> bytes:
+def network_bytes(network: Network) -> bytes:
     """
     Return the canonical bytes.
 
@@ -61,7 +61,7 @@ def network_to_bytes(network: Network) -> bytes:
 
 def network_from_bytes(data: bytes) -> Network:
     """
-    Read what ``network_to_bytes`` wrote.
+    Read what ``network_bytes`` wrote.
 
     Raises:
         Malformed: Any other bytes, or bytes of no valid network.
@@ -92,7 +92,7 @@ def network_from_bytes(data: bytes) -> Network:
 @lru_cache(maxsize=32)
 def network_epoch(network: Network) -> bytes:
     """Return the 32-byte network epoch."""
-    return keccak(network_to_bytes(network))
+    return keccak(network_bytes(network))
 
 
 class _Reader:
