@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from tieline.interfaces.limits import PPM
 from tieline.power.errors import NetworkError
+from tieline.swap.topology import GateTerms
 
 SLACK_CORNER_PPM = 10_000
 """The slack voltage is known to 1 %."""
@@ -80,3 +81,14 @@ class Margins:
 
 NO_MARGINS = Margins(z=0.0, sigma_share=0.0, common_share=0.0, slack_corner_ppm=0, unbalance_pu=0.0)
 """For studies that compare with published cases; never for a verdict."""
+
+
+def margins_of(terms: GateTerms) -> Margins:
+    """Return the margins that a hub's cells agreed on."""
+    return Margins(
+        z=terms.z_milli / 1000,
+        sigma_share=terms.sigma_ppm / PPM,
+        common_share=terms.common_ppm / PPM,
+        slack_corner_ppm=terms.slack_corner_ppm,
+        unbalance_pu=terms.unbalance_ppm / PPM,
+    )

@@ -18,10 +18,11 @@ from tieline.interfaces.errors import ConfigError, Rejected
 from tieline.interfaces.ledger import Ledger, Message
 from tieline.market.clearing import ClearingRules, clear_slot
 from tieline.market.timeline import PROFILES, SlotProfile, slot_timeline
-from tieline.power.network_bytes import network_epoch, network_to_bytes
+from tieline.power.network_bytes import network_bytes, network_epoch
 from tieline.power.settings import Limits, Margins, margins_of
 from tieline.scenario.config import ScenarioConfig
 from tieline.scenario.driven_clock import DrivenClock
+from tieline.scenario.driven_world import World
 from tieline.scenario.field import Member, ZoneField
 from tieline.scenario.households import Households
 from tieline.scenario.network_source import Wires, read_wires
@@ -40,7 +41,6 @@ from tieline.scenario.parties import (
 )
 from tieline.scenario.run_folder import RunFolder
 from tieline.scenario.truth_of_slot import Truth
-from tieline.scenario.driven_world import World
 from tieline.swap.evidence import SignedCellSet
 from tieline.swap.ladder import PRESETS
 from tieline.swap.records import DeliveryKind, Role, Side
@@ -378,7 +378,7 @@ def _topology(
         (signed,),
         _named_accounts(ground),
         _gate_terms(ground.config),
-        network_to_bytes(ground.wires.network),
+        network_bytes(ground.wires.network),
     )
 
 

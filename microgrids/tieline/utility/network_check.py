@@ -149,7 +149,8 @@ def explain(result: GateResult) -> str:
     """Say in one line which limit is the tightest, how much room it leaves, and to whom."""
     parts = [result.kind.value]
     parts += [
-        f"{decision.kind.value.lower()} {decision.key.hex()[:16]} {decision.reason.name} {decision.limit}"
+        f"{decision.kind.value.lower()} {decision.key.hex()[:16]} "
+        f"{decision.reason.name} {decision.limit}"
         for decision in result.decisions
         if decision.kind is not DecisionKind.ACCEPT
     ]

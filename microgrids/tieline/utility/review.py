@@ -12,8 +12,9 @@ from dataclasses import replace
 
 from tieline.interfaces.cell_link import ProposeClearing, ProposeDelivery, ProposeVerdict
 from tieline.market.clearing import clear_slot
+from tieline.market.position import Position as ClearedPosition
 from tieline.protocol.errors import ProtocolError
-from tieline.swap.evidence import SignedReading, Zone
+from tieline.swap.evidence import SignedReading, SlotEvidence, Zone
 from tieline.utility.cell import UtilityCell
 from tieline.utility.phases import clear, verdict
 from tieline.utility.phases.forecast import committed_zone, open_coin
@@ -37,40 +38,56 @@ async def clearing(
     cell: UtilityCell, work: SlotWork, proposal: ProposeClearing
 ) -> Objection | None:
     """Check orders, the clearing, its records, and that the network holds it."""
-    evidence = proposal.evidence
     objection = _orders(cell, work, proposal) or _own_zone(cell, work, proposal.baseline)
     if objection:
         return objection
     coin = await open_coin(cell, work)
-    book = clear.book_orders(cell, evidence.orders)
+    book = clear.book_orders(cell, proposal.evidence.orders)
     caps = {row.order_id: row.cap_wh for row in proposal.caps}
     cleared = clear_slot(book, cell.terms.rules, coin, caps).positions
+    objection = _positions(cell, work, proposal.evidence, cleared)
+    if objection:
+        return objection
+    trades = cell.check.order_trades(book, cleared)
+    wrong = cell.check.objection(proposal.baseline, trades, proposal.gate)
+    return ("network", wrong) if wrong else None
+
+
+def _positions(
+    cell: UtilityCell,
+    work: SlotWork,
+    evidence: SlotEvidence,
+    cleared: Sequence[ClearedPosition],
+) -> Objection | None:
+    """Check that the records are those of the positions that this cell cleared itself."""
     if len(cleared) != len(evidence.positions):
         return "clearing", f"{len(evidence.positions)} positions instead of {len(cleared)}"
     hashlocks = {
         mine.key: hashlock_of(theirs)
         for mine, theirs in zip(cleared, evidence.positions, strict=True)
     }
-    for mine in cleared:
-        if mine.is_direct and hashlocks[mine.key] != mine.anchor:
-            return "anchor", f"position {mine.key.hex()}"
+    if any(mine.is_direct and hashlocks[mine.key] != mine.anchor for mine in cleared):
+        return "anchor", "a direct sale is under another hash lock than its order's"
     terms = clear.slot_terms(cell, work)
     positions = build_positions(cleared, hashlocks, terms, cell.topology)
     for own, shown in zip(positions, evidence.positions, strict=True):
         if own != shown:
             return "clearing", f"trade {shown.trade_id.hex()} instead of {own.trade_id.hex()}"
-    for position in positions:
-        is_own = sellers_tag(evidence, position) == cell.entry.chain_tag
-        if is_own and cell.preimages.find(hashlock_of(position)) is None:
-            members = cell.field_source.preimage(hashlock_of(position))
-            if members is None:
-                return "hash lock", f"trade {position.trade_id.hex()}"
     ids = [order_id(signed.order) for signed in evidence.orders]
     if build_clearings(positions, ids, terms) != evidence.clearings:
         return "clearing records", "roots differ"
-    trades = cell.check.order_trades(book, cleared)
-    wrong = cell.check.objection(proposal.baseline, trades, proposal.gate)
-    return ("network", wrong) if wrong else None
+    for position in positions:
+        is_own = sellers_tag(evidence, position) == cell.entry.chain_tag
+        if is_own and not _holds_preimage(cell, hashlock_of(position)):
+            return "hash lock", f"trade {position.trade_id.hex()}"
+    return None
+
+
+def _holds_preimage(cell: UtilityCell, hashlock: bytes) -> bool:
+    """Tell whether this cell, or the selling member, can open a hash lock."""
+    if cell.preimages.find(hashlock) is not None:
+        return True
+    return cell.field_source.preimage(hashlock) is not None
 
 
 async def judgement(

@@ -108,7 +108,7 @@ def build_clearings(
 
 
 def party(
-    chain_tag: bytes, trade: bytes, side: Side, leaves: Sequence[Allocation], direct: bool
+    chain_tag: bytes, trade: bytes, side: Side, leaves: Sequence[Allocation], *, direct: bool
 ) -> bytes:
     """
     Return who stands on one side of a trade: the one leaf's account, or the pool.

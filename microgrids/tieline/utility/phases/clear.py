@@ -215,7 +215,9 @@ def _round(
 def _caps_of_refusals(
     result: GateResult, clearing: SlotClearing, caps: Mapping[bytes, int]
 ) -> dict[bytes, int]:
-    """Return caps that leave out what the gate refused, and no more than it accepted of the rest."""
+    """
+    Return caps that leave out what the gate refused, and no more than it accepted of the rest.
+    """
     traded: dict[bytes, int] = {}
     for position in clearing.positions:
         for leaf in position.buys + position.sells:
