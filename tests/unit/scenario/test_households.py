@@ -7,6 +7,7 @@ import pytest
 from tieline.interfaces.errors import ConfigError
 from tieline.scenario.config import ScenarioConfig
 from tieline.scenario.households import Households, RatedLoad
+from tieline.scenario.profiles import shipped_weeks
 from tieline.scenario.reading import load_scenario, shipped_scenario
 from tieline.swap.records import DeliveryKind, Levels, Side
 
@@ -247,3 +248,43 @@ def test_an_hourly_slot_holds_four_quarter_hours(tmp_path: Path) -> None:
         for tick in hourly.ticks(config.start_s)
     ]
     assert sum(parts) <= wind < sum(parts) + 4
+
+
+def test_a_battery_offers_in_its_hours_only_and_a_device_never_by_itself(
+    evening: ScenarioConfig, households: Households
+) -> None:
+    offers = {}
+    for index in range(evening.slot_count):
+        start = evening.slot_start_s(index)
+        cells = {order.cell: order for order in households.orders(start)}
+        offers[13 + index // 4] = cells.get("b-battery")
+        assert index == 8 or "a-depot" not in cells
+    assert [hour for hour, order in offers.items() if order is not None] == [16, 17, 18]
+    offer = offers[16]
+    assert offer is not None
+    assert (offer.side, offer.energy_wh) == (Side.SELL, 3750)
+    assert offer.delivery is DeliveryKind.DISPATCHABLE
+
+
+def test_reactive_power_follows_cos_phi_and_the_loads_own_series(tmp_path: Path) -> None:
+    """At cos phi 0.8 a load draws 0.75 var a watt of its rating, times its reactive series."""
+    config = _config(
+        tmp_path, ("kind: commercial\n        count: 14", "kind: commercial\n        cos_phi: 0.8")
+    )
+    world = Households(config, LOADS)
+    shop = next(cell for cell in world.cells if cell.id == "b-shop")
+    assert shop.tan_phi_permille == 750
+    week = shipped_weeks()[0]
+    series = week.reactive_draw("G1-A", config.start_s)
+    q_millivar = world.series.forecast(shop, config.start_s)[1]
+    assert q_millivar == -(shop.rating_w * 750 * series // 10_000)
+    assert series > 0
+
+
+def test_a_flat_background_draws_its_scaled_rating_all_the_time(tmp_path: Path) -> None:
+    config = _config(tmp_path, ("background_profile: mv_urban", "background_profile: flat"))
+    world = Households(config, LOADS)
+    for index in (0, 9, 23):
+        bus = world.baseline(config.slot_start_s(index))[8]
+        assert (bus.p_milliwatt, bus.q_millivar) == (-192_500_000, -46_200_000)
+        assert bus.sigma_milliwatt == 192_500_000 * 5 // 100

@@ -50,3 +50,27 @@ def test_a_date_without_profiles_is_refused_unless_a_week_is_named(tmp_path: Pat
     with pytest.raises(ConfigError, match="no profiles for 2024-05-05") as refusal:
         week_of(load_scenario(path))
     assert refusal.value.key == "profiles.week"
+
+
+@pytest.mark.parametrize(
+    ("start", "week"),
+    [
+        ("2016-01-17T23:00", "winter"),
+        ("2016-01-24T22:45", "winter"),
+        ("2016-07-03T22:00", "summer"),
+        ("2016-07-10T21:45", "summer"),
+        ("2016-01-17T22:45", None),
+        ("2016-01-24T23:00", None),
+        ("2016-07-10T22:00", None),
+    ],
+)
+def test_the_week_is_told_from_the_date(tmp_path: Path, start: str, week: str | None) -> None:
+    text = shipped_scenario("evening").read_text().replace("profiles:\n  week: winter\n", "")
+    path = tmp_path / "own.yaml"
+    path.write_text(text.replace("2016-01-18T13:00", start))
+    config = load_scenario(path)
+    if week is None:
+        with pytest.raises(ConfigError):
+            week_of(config)
+    else:
+        assert week_of(config).name == week

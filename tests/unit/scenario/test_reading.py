@@ -14,6 +14,20 @@ TEXT = shipped_scenario("evening").read_text()
 REFUSED = [
     # written, instead of it, key, the text on its line if it is another, advice
     (
+        "slot_count: 24\n",
+        "slot_count: 24\nprices: {band_min_micro_eur_per_kwh: 9, band_max_micro_eur_per_kwh: 9}\n",
+        "prices.band_max_micro_eur_per_kwh",
+        "prices:",
+        "more than the lower end",
+    ),
+    (
+        "slot_count: 24\n",
+        "slot_count: 24\nprint_time_zone: Europe/Atlantis\n",
+        "print_time_zone",
+        "print_time_zone:",
+        "Europe/Berlin",
+    ),
+    (
         "rating_kw: 18",
         "rating_mw: 18",
         "microgrids[0].energy_cells[2].rating_mw",
@@ -166,3 +180,13 @@ def test_a_scenario_written_out_in_full_is_read_back_the_same(tmp_path: Path) ->
     written.write_text(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
     assert load_scenario(written) == config
     assert config.profiles.meters_csv == tmp_path / "own.csv"
+
+
+def test_import_may_cost_what_export_brings(tmp_path: Path) -> None:
+    path = tmp_path / "equal.yaml"
+    path.write_text(
+        TEXT.replace(
+            "export_price_micro_eur_per_kwh: 80000", "export_price_micro_eur_per_kwh: 320000"
+        )
+    )
+    assert load_scenario(path).operator.export_price_micro_eur_per_kwh == 320_000
