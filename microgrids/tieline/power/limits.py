@@ -157,6 +157,15 @@ class LimitTable:
             that are not certified. Peak factors and unbalance are subtracted already, forecast
             margins are not.
         """
+        # Candidates without a solution are full of NaN and infinities until the last line.
+        with np.errstate(all="ignore"):
+            room = self._room(model, solution, previous if is_nominal else None)
+        room[:, ~solution.certified] = -np.inf
+        return room
+
+    def _room(
+        self, model: AdmittanceModel, solution: BatchSolution, previous: Floats | None
+    ) -> Floats:
         V, radius = solution.V, solution.radius
         m = V.shape[1]
         magnitude = np.abs(V)
@@ -180,16 +189,13 @@ class LimitTable:
             power, error = self._power(model, solution)
             blocks.append(signs[:, None] * (bounds[:, None] - power) - error)
         if self.step_max is not None:
-            if previous is None or not is_nominal:
+            if previous is None:
                 blocks.append(np.full((model.n, m), np.inf))
             else:
                 moved = np.abs(magnitude - previous[:, None])
                 free = np.isnan(previous)[:, None]
                 blocks.append(np.where(free, np.inf, self.step_max - moved - radius))
-        room = np.concatenate(blocks, axis=0)
-        if not solution.certified.all():
-            room[:, ~solution.certified] = -np.inf
-        return room
+        return np.concatenate(blocks, axis=0)
 
     def _loading(self, model: AdmittanceModel, solution: BatchSolution) -> Floats:
         """Return the larger end's current over its rating, upper end of the interval: (rows, m)."""
