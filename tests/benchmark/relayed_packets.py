@@ -36,6 +36,7 @@ def relay(world: PairedWorld, packets: int) -> float:
 
 def idle_ms(world: PairedWorld) -> float:
     """Return the cost of a step in which nothing is to be done."""
+
     async def steps() -> float:
         start = time.perf_counter()
         for _ in range(IDLE_STEPS):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 from typing import Annotated
 
@@ -21,10 +20,10 @@ def init(
     Draw all keys (mode 0600, below OUT/keys) and write each genesis; run it with --resume.
     """
     from tieline.scenario.reading import load_scenario
+    from tieline.scenario.world import prepare
 
     config = load_scenario(scenario)
-    world = importlib.import_module("tieline.scenario.world")
-    world.prepare(config, out)
+    prepare(config, out)
     if json:
         print_json({"run": str(out)})
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -75,7 +74,8 @@ def _run_with_progress(
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    world = importlib.import_module("tieline.scenario.world")
+    from tieline.scenario.world import run
+
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -89,7 +89,7 @@ def _run_with_progress(
         def progress(slots_done: int, slots_total: int, note: str) -> None:
             bar.update(task, completed=slots_done, total=slots_total, note=note)
 
-        world.run(config, path, progress=progress, resume=resume, keys_from=keys)
+        run(config, path, progress=progress, resume=resume, keys_from=keys)
 
 
 def show_summary(folder: RunFolder, summary: RunSummary) -> None:

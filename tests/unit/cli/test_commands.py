@@ -194,6 +194,9 @@ class _World(types.ModuleType):
         progress(1, 2, "slot 1")
         write_finished_run(out).write_summary(summary(is_ok=self.is_ok))
 
+    def prepare(self, config: object, out: Path) -> None:
+        self.calls.append({"config": config, "prepared": out})
+
 
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> _World:
@@ -264,3 +267,12 @@ def test_keys_come_from_another_run_that_has_some(
     run.keys.mkdir()
     assert tieline("run", run.scenario_yaml, "--keys-from", run.path)[0] == 0
     assert world.calls[0]["keys_from"] == run.keys
+
+
+def test_init_prepares_a_folder_and_says_how_to_go_on(
+    tieline: _Tieline, world: _World, run: RunFolder, tmp_path: Path
+) -> None:
+    code, out, _ = tieline("init", run.scenario_yaml, tmp_path / "new")
+    assert code == 0
+    assert world.calls[0]["prepared"] == tmp_path / "new"
+    assert f"tieline run --resume --out {tmp_path / 'new'}" in out
