@@ -17,7 +17,7 @@ from tieline.interfaces.ledger import Ledger, StoredValue
 from tieline.interfaces.signer import Signer
 from tieline.light_clients.verified import Verified, verify_state, verify_stored
 from tieline.protocol.client import LightClient
-from tieline.protocol.errors import ConsensusStateNotFound, ProtocolError
+from tieline.protocol.errors import ProtocolError
 from tieline.protocol.height import Height
 from tieline.protocol.messages import AnyMessage
 from tieline.protocol.time import TimestampSeconds, to_nanoseconds
@@ -65,6 +65,12 @@ class FollowedLedger:
     first: Height = field(init=False)
     """Where its trust begins."""
     store: MemoryClientStore = field(default_factory=MemoryClientStore)
+    heights: set[int] = field(default_factory=set)
+    """Headers that it has verified."""
+
+    def below(self, height: int) -> int:
+        """Return the highest verified height under *height*, its first where there is none."""
+        return max((h for h in self.heights if h < height), default=self.first.revision_height)
 
 
 class CellAttestor:
@@ -126,9 +132,7 @@ class CellAttestor:
 
     def trusted_height(self, chain_tag: bytes, below: int) -> int:
         """Return the highest height that its light client trusts, under *below* if it can be."""
-        followed = self._by_tag(chain_tag)
-        latest = followed.light_client.latest_height(followed.store).revision_height
-        return latest if latest < below else followed.first.revision_height
+        return self._by_tag(chain_tag).below(below)
 
     async def verified_time_s(
         self, chain_tag: bytes, height: int, header: AnyMessage
@@ -196,12 +200,8 @@ class CellAttestor:
 
     async def _reach(self, followed: FollowedLedger, height: int) -> None:
         """Fetch the header of a height that nobody has shown to this cell yet."""
-        place = Height(followed.first.revision_number, height)
-        try:
-            followed.light_client.timestamp_ns(followed.store, place)
-        except ConsensusStateNotFound:
-            trusted = followed.light_client.latest_height(followed.store).revision_height
-            header = await followed.ledger.header(height, min(trusted, height - 1))
+        if height not in followed.heights:
+            header = await followed.ledger.header(height, followed.below(height))
             await self._update(followed, header, height)
 
     async def _update(
@@ -210,14 +210,15 @@ class CellAttestor:
         place = Height(followed.first.revision_number, height)
         now = to_nanoseconds(TimestampSeconds(self._clock.now_s()))
         try:
-            return verify_state(followed.light_client, followed.store, header, place, now)
+            found = verify_state(followed.light_client, followed.store, header, place, now)
         except ProtocolError:
-            # The header may start from a height that this cell was asleep for: fetch its own.
-            trusted = followed.light_client.latest_height(followed.store).revision_height
-            if trusted >= height:
+            # The header may start from a height that was never shown to this cell: fetch its own.
+            own = await followed.ledger.header(height, followed.below(height))
+            if own == header:
                 raise
-            own = await followed.ledger.header(height, trusted)
-            return verify_state(followed.light_client, followed.store, own, place, now)
+            found = verify_state(followed.light_client, followed.store, own, place, now)
+        followed.heights.add(height)
+        return found
 
     def _verify(
         self, followed: FollowedLedger, height: int, entry: StoredValue
