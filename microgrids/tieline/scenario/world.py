@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import yaml
@@ -107,11 +107,19 @@ def _state(config: ScenarioConfig, folder: RunFolder, state: str, world: World |
         {
             "scenario": config.scenario,
             "scenario_sha256": _sha256(folder),
-            "tieline_version": version("tieline"),
+            "tieline_version": tieline_version(),
             "state": state,
             "slots_done": 0 if world is None else config.slot_count,
         }
     )
+
+
+def tieline_version() -> str:
+    """Return the installed version; a bare checkout has none."""
+    try:
+        return version("tieline")
+    except PackageNotFoundError:
+        return "source"
 
 
 def _sha256(folder: RunFolder) -> str:

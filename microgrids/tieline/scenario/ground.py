@@ -1,0 +1,147 @@
+"""
+What stands before any cell does: keys, wires, households, ledgers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tieline.contract.genesis import Genesis, Parameters
+from tieline.market.timeline import PROFILES, SlotProfile, slot_timeline
+from tieline.scenario.config import ScenarioConfig
+from tieline.scenario.driven_clock import DrivenClock
+from tieline.scenario.field import Member
+from tieline.scenario.households import Households
+from tieline.scenario.network_source import Wires, read_wires
+from tieline.scenario.parties import (
+    NANO_EUR_PER_EUR,
+    RICH_FACTOR,
+    Party,
+    member,
+    member_of,
+    parties_of,
+    wallet_of,
+)
+from tieline.scenario.run_folder import RunFolder
+from tieline.swap.ladder import PRESETS
+from tieline.swap.records import Role
+from tieline.utility.board import write_durably
+from tieline.utility.bootstrap import (
+    InProcessLedger,
+    open_embedded_ledger,
+)
+from tieline.utility.keys import KeyRing
+from tieline.wire.typed_data import domain_separator
+
+SETUP_LEAD_S = 900
+"""Before the first slot's freeze: room for cell sets and clients."""
+FUEL_EUR = 10
+"""In each account that signs for an operator."""
+
+
+@dataclass(slots=True)
+class Ground:
+    """What stands before any cell does."""
+
+    config: ScenarioConfig
+    folder: RunFolder
+    ring: KeyRing
+    network_id: bytes
+    profile: SlotProfile
+    parties: tuple[Party, ...]
+    wires: Wires
+    households: Households
+    ledgers: Mapping[str, InProcessLedger]
+    clock: DrivenClock
+
+    @property
+    def domain(self) -> bytes:
+        """EIP-712 separator of the network."""
+        return domain_separator(self.network_id)
+
+
+def lay_ground(config: ScenarioConfig, folder: RunFolder, ring: KeyRing) -> Ground:
+    """Read the wires, draw the keys, write each genesis and open the ledgers."""
+    profile = PROFILES[config.preset.value]
+    parties = parties_of(config, ring)
+    wires = read_wires(config, {party.name: party.cell_key.address for party in parties})
+    households = Households(config, wires.rated_loads)
+    network_id = ring.derive("hub", "network id")
+    ledgers: dict[str, InProcessLedger] = {}
+    for party in parties:
+        genesis = _genesis(config, ring, parties, party, network_id, households)
+        path = folder.ledger(party.ledger_id)
+        write_durably(path / "genesis.json", genesis.to_bytes())
+        ledgers[party.ledger_id] = open_embedded_ledger(
+            genesis, party.validator_seeds, party.lanes, path
+        )
+    first = slot_timeline(profile, config.start_s, config.slot_length_s)
+    clock = DrivenClock(first.freeze - SETUP_LEAD_S)
+    return Ground(
+        config, folder, ring, network_id, profile, parties, wires, households, ledgers, clock
+    )
+
+
+def _genesis(
+    config: ScenarioConfig,
+    ring: KeyRing,
+    parties: Sequence[Party],
+    party: Party,
+    network_id: bytes,
+    households: Households,
+) -> Genesis:
+    rich = config.opening_balance_eur * RICH_FACTOR * NANO_EUR_PER_EUR
+    balances = {
+        wallet_of(ring, cell.microgrid, cell.id).cosmos_account: (
+            config.opening_balance_eur
+            * NANO_EUR_PER_EUR
+            * (RICH_FACTOR if cell.kind.value in {"device", "battery"} else 1)
+        )
+        for cell in households.cells
+        if cell.chain_id == party.ledger_id
+    }
+    if party.role is Role.GRID:
+        balances[wallet_of(ring, party.name, party.name).cosmos_account] = rich
+    # Fuel: gas costs nothing here, but an account must exist before it can sign.
+    balances |= {key.cosmos_account: FUEL_EUR * NANO_EUR_PER_EUR for key in party.lanes.values()}
+    leads = PRESETS[config.preset.value][0]
+    return Genesis(
+        chain_id=party.ledger_id,
+        network_id=network_id,
+        cell_address=party.cell_key.address,
+        founding_cells=tuple(sorted(other.cell_key.address for other in parties)),
+        role=party.role,
+        balances=tuple(sorted(balances.items())),
+        vaults=((party.connector.cosmos_account, config.connector.deposit_eur * NANO_EUR_PER_EUR),),
+        parameters=Parameters(
+            tau_lead_s=leads.tau_lead_s,
+            d_lead_s=leads.d_lead_s,
+            lock_lead_s=leads.lock_lead_s,
+            statement_lead_s=leads.statement_lead_s,
+            min_claim_window_s=leads.min_claim_window_s,
+            min_margin_s=leads.min_margin_s,
+            gate_lead_s=leads.gate_lead_s,
+        ),
+    )
+
+
+def members_of(ground: Ground, party: Party) -> dict[str, Member]:
+    """Return a zone's members; the operator trades under its own name, metered at the slack."""
+    chain_tag = ground.ledgers[party.ledger_id].chain_tag
+    if party.role is Role.GRID:
+        return {party.name: boundary_of(ground, party)}
+    return {
+        cell.id: member_of(ground.ring, cell, chain_tag)
+        for cell in ground.households.cells
+        if cell.chain_id == party.ledger_id
+    }
+
+
+def boundary_of(ground: Ground, party: Party) -> Member:
+    """Return the meter at a zone's point of common coupling; the operator's sits at the slack."""
+    chain_tag = ground.ledgers[party.ledger_id].chain_tag
+    if party.role is Role.GRID:
+        slack = ground.wires.network.slack.bus
+        return member(ground.ring, party.name, party.name, slack, chain_tag)
+    return member(ground.ring, party.name, f"pcc-{party.name}", party.buses[0], chain_tag)
