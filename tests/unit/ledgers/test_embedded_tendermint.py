@@ -11,12 +11,13 @@ from tieline.contract.genesis import Genesis
 from tieline.contract.iavl import PROVABLE_VERSIONS
 from tieline.interfaces.errors import ConfigError, NotYet, Rejected, Unavailable
 from tieline.ledgers.tendermint.embedded import EmbeddedTendermint
+from tieline.ledgers.tendermint.validators import Validators
 from tieline.light_clients.tendermint.client import TendermintClient
 from tieline.light_clients.tendermint.verifier import check_commit
 from tieline.protocol.height import Height
 from tieline.swap.messages import MsgSend
-from tieline.wire.blocks import decode_export, encode_frame, split_frames
-from tieline.wire.cometbft import SignedHeader, ValidatorSet
+from tieline.wire.blocks import StoredBlock, decode_export, encode_frame, split_frames
+from tieline.wire.cometbft import NO_BLOCK, SignedHeader, ValidatorSet
 from tieline.wire.keys import SecpKey
 
 START_S = 1_800_000_000
@@ -187,6 +188,36 @@ def test_a_history_that_was_tampered_with_is_refused(tmp_path, damage):
     path = tmp_path / "blocks.bin"
     path.write_bytes(b"".join(map(encode_frame, damage(_frames(path)))))
     with pytest.raises(ConfigError):
+        opened(tmp_path)
+
+
+SPOILED_HEADERS = [
+    {"height": 9},
+    {"last_block_id": NO_BLOCK},
+    {"last_commit_hash": bytes(32)},
+    {"app_hash": bytes(32)},
+    {"last_results_hash": bytes(32)},
+    {"data_hash": bytes(32)},
+    {"chain_id": "micro-2"},
+    {"validators_hash": bytes(32)},
+]
+
+
+@pytest.mark.parametrize(
+    "change", SPOILED_HEADERS, ids=[next(iter(row)) for row in SPOILED_HEADERS]
+)
+def test_a_block_that_its_validators_signed_but_that_does_not_follow_is_refused(tmp_path, change):
+    ledger = opened(tmp_path)
+    for step in range(3):
+        ledger.produce_block(START_S + step, is_deadline=True)
+    ledger.close()
+    good = ledger.blocks[2].block
+    block = replace(good, header=replace(good.header, **change))
+    signed = Validators(SEEDS).sign("micro-1", 3, block.id(), good.header.time_ns)
+    forged = StoredBlock(block, signed).encode()
+    path = tmp_path / "blocks.bin"
+    path.write_bytes(b"".join(map(encode_frame, [*_frames(path)[:2], forged])))
+    with pytest.raises(ConfigError, match="height=3"):
         opened(tmp_path)
 
 
