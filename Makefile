@@ -35,6 +35,14 @@ demo: $(VENV)/.base ## three microgrids trade through an evening; writes a run f
 test: $(VENV)/.dev lint types imports ## lint, types, import rules and the fast tests
 	@$(BIN)/pytest -q -n 2 -m "not slow"
 
+.PHONY: check
+check: test check-slow ## all that CI runs on a change
+
+.PHONY: check-slow
+check-slow: $(VENV)/.dev conform ## the slow tests: every byte mutated, whole worlds, kill and resume
+	@$(BIN)/pytest -q -n 2 -m slow
+	@$(MAKE) --no-print-directory proto CHECK=1
+
 .PHONY: lint
 lint: $(VENV)/.dev ## ruff
 	@$(BIN)/ruff check .
@@ -48,11 +56,23 @@ fmt: $(VENV)/.dev ## format
 .PHONY: types
 types: $(VENV)/.dev ## mypy and pyright, both strict
 	@$(BIN)/mypy
-	@$(BIN)/pyright
+	@$(BIN)/pyright --level error
 
 .PHONY: imports
 imports: $(VENV)/.dev ## the import rules
-	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+	@$(BIN)/lint-imports
+
+.PHONY: property
+property: $(VENV)/.dev ## property tests alone
+	@$(BIN)/pytest -q tests/property
+
+.PHONY: conform
+conform: $(VENV)/.dev ## every ledger through one door; LEDGER=tendermint ENGINE=embedded chooses
+	@LEDGER=$(LEDGER) ENGINE=$(ENGINE) $(BIN)/pytest -q tests/conformance
+
+.PHONY: e2e
+e2e: $(VENV)/.dev ## whole worlds through scenario and command line
+	@$(BIN)/pytest -q tests/e2e
 
 .PHONY: proto
 proto: $(VENV)/.dev ## generate messages from proto/ (make proto CHECK=1: fail when stale)

@@ -1,10 +1,11 @@
 """
-Every ledger through one door. A new adapter adds one line to ``KINDS`` and is done when this
+Every ledger through one door. A new adapter adds one line to ``ENGINES`` and is done when this
 folder is green.
 """
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 import pytest
@@ -80,7 +81,28 @@ def _simulated(chain_id):
     return SimulatedLedger(_genesis(chain_id, "sim"), operators, installation=_installation())
 
 
-KINDS = {"tendermint": _embedded_tendermint, "simulated": _simulated}
+ENGINES = {
+    ("tendermint", "embedded"): _embedded_tendermint,
+    ("simulated", "embedded"): _simulated,
+}
+"""(kind of ledger, engine) -> how to start one. A new adapter or engine is one line here."""
+
+
+def _chosen():
+    """Return the kinds that `make conform LEDGER=... ENGINE=...` names; all without it."""
+    kind, engine = os.environ.get("LEDGER", ""), os.environ.get("ENGINE", "")
+    found = {
+        one: start
+        for (one, runs_on), start in ENGINES.items()
+        if kind in {"", one} and engine in {"", runs_on}
+    }
+    if not found:
+        offered = ", ".join(f"LEDGER={one} ENGINE={runs_on}" for one, runs_on in ENGINES)
+        pytest.exit(f"no ledger for LEDGER={kind} ENGINE={engine}; write one of: {offered}", 2)
+    return found
+
+
+KINDS = _chosen()
 
 
 @dataclass
