@@ -95,7 +95,7 @@ def handle_lock_and_send(ctx: Context, message: MsgLockAndSend) -> Outcome:
 
 
 def _lock_and_send(ctx: Context, trade: EnergyTrade, client: str, timeout_s: int) -> bool:
-    payload = _payload_of(trade)
+    payload = payload_of(trade)
     if trade.source_chain_tag != ctx.chain_tag:
         raise TradeRefused("trade of another source", chain_tag=trade.source_chain_tag.hex())
     _require(payload_refusal(trade), Reason.PAYLOAD)
@@ -159,10 +159,11 @@ def _require_clearing_of(ctx: Context, trade: EnergyTrade) -> None:
     _require(members_refusal(require_members(ctx, trade.cell_set_id), trade), Reason.CELL_SET)
 
 
-def _payload_of(trade: EnergyTrade) -> Payload:
+def payload_of(trade: EnergyTrade) -> Payload:
+    """Return the trade as a packet carries it. Raises TradeRefused if the other end would."""
     try:
         value = encode_energy_trade(trade)
-        decode_energy_trade(value)  # refuses versions and levels that the other end would refuse
+        decode_energy_trade(value)  # the other end refuses versions and levels by it
     except Malformed as exc:
         raise TradeRefused(f"trade is malformed: {exc}") from exc
     return Payload(PORT, PORT, VERSION, ENCODING, value)
