@@ -190,6 +190,17 @@ class TradeLedger:
         assert result.code == 0, result.log
         return result
 
+    def attempt(self, name: str, *messages: object, at: int | None = None) -> TxResult:
+        """Run messages as one transaction and forget the block: the ledger stays as it was."""
+        sequence = self.sequences.get(name, 0)
+        try:
+            raw = self.transaction(name, *messages)
+        finally:
+            self.sequences[name] = sequence
+        time_s = self.now_s if at is None else at
+        block = BlockInput(self.app.height + 1, time_s * 10**9, bytes(32), (raw,))
+        return self.app.finalize_block(block).tx_results[0]
+
     def books(self) -> Books:
         """Where the money is."""
         return audit_books(lambda prefix: self.app.scan(TIELINE, prefix))
@@ -447,7 +458,7 @@ class TradeWorld:
         """A clearing with its signatures."""
         return MsgPostClearing(account("relayer"), clearing, signed_by(clearing))
 
-    def send_messages(self, position: Position) -> tuple[object, ...]:
+    def send_messages(self, position: Position) -> tuple[MsgTradeEvidence, MsgLockAndSend]:
         """Evidence and lock of a trade, one transaction of cell a."""
         cell = account("cell a")
         return (
@@ -462,7 +473,9 @@ class TradeWorld:
         (sent,) = events(result, "send_packet")
         return decode_packet(bytes.fromhex(sent["encoded_packet_hex"]))
 
-    def receive_messages(self, position: Position, packet: Packet) -> tuple[object, ...]:
+    def receive_messages(
+        self, position: Position, packet: Packet
+    ) -> tuple[MsgTradeEvidence, RecvPacket]:
         """Evidence and packet, with what ledger a's own store holds as proof."""
         height = self.b.update_client(self.a)
         source_key = commitment.packet_commitment_key(packet.source_client, packet.sequence)
