@@ -126,7 +126,11 @@ def test_sending_ends_at_the_lock_deadline(scene: Scene) -> None:
 
 
 def test_only_the_utility_cell_sends(scene: Scene) -> None:
-    result = scene.world.a.attempt("relayer", *scene.world.send_messages(scene.good), at=SEND_AT)
+    by_relayer = [
+        replace(message, signer=account("relayer"))
+        for message in scene.world.send_messages(scene.good)
+    ]
+    result = scene.world.a.attempt("relayer", *by_relayer, at=SEND_AT)
     assert "only the utility cell" in result.log
 
 
