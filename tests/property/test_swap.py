@@ -8,13 +8,11 @@ from hashlib import sha256
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tieline.swap.lock import (
+from tieline.swap.lock import Leg, LockStatus, LockTerms, open_source
+from tieline.swap.lock_events import (
     AcknowledgeRefusal,
     ClaimAsked,
-    Leg,
     LockEvent,
-    LockStatus,
-    LockTerms,
     Outcome,
     PendingExpired,
     RaiseAlarm,
@@ -22,7 +20,6 @@ from tieline.swap.lock import (
     VerdictAccepted,
     VerdictRefused,
     WaiverAsked,
-    open_source,
 )
 from tieline.swap.records import Reason
 from tieline.swap.secret import HashLock

@@ -19,14 +19,19 @@ from hypothesis import strategies as st
 
 from tieline.swap import ladder, lock, order_escrow
 from tieline.swap.lock import (
-    AcknowledgedWithRefusal,
-    AcknowledgedWithSuccess,
-    ClaimAsked,
     Leg,
-    LockEvent,
     LockState,
     LockStatus,
     LockTerms,
+    Transition,
+    open_pending,
+    open_source,
+)
+from tieline.swap.lock_events import (
+    AcknowledgedWithRefusal,
+    AcknowledgedWithSuccess,
+    ClaimAsked,
+    LockEvent,
     Outcome,
     PacketTimedOut,
     PayPayee,
@@ -36,12 +41,9 @@ from tieline.swap.lock import (
     RefundPayer,
     ReturnBond,
     SlashBond,
-    Transition,
     VerdictAccepted,
     VerdictRefused,
     WaiverAsked,
-    open_pending,
-    open_source,
 )
 from tieline.swap.order_escrow import CancelAsked, ReleaseAsked, place
 from tieline.swap.records import Reason

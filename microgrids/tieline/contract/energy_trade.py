@@ -44,11 +44,10 @@ from tieline.contract.trade_errors import TooLate, TradeRefused
 from tieline.protocol.commitment import ERROR_ACKNOWLEDGEMENT, commit_packet
 from tieline.protocol.packet import Packet, Payload
 from tieline.swap.ladder import failed_send_time
-from tieline.swap.lock import (
+from tieline.swap.lock import Leg, LockStatus
+from tieline.swap.lock_events import (
     AcknowledgedWithRefusal,
     AcknowledgedWithSuccess,
-    Leg,
-    LockStatus,
     PacketTimedOut,
 )
 from tieline.swap.messages import MsgLockAndSend

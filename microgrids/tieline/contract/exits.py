@@ -18,8 +18,9 @@ from tieline.contract.records import LockRecord
 from tieline.contract.registry import role_key
 from tieline.contract.terms import require_members
 from tieline.contract.trade_errors import TooEarly, TooLate
-from tieline.swap.lock import TERMINAL, ClaimAsked, Leg, PayPayee, RefundAsked, WaiverAsked
-from tieline.swap.lock import Outcome as Moved
+from tieline.swap.lock import TERMINAL, Leg
+from tieline.swap.lock_events import ClaimAsked, PayPayee, RefundAsked, WaiverAsked
+from tieline.swap.lock_events import Outcome as Moved
 from tieline.swap.messages import MsgClaim, MsgRefund, MsgWaive
 from tieline.swap.records import Role, Waive
 from tieline.wire.errors import Malformed

@@ -19,21 +19,18 @@ from tieline.contract.records import LockRecord, decode_lock, encode_lock
 from tieline.contract.trade_errors import LockNotFound, LockRefused
 from tieline.contract.vaults import credit_shard, imbalance_account
 from tieline.swap import lock as machine
-from tieline.swap.lock import (
-    TERMINAL,
+from tieline.swap.lock import TERMINAL, Leg, LockState, LockTerms, Transition
+from tieline.swap.lock_events import (
     Acknowledge,
     AcknowledgeRefusal,
-    Leg,
+    Effect,
     LockEvent,
-    LockState,
-    LockTerms,
     Outcome,
     PayPayee,
     RaiseAlarm,
     RefundPayer,
     ReturnBond,
     SlashBond,
-    Transition,
 )
 from tieline.swap.secret import HashLock
 
@@ -115,7 +112,7 @@ def move_lock(ctx: Context, lock_id: bytes, record: LockRecord, event: LockEvent
     return moved
 
 
-def _perform(ctx: Context, lock_id: bytes, record: LockRecord, effect: machine.Effect) -> None:
+def _perform(ctx: Context, lock_id: bytes, record: LockRecord, effect: Effect) -> None:
     match effect:
         case PayPayee(wh):
             _pay(ctx, record, wh * record.price)

@@ -19,7 +19,7 @@ from tieline.contract.slots import bands_of, deadlines_of
 from tieline.contract.trade_errors import OrderRefused, TooEarly, TooLate
 from tieline.contract.trade_events import order_cancelled, order_placed, order_released
 from tieline.swap import order_escrow
-from tieline.swap.lock import Outcome as Moved
+from tieline.swap.lock_events import Outcome as Moved
 from tieline.swap.messages import MsgCancel, MsgPlaceOrders, MsgReleaseOrder
 from tieline.swap.order_escrow import CancelAsked, OrderEscrow, OrderFilled, ReleaseAsked
 from tieline.swap.records import Cancel, DeliveryKind, Levels, Order, Side, SignedOrder

@@ -29,19 +29,16 @@ from tieline.contract.router import write_acknowledgement
 from tieline.contract.terms import require_members
 from tieline.contract.trade_errors import ProofRefused, TooEarly, TooLate, VerdictMismatch
 from tieline.protocol.quorum import more_than_two_thirds
-from tieline.swap.lock import (
+from tieline.swap.lock import Leg, LockStatus, Transition, advance
+from tieline.swap.lock_events import (
     Acknowledge,
     AcknowledgeRefusal,
-    Leg,
     LockEvent,
-    LockStatus,
     PendingExpired,
-    Transition,
     VerdictAccepted,
     VerdictRefused,
-    advance,
 )
-from tieline.swap.lock import Outcome as Moved
+from tieline.swap.lock_events import Outcome as Moved
 from tieline.swap.messages import MsgApplyVerdict, MsgExpirePending, ProvedVerdictLeaf
 from tieline.swap.records import LOCAL_CLIENT, Decision, Reason, TradeAck, Verdict, VerdictLeaf
 from tieline.wire.abi import TRADE_ACK_VERSION, encode_trade_ack, encode_verdict_leaf

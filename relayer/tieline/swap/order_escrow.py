@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import assert_never
 
-from tieline.swap.lock import Outcome
+from tieline.swap.lock_events import Outcome
 
 
 class OrderStatus(IntEnum):

@@ -10,20 +10,18 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import assert_never
 
-from tieline.swap.lock import (
+from tieline.swap.lock import LockState, LockTerms, open_pending
+from tieline.swap.lock import advance as advance_lock
+from tieline.swap.lock_events import (
     Acknowledge,
     AcknowledgedWithRefusal,
     AcknowledgedWithSuccess,
     AcknowledgeRefusal,
     Effect,
     LockEvent,
-    LockState,
-    LockTerms,
     Outcome,
     PacketTimedOut,
-    open_pending,
 )
-from tieline.swap.lock import advance as advance_lock
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,15 +5,20 @@ from dataclasses import replace
 import pytest
 
 from tieline.swap.lock import (
+    Leg,
+    LockState,
+    LockStatus,
+    LockTerms,
+    advance,
+    open_pending,
+    open_source,
+)
+from tieline.swap.lock_events import (
     Acknowledge,
     AcknowledgedWithRefusal,
     AcknowledgedWithSuccess,
     AcknowledgeRefusal,
     ClaimAsked,
-    Leg,
-    LockState,
-    LockStatus,
-    LockTerms,
     Outcome,
     PacketTimedOut,
     PayPayee,
@@ -26,9 +31,6 @@ from tieline.swap.lock import (
     VerdictAccepted,
     VerdictRefused,
     WaiverAsked,
-    advance,
-    open_pending,
-    open_source,
 )
 from tieline.swap.records import Reason
 from tieline.swap.secret import Preimage

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tieline.swap.lock import Outcome
+from tieline.swap.lock_events import Outcome
 from tieline.swap.order_escrow import (
     CancelAsked,
     OrderFilled,
