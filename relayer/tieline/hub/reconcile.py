@@ -10,6 +10,7 @@ import logging
 from collections.abc import Mapping
 
 from tieline.hub.inbox import Inbox
+from tieline.interfaces.errors import Unavailable
 from tieline.interfaces.ledger import Ledger
 from tieline.relay.scan import Answers, PacketsUnknown, questions, reconcile_store
 from tieline.relay.view import RelayView
@@ -30,25 +31,35 @@ async def reconcile(
     """
     Fill an empty *view*. Returns, in words, what the stores knew and the events did not.
 
-    A commitment whose packet is not in the events that were read makes its ledger be read from
-    the first block.
+    A commitment whose packet is not in the events that were read makes every ledger be read from
+    its first block: what became of that packet may be as old as the packet.
 
     Raises:
         Unavailable: A ledger does not answer.
     """
+    try:
+        return await _read_from(view, ledgers, inbox, resume_heights)
+    except PacketsUnknown as error:
+        _LOG.warning("reading from the first block: %s", error)
+    try:
+        return await _read_from(view, ledgers, inbox, {})
+    except PacketsUnknown as error:
+        raise Unavailable(f"a ledger has pruned blocks that are needed: {error}") from error
+
+
+async def _read_from(
+    view: RelayView,
+    ledgers: Mapping[str, Ledger],
+    inbox: Inbox,
+    heights: Mapping[str, int],
+) -> list[str]:
     for ledger_id in ledgers:
-        view.resume_from(ledger_id, resume_heights.get(ledger_id, 0))
+        view.resume_from(ledger_id, heights.get(ledger_id, 0))
         await inbox.catch_up(ledger_id)
     differences: list[str] = []
     for ledger_id, ledger in ledgers.items():
         answers = await _read_stores(view, ledger, inbox)
-        try:
-            differences += reconcile_store(view, ledger_id, answers)
-        except PacketsUnknown as error:
-            _LOG.warning("reading from the first block ledger=%s %s", ledger_id, error)
-            view.resume_from(ledger_id, 0)
-            answers = await _read_stores(view, ledger, inbox)
-            differences += reconcile_store(view, ledger_id, answers)
+        differences += reconcile_store(view, ledger_id, answers)
     return differences
 
 

@@ -1,0 +1,184 @@
+"""The view is made of events alone, and chooses heights at which proofs hold."""
+
+import pytest
+from fakes.relay_view import (
+    CLIENT_A,
+    CLIENT_B,
+    END_A,
+    END_B,
+    HASHLOCK,
+    LOCK_B,
+    PREIMAGE,
+    TAU,
+    S,
+    ViewWorld,
+    event,
+    lock_opened,
+    packet,
+    packet_event,
+)
+
+from tieline.interfaces.ledger import BlockEvents
+from tieline.protocol.events import Event
+from tieline.protocol.packet import Acknowledgement, Packet
+from tieline.relay.packet_journey import JourneyKey, JourneyStatus
+from tieline.relay.route import Endpoint, LedgerTerms, Route, Topology
+from tieline.relay.view import PROOF_AGE_BLOCKS_MAX
+from tieline.swap.lock import LockStatus
+
+ANSWER = Acknowledgement((b"done",))
+STEPS = [
+    # ledger  event                                                 status of the packet after it
+    ("a-1", packet_event("send_packet", packet()), JourneyStatus.SENT),
+    ("b-1", packet_event("recv_packet", packet()), JourneyStatus.RECEIVED),
+    ("b-1", packet_event("recv_packet", packet()), JourneyStatus.RECEIVED),
+    ("b-1", packet_event("write_acknowledgement", packet(), ANSWER), JourneyStatus.ANSWERED),
+    ("a-1", packet_event("acknowledge_packet", packet()), JourneyStatus.ACKNOWLEDGED),
+]
+
+
+def test_a_packet_is_followed_over_both_ledgers() -> None:
+    world = ViewWorld()
+    for ledger, seen, status in STEPS:
+        world.block(ledger, TAU - 100, seen)
+        journey = world.view.journeys[JourneyKey(END_A, 1)]
+        assert journey.status is status
+        assert [j.key for j in world.view.journeys_in(status)] == [journey.key]
+    assert journey.destination == END_B
+
+
+def test_a_block_that_was_seen_is_not_seen_again() -> None:
+    world = ViewWorld()
+    world.block("b-1", S, lock_opened("out", "LOCKED"))
+    height = world.block("b-1", S, event("claimed", lock_id=LOCK_B, wh=5, preimage=PREIMAGE))
+    assert world.view.ledgers["b-1"].locks[LOCK_B].paid_wh == 5
+    again = event("claimed", lock_id=LOCK_B, wh=5, preimage=PREIMAGE)
+    block = BlockEvents(height, S, ())
+    world.view.observe("b-1", block)
+    assert world.view.ledgers["b-1"].locks[LOCK_B].paid_wh == 5
+    world.block("b-1", S, again)
+    assert world.view.ledgers["b-1"].locks[LOCK_B].paid_wh == 10
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        Packet(1, "07-tendermint-9", CLIENT_B, TAU, packet().payloads),
+        Packet(1, CLIENT_A, "07-tendermint-9", TAU, packet().payloads),
+    ],
+)
+def test_packets_of_other_routes_are_not_ours(foreign: Packet) -> None:
+    world = ViewWorld()
+    world.block("a-1", TAU, packet_event("send_packet", foreign))
+    assert not world.view.journeys
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        Event("send_packet", (("encoded_packet_hex", "zz"),)),
+        Event("send_packet", (("encoded_packet_hex", "ff"),)),
+        Event("send_packet", ()),
+        event("lock_opened", lock_id=b"\x01"),
+        event("claimed", lock_id=LOCK_B, wh="many", preimage=PREIMAGE),
+        Event("coin_spent", ()),
+    ],
+)
+def test_an_event_that_cannot_be_read_is_skipped(broken: Event) -> None:
+    world = ViewWorld()
+    world.block("a-1", TAU, broken, packet_event("send_packet", packet()))
+    assert list(world.view.journeys) == [JourneyKey(END_A, 1)]
+
+
+def test_a_closing_lock_counts_its_last_claim_once() -> None:
+    """Ledgers say that a lock is closed, with all that was paid, before the claim itself."""
+    world = ViewWorld()
+    world.block("b-1", S, lock_opened("out", "LOCKED"))
+    closed = event("lock_closed", lock_id=LOCK_B, paid_wh=1000, refunded_wh=0)
+    claimed = event("claimed", lock_id=LOCK_B, wh=1000, amount=1, preimage=PREIMAGE)
+    world.block("b-1", S, closed, claimed)
+    lock = world.view.ledgers["b-1"].locks[LOCK_B]
+    assert (lock.status, lock.paid_wh) == (LockStatus.CLOSED, 1000)
+    assert world.view.preimages == {HASHLOCK: PREIMAGE}
+    assert PREIMAGE.hex() not in repr(lock)
+
+
+def want(world: ViewWorld, state_height_min: int = 1, time_s_min: int = 0) -> int | None:
+    """Header height chosen for a proof of a's state to b."""
+    proof = world.view.want_proof(
+        END_B, b"key", state_height_min=state_height_min, is_present=True, time_s_min=time_s_min
+    )
+    if proof is None:
+        return None
+    assert proof.state_height == proof.header_height - 1
+    return proof.header_height
+
+
+def test_a_state_is_provable_with_the_next_header() -> None:
+    world = ViewWorld()
+    world.block("a-1", S)
+    assert want(world, 1) is None
+    world.block("a-1", S + 5)
+    assert want(world, 1) == 2
+
+
+def test_a_height_that_the_client_knows_is_taken_before_a_new_one() -> None:
+    world = ViewWorld()
+    for _ in range(9):
+        world.block("a-1", S)
+    known = event("update_client", client_id=CLIENT_B, consensus_heights="1-4,1-6")
+    world.block("b-1", S, known)
+    assert want(world, 5) == 6
+    world.view.begin_round()
+    assert want(world, 6) == 9
+
+
+def test_one_height_serves_a_round() -> None:
+    world = ViewWorld()
+    for _ in range(5):
+        world.block("a-1", S)
+    world.block("b-1", S, event("update_client", client_id=CLIENT_B, consensus_heights="1-3"))
+    assert (want(world, 4), want(world, 1)) == (5, 5)
+
+
+def test_a_height_so_old_that_it_may_be_pruned_is_not_taken() -> None:
+    world = ViewWorld()
+    world.block("b-1", S, event("create_client", client_id=CLIENT_B, consensus_heights="1-2"))
+    for _ in range(PROOF_AGE_BLOCKS_MAX + 2):
+        world.block("a-1", S)
+    assert want(world, 1) == 2
+    world.view.begin_round()
+    world.block("a-1", S)
+    assert want(world, 1) == PROOF_AGE_BLOCKS_MAX + 3
+
+
+@pytest.mark.parametrize(("time_s", "height"), [(TAU - 1, None), (TAU, 2), (TAU + 1, 2)])
+def test_absence_needs_a_header_from_tau_on(time_s: int, height: int | None) -> None:
+    world = ViewWorld()
+    world.block("a-1", TAU - 50)
+    world.block("a-1", time_s)
+    assert want(world, 1, time_s_min=TAU) == height
+
+
+def test_resuming_starts_below_the_oldest_thing_under_way() -> None:
+    world = ViewWorld()
+    for _ in range(3):
+        world.block("a-1", TAU - 100)
+    world.block("a-1", TAU - 95, packet_event("send_packet", packet()))
+    world.block("a-1", TAU - 90, event("order_placed", order_id=b"\x07" * 32, slot_start=S))
+    assert world.view.resume_height("a-1") == 3
+    world.block("a-1", TAU - 80, packet_event("timeout_packet", packet()))
+    assert world.view.resume_height("a-1") == 4
+    world.block("a-1", TAU, event("order_released", order_id=b"\x07" * 32, amount=0))
+    assert world.view.resume_height("a-1") == 7
+
+
+def test_a_topology_refuses_what_cannot_be() -> None:
+    terms = [LedgerTerms("a-1", b"\xaa" * 32), LedgerTerms("b-1", b"\xbb" * 32)]
+    route = Route(END_A, END_B)
+    with pytest.raises(ValueError, match="two counterparties"):
+        Topology(terms, [route, Route(END_A, Endpoint("b-1", "07-tendermint-4"))])
+    with pytest.raises(ValueError, match="unknown ledger"):
+        Topology(terms[:1], [route])
+    with pytest.raises(ValueError, match="named twice"):
+        Topology([*terms, LedgerTerms("c-1", b"\xaa" * 32)], [])
