@@ -32,6 +32,7 @@ class ContractHost:
             proves_by_next_block: A block's state is provable with the next header only, so a
                 change calls for one more block.
         """
+        assert application.height == 0, "blocks before the host are not known to it"
         self.application = application
         self._proves_by_next_block = proves_by_next_block
         self._lanes: dict[str, Signer] = {}

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import pytest
-from fakes.microgrid import Ledger, key, pay
+from fakes.microgrid import START_S, Ledger, key, pay
 
 from tieline.contract import host as hosting
+from tieline.contract.block import Application
 from tieline.contract.host import ContractHost
 from tieline.contract.results import BlockInput
 from tieline.interfaces.errors import Rejected
 from tieline.wire.codec import build_transaction
 
 
-@pytest.fixture
-def host():
-    """A host at height 1 with lanes for ann and bob."""
+def opened(*, proves_by_next_block=True):
+    """A host after its first block, with lanes for ann and bob."""
     ledger = Ledger()
-    host = ContractHost(ledger.application, proves_by_next_block=True)
+    application = Application(ledger.genesis, installation=ledger.installation)
+    host = ContractHost(application, proves_by_next_block=proves_by_next_block)
     host.add_lane("ann", key("ann"))
     host.add_lane("bob", key("bob"))
-    host.now_s = ledger.now_s
+    host.now_s = START_S
+    block(host)
     return host
+
+
+@pytest.fixture
+def host():
+    return opened()
 
 
 def block(host, *transactions):
@@ -64,10 +71,9 @@ def test_a_block_is_wanted_for_transactions_and_for_the_proof_of_a_change(host):
 
 
 def test_a_host_that_proves_at_once_wants_no_block_for_it():
-    ledger = Ledger()
-    host = ContractHost(ledger.application, proves_by_next_block=False)
-    host.now_s = ledger.now_s
-    block(host)
+    host = opened(proves_by_next_block=False)
+    host.submit("ann", [pay("ann", "bob", 1)])
+    block(host, *host.next_transactions())
     assert not host.wants_block
 
 

@@ -163,6 +163,16 @@ def test_a_key_that_is_there_is_not_its_own_neighbour(stores):
             verify_non_membership(root, (b"ibc", KEY), encode_merkle_proof((forged, of_store)))
 
 
+def test_a_neighbour_without_a_value_is_refused(stores):
+    """No tree holds one; a leaf that hashes like it is something else."""
+    first, of_store = decode_merkle_proof(stores.prove("ibc", b"key 0", 1))
+    hollow = replace(first, value=b"")
+    of_store = replace(of_store, value=fold(hollow))
+    proof = encode_merkle_proof((NonExistenceProof(b"a", None, hollow), of_store))
+    with pytest.raises(ProofRefused, match="empty"):
+        verify_non_membership(fold(of_store), (b"ibc", b"a"), proof)
+
+
 def test_neighbours_of_two_trees_are_refused(stores):
     stores.set("ibc", b"key 9", b"late")
     stores.commit()
