@@ -5,7 +5,7 @@ Only the light client is a fake: what it is shown is read from the other ledger'
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -147,7 +147,9 @@ class TradeLedger:
             parameters=self.parameters,
         )
         installed = replace(microgrid_installation(), light_clients=(FakeLightClient(),))
-        self.app = Application(self.genesis, tree=HashChain(), installation=installed)
+        self.app = Application(
+            self.genesis, tree=HashChain(), installation=installed, record_access=True
+        )
         self.sequences: dict[str, int] = {}
         self.client_height = 10
         self.block()
@@ -295,13 +297,14 @@ class LocalPosition:
 
 def allocate(
     sides: Sequence[tuple[int, Sequence[tuple[Order, int]]]],
+    forge: Callable[[Allocation], Allocation] = lambda leaf: leaf,
 ) -> tuple[bytes, list[OwnLeaf]]:
     """Root and leaves of fills: (price, (order, Wh)) a side; offsets by ascending order id."""
     leaves: list[Allocation] = []
     for price, fills in sides:
         offset = 0
         for order, wh in sorted(fills, key=lambda fill: order_id(fill[0])):
-            leaves.append(Allocation(order_id(order), order.account, wh, price, offset))
+            leaves.append(forge(Allocation(order_id(order), order.account, wh, price, offset)))
             offset += wh
     tree = MerkleTree([encode_allocation(leaf) for leaf in leaves])
     return tree.root, [OwnLeaf(leaf, tree.proof(encode_allocation(leaf))) for leaf in leaves]
@@ -310,9 +313,10 @@ def allocate(
 class TradeWorld:
     """Ledgers a and b, paired, with one cell set of three cells and an open book."""
 
-    def __init__(self) -> None:
-        self.a = TradeLedger("tieline-a-1", "cell a", ("ann", "amy", "abe", "sol"))
-        self.b = TradeLedger("tieline-b-1", "cell b", ("bob", "ben", "bea"))
+    def __init__(self, vault_shards: int = 2) -> None:
+        rules = Parameters(vault_shards=vault_shards)
+        self.a = TradeLedger("tieline-a-1", "cell a", ("ann", "amy", "abe", "sol"), rules)
+        self.b = TradeLedger("tieline-b-1", "cell b", ("bob", "ben", "bea"), rules)
         rows = [
             RegistryRow(key("cell a").address, self.a.tag, Role.MICROGRID),
             RegistryRow(key("cell b").address, self.b.tag, Role.MICROGRID),
@@ -403,22 +407,31 @@ class TradeWorld:
         buys: Sequence[tuple[Order, int]],
         sells: Sequence[tuple[Order, int]],
         preimage: bytes = b"\x5e" * 32,
+        *,
+        level: Level = Level.INTER,
+        slot_length: int = 900,
+        source_tag: bytes | None = None,
+        forge: Callable[[Allocation], Allocation] = lambda leaf: leaf,
         **change: Any,
     ) -> Position:
-        """Clear a trade from a to b; fields may be changed before ids are computed."""
-        root, leaves = allocate([(PRICE_IN, buys), (PRICE_OUT, sells)])
+        """
+        Clear a trade from a to b. Named arguments go into the ids; *change* spoils fields that the
+        trade id does not cover.
+        """
+        root, leaves = allocate([(PRICE_IN, buys), (PRICE_OUT, sells)], forge)
         hashlock = sha256(preimage)
-        trade_id = ids.trade_id(self.a.tag, self.b.tag, S, 900, Level.INTER, root, hashlock)
+        source = self.a.tag if source_tag is None else source_tag
+        trade_id = ids.trade_id(source, self.b.tag, S, slot_length, level, root, hashlock)
         is_direct = len(sells) == 1 and sells[0][0].anchor == hashlock
         trade = EnergyTrade(
             version=1,
-            level=Level.INTER,
+            level=level,
             trade_id=trade_id,
             cell_set_id=self.cell_set_id,
             cell_set_epoch=1,
             slot_start=S,
-            slot_length=900,
-            source_chain_tag=self.a.tag,
+            slot_length=slot_length,
+            source_chain_tag=source,
             dest_chain_tag=self.b.tag,
             allocations_root=root,
             buyer=buys[0][0].account
@@ -433,8 +446,8 @@ class TradeWorld:
             price_in=PRICE_IN,
             price_out=PRICE_OUT,
             hashlock=hashlock,
-            expiry_in=T_A,
-            expiry_out=T_B,
+            expiry_in=T_A + slot_length - 900,
+            expiry_out=T_B + slot_length - 900,
             verdict_deadline=D,
             lock_id_in=ZERO_HASH,
             clearing_root=MerkleTree([encode_id_leaf(trade_id)]).root,
@@ -445,14 +458,14 @@ class TradeWorld:
         return Position(
             trade,
             preimage,
-            self.clearing(trade.clearing_root, Level.INTER),
+            self.clearing(trade.clearing_root, Level.INTER, slot_length),
             tuple(leaf for leaf in leaves if leaf.allocation.price == PRICE_IN),
             tuple(leaf for leaf in leaves if leaf.allocation.price == PRICE_OUT),
         )
 
-    def clearing(self, root: bytes, level: Level) -> Clearing:
+    def clearing(self, root: bytes, level: Level, slot_length: int = 900) -> Clearing:
         """A sealed clearing of the slot."""
-        return Clearing(self.cell_set_id, 1, S, 900, level, keccak(b"orders"), root)
+        return Clearing(self.cell_set_id, 1, S, slot_length, level, keccak(b"orders"), root)
 
     def post_clearing(self, clearing: Clearing) -> MsgPostClearing:
         """A clearing with its signatures."""
@@ -474,7 +487,7 @@ class TradeWorld:
         return decode_packet(bytes.fromhex(sent["encoded_packet_hex"]))
 
     def receive_messages(
-        self, position: Position, packet: Packet
+        self, position: Position, packet: Packet, lane: str = "relayer"
     ) -> tuple[MsgTradeEvidence, RecvPacket]:
         """Evidence and packet, with what ledger a's own store holds as proof."""
         height = self.b.update_client(self.a)
@@ -483,8 +496,8 @@ class TradeWorld:
         assert value is not None
         proof = prove(height.revision_height, (b"ibc", source_key), value)
         return (
-            MsgTradeEvidence(account("relayer"), position.evidence(Side.SELL)),
-            RecvPacket(account("relayer"), packet, proof, height),
+            MsgTradeEvidence(account(lane), position.evidence(Side.SELL)),
+            RecvPacket(account(lane), packet, proof, height),
         )
 
     def receive(self, position: Position, packet: Packet, at: int = TAU - 60) -> TxResult:
@@ -584,6 +597,7 @@ class TradeWorld:
         leaves: Sequence[VerdictLeaf],
         apply: Sequence[VerdictLeaf] | None = None,
         names: Sequence[str] = CELLS,
+        lane: str = "relayer",
     ) -> MsgApplyVerdict:
         """A signed verdict with some of its leaves (all unless said otherwise)."""
         tree = MerkleTree([encode_verdict_leaf(leaf) for leaf in leaves])
@@ -593,7 +607,7 @@ class TradeWorld:
             for leaf in (leaves if apply is None else apply)
         )
         return MsgApplyVerdict(
-            account("relayer"), S, tree.root, proved, verdict, signed_by(verdict, names)
+            account(lane), S, tree.root, proved, verdict, signed_by(verdict, names)
         )
 
     def delivery(
@@ -620,10 +634,23 @@ class TradeWorld:
         (leaf,) = [leaf for leaf in leaves if leaf.trade_id == trade_id]
         return ProvedDeliveryLeaf(leaf, tree.proof(encode_delivery_leaf(leaf)), index)
 
+    def second_cell_set(self, from_slot: int) -> tuple[bytes, MsgPostCellSet]:
+        """The same cells again as the set of later slots, with its id."""
+        cells = tuple(row.cell for row in self.rows)
+        record = replace(self.cell_set, previous=self.cell_set_id, epoch=2, from_slot=from_slot)
+        identifier = ids.cell_set_id(NETWORK_ID, NETWORK_EPOCH, 2, cells)
+        return identifier, MsgPostCellSet(account("relayer"), record, self.rows, signed_by(record))
+
     def claim(self, lock_id: bytes, preimage: bytes, trade_id: bytes, wh: int) -> MsgClaim:
         """A claim under a statement of one leaf."""
         leaf = self.delivery_leaf([(trade_id, wh)], trade_id)
-        return MsgClaim(account("relayer"), lock_id, preimage, leaf)
+        return self.claim_of(lock_id, preimage, leaf)
+
+    def claim_of(
+        self, lock_id: bytes, preimage: bytes, leaf: ProvedDeliveryLeaf, lane: str = "relayer"
+    ) -> MsgClaim:
+        """A claim with a leaf of any statement."""
+        return MsgClaim(account(lane), lock_id, preimage, leaf)
 
     def shares(self, lock_id: bytes, side: Side, leaves: Sequence[OwnLeaf]) -> list[object]:
         """One collect a leaf, ascending."""

@@ -171,6 +171,11 @@ def test_a_reason_in_the_packet_gives_receipt_and_sentinel(
     assert reason_of(scene.attempt(*scene.receive(scene.position(**change)))) == reason
 
 
+def test_a_source_without_a_cell_in_the_set_gives_cell_set(scene: Scene) -> None:
+    position = scene.position(source_tag=b"\x01" * 32)
+    assert reason_of(scene.attempt(*scene.receive(position))) == "CELL_SET"
+
+
 def test_another_timeout_breaks_the_ladder(scene: Scene) -> None:
     value = encode_energy_trade(scene.position().trade)
     packet = scene.packet(value, timeout_s=TAU + 60)
