@@ -313,10 +313,9 @@ def allocate(
 class TradeWorld:
     """Ledgers a and b, paired, with one cell set of three cells and an open book."""
 
-    def __init__(self, vault_shards: int = 2) -> None:
-        rules = Parameters(vault_shards=vault_shards)
-        self.a = TradeLedger("tieline-a-1", "cell a", ("ann", "amy", "abe", "sol"), rules)
-        self.b = TradeLedger("tieline-b-1", "cell b", ("bob", "ben", "bea"), rules)
+    def __init__(self, **rules: Parameters) -> None:
+        self.a = TradeLedger("tieline-a-1", "cell a", ("ann", "amy", "abe", "sol"), **rules)
+        self.b = TradeLedger("tieline-b-1", "cell b", ("bob", "ben", "bea"), **rules)
         rows = [
             RegistryRow(key("cell a").address, self.a.tag, Role.MICROGRID),
             RegistryRow(key("cell b").address, self.b.tag, Role.MICROGRID),

@@ -19,6 +19,7 @@ from fakes.trade_world import (
     events,
 )
 
+from tieline.contract.genesis import Parameters
 from tieline.protocol.packet import Packet
 from tieline.swap.messages import MsgPlaceOrders, MsgRefund
 from tieline.swap.records import Side
@@ -42,7 +43,7 @@ def run_apart(ledger: TradeLedger, batches: list[tuple[object, ...]]) -> None:
 
 
 def test_disjoint_trades_never_meet_in_a_key() -> None:
-    world = TradeWorld(vault_shards=256)
+    world = TradeWorld(parameters=Parameters(vault_shards=256))
     a, b = world.a, world.b
     buys = [world.order(name, Side.BUY, WH) for name in BUYERS]
     sells = [
