@@ -64,10 +64,16 @@ class ZoneField:
     """Measured slack voltage before a slot, millionths of the network table's."""
     tell_set_points: Callable[[int, Mapping[str, int]], None]
     """Takes slot start and Wh into the network by energy cell."""
-    _orders: dict[int, tuple[SignedOrder, ...]] = field(default_factory=dict)
-    _owners: dict[bytes, str] = field(default_factory=dict)
-    _readings: dict[int, tuple[SignedReading, ...]] = field(default_factory=dict)
-    _boundary: dict[int, tuple[SignedReading, ...]] = field(default_factory=dict)
+    _orders: dict[int, tuple[SignedOrder, ...]] = field(
+        default_factory=dict[int, tuple[SignedOrder, ...]]
+    )
+    _owners: dict[bytes, str] = field(default_factory=dict[bytes, str])
+    _readings: dict[int, tuple[SignedReading, ...]] = field(
+        default_factory=dict[int, tuple[SignedReading, ...]]
+    )
+    _boundary: dict[int, tuple[SignedReading, ...]] = field(
+        default_factory=dict[int, tuple[SignedReading, ...]]
+    )
 
     def forecast(self, slot_start: int) -> Mapping[int, tuple[int, int]]:
         """Return milliwatt and millivar by bus of the zone."""

@@ -65,7 +65,7 @@ class FollowedLedger:
     first: Height = field(init=False)
     """Where its trust begins."""
     store: MemoryClientStore = field(default_factory=MemoryClientStore)
-    heights: set[int] = field(default_factory=set)
+    heights: set[int] = field(default_factory=set[int])
     """Headers that it has verified."""
 
     def below(self, height: int) -> int:

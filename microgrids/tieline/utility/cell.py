@@ -66,9 +66,9 @@ class UtilityCell:
     terms: MarketTerms
     profile: SlotProfile
     slot_length: int
-    silent_slots: dict[int, bool] = field(default_factory=dict)
+    silent_slots: dict[int, bool] = field(default_factory=dict[int, bool])
     """Slots in which the cell is down."""
-    work: dict[int, SlotWork] = field(default_factory=dict)
+    work: dict[int, SlotWork] = field(default_factory=dict[int, SlotWork])
 
     @property
     def account(self) -> bytes:

@@ -32,19 +32,23 @@ class LedgerIndex:
     ledger: Ledger
     height: int = 0
     time_s: int = 0
-    block_times: dict[int, int] = field(default_factory=dict)
+    block_times: dict[int, int] = field(default_factory=dict[int, int])
     """Height to chain time, unix seconds."""
-    locks: dict[tuple[bytes, str], SeenLock] = field(default_factory=dict)
+    locks: dict[tuple[bytes, str], SeenLock] = field(
+        default_factory=dict[tuple[bytes, str], SeenLock]
+    )
     """By trade id and leg."""
-    ends: dict[bytes, list[tuple[str, int, int]]] = field(default_factory=dict)
+    ends: dict[bytes, list[tuple[str, int, int]]] = field(
+        default_factory=dict[bytes, list[tuple[str, int, int]]]
+    )
     """By lock id: event type, height, chain time, in the order they came."""
-    clearings: set[bytes] = field(default_factory=set)
+    clearings: set[bytes] = field(default_factory=set[bytes])
     """Clearing roots stored here."""
-    deliveries: set[bytes] = field(default_factory=set)
+    deliveries: set[bytes] = field(default_factory=set[bytes])
     """Delivery roots stored here."""
-    accepted: dict[bytes, int] = field(default_factory=dict)
+    accepted: dict[bytes, int] = field(default_factory=dict[bytes, int])
     """By lock id: cap of the applied verdict, Wh."""
-    closed: set[bytes] = field(default_factory=set)
+    closed: set[bytes] = field(default_factory=set[bytes])
     """Lock ids that are closed."""
 
     async def follow(self) -> None:

@@ -38,15 +38,17 @@ class SlotWork:
     """Own members' orders that were valid at gate closure."""
     proposal: ProposeClearing | None = None
     """The clearing that this cell proposed or signed."""
-    clearing_signatures: dict[bytes, tuple[bytes, ...]] = field(default_factory=dict)
+    clearing_signatures: dict[bytes, tuple[bytes, ...]] = field(
+        default_factory=dict[bytes, tuple[bytes, ...]]
+    )
     """By cell, of the proposal; proposer only."""
-    refusals: list[str] = field(default_factory=list)
+    refusals: list[str] = field(default_factory=list[str])
     """Why other cells did not sign, in their words."""
     rounds: tuple[CheckRound, ...] = ()
     has_set_points: bool = False
-    coin_commitments: dict[bytes, bytes] = field(default_factory=dict)
+    coin_commitments: dict[bytes, bytes] = field(default_factory=dict[bytes, bytes])
     """By cell: keccak of the secret it will open after gate closure."""
-    revealed: set[bytes] = field(default_factory=set)
+    revealed: set[bytes] = field(default_factory=set[bytes])
     """Trades whose preimage is shown."""
 
     @property

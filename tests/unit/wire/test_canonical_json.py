@@ -4,7 +4,13 @@ import dataclasses
 
 import pytest
 
-from tieline.swap.evidence import BusInjection, PublishedVerdict, Scenario, SlotEvidence
+from tieline.swap.evidence import (
+    BusInjection,
+    GateEvidence,
+    PublishedVerdict,
+    Scenario,
+    SlotEvidence,
+)
 from tieline.swap.records import Clearing, Order, SignedOrder, Verdict
 from tieline.wire.canonical_json import canonical, parse
 from tieline.wire.errors import Malformed
@@ -17,8 +23,13 @@ VERDICT = PublishedVerdict(
     leaves=(),
     pending=(),
     baseline=(),
-    injections=(BusInjection(H, 6, -1_500_000_000),),
-    scenarios=(Scenario(0, "base", 1_000_000, ((0, -1),), (H,), b"\x01"),),
+    gate=GateEvidence(
+        "FEASIBLE",
+        1_000_000,
+        (BusInjection(H, 6, -1_500_000_000),),
+        (),
+        (Scenario(0, "base", 1_000_000, ((0, -1),), (H,), b"\x01"),),
+    ),
     setpoints=((H, -1500),),
     explanation="V_LOW at bus 7",
 )
