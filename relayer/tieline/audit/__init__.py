@@ -1,1 +1,12 @@
-"""Re-checks a finished run in a fresh process."""
+"""
+Re-checks a finished run in a fresh process, from exported blocks and genesis alone: no hub, no
+utility cell, no ledger adapter, no journal, and no pandapower.
+"""
+
+from __future__ import annotations
+
+from tieline.audit.auditing import audit
+from tieline.audit.findings import Finding, Place
+from tieline.audit.report import AuditReport
+
+__all__ = ["AuditReport", "Finding", "Place", "audit"]

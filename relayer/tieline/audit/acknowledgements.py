@@ -100,7 +100,11 @@ def _check(
     stored = None if data is None else decode_verdict(data)
     root = b"" if stored is None else stored.decisions_root
     findings.expect(
-        success.place, Check.VERDICTS, f"{name}: verdict root on the ledger", success.verdict_root, root
+        success.place,
+        Check.VERDICTS,
+        f"{name}: verdict root on the ledger",
+        success.verdict_root,
+        root,
     )
     known = evidence.get(slot)
     if known is None or known.verdict is None or stored is None:

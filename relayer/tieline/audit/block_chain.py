@@ -79,7 +79,9 @@ def check_chain(files: LedgerFiles, findings: Findings) -> BlockChain | None:
         findings.refuse(place, Check.BLOCKS, "blocks", "at least one", "none")
         return None
     app_hashes = _read_index(files, len(blocks), findings)
-    return None if app_hashes is None else BlockChain(genesis, validators, tuple(blocks), app_hashes)
+    return (
+        None if app_hashes is None else BlockChain(genesis, validators, tuple(blocks), app_hashes)
+    )
 
 
 def _trust_roots(files: LedgerFiles, findings: Findings) -> tuple[Genesis, ValidatorSet] | None:
@@ -90,8 +92,12 @@ def _trust_roots(files: LedgerFiles, findings: Findings) -> tuple[Genesis, Valid
     except (ValueError, KeyError, TypeError) as error:
         findings.refuse(place, Check.FILES, "canonical genesis", "a genesis", error)
         return None
-    same = findings.expect(place, Check.FILES, "chain id of genesis", files.chain_id, genesis.chain_id)
-    same &= findings.expect(place, Check.FILES, "canonical genesis", genesis.to_bytes(), files.genesis)
+    same = findings.expect(
+        place, Check.FILES, "chain id of genesis", files.chain_id, genesis.chain_id
+    )
+    same &= findings.expect(
+        place, Check.FILES, "canonical genesis", genesis.to_bytes(), files.genesis
+    )
     same &= findings.expect(place, Check.FILES, "kind of ledger", AUDITED_KIND, genesis.kind)
     place = Place(files.chain_id, file="validators.bin")
     try:
@@ -105,9 +111,7 @@ def _trust_roots(files: LedgerFiles, findings: Findings) -> tuple[Genesis, Valid
     return (genesis, validators) if same else None
 
 
-def _decode(
-    chain_id: str, height: int, payload: bytes, findings: Findings
-) -> StoredBlock | None:
+def _decode(chain_id: str, height: int, payload: bytes, findings: Findings) -> StoredBlock | None:
     try:
         return StoredBlock.decode(payload)
     except Malformed as error:

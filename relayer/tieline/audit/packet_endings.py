@@ -86,7 +86,9 @@ def _ends_of(history: LedgerHistory, findings: Findings) -> dict[_End, LedgerEve
         if end in ends:
             rule = f"{event.kind} of {client}, sequence {end[2]}"
             found = f"again after height {ends[end].height}"
-            findings.refuse(Place(history.chain_id, event.height), Check.PACKETS, rule, "once", found)
+            findings.refuse(
+                Place(history.chain_id, event.height), Check.PACKETS, rule, "once", found
+            )
         ends[end] = event
     return ends
 

@@ -121,7 +121,9 @@ def replay(chain: BlockChain, findings: Findings, tell: Tell) -> LedgerHistory |
         results = outcome.tx_results
         place = Place(chain.genesis.chain_id, header.height)
         known = chain.app_hashes.get(header.height, outcome.app_hash)
-        if not findings.expect(place, Check.STATE, "app hash in the index", outcome.app_hash, known):
+        if not findings.expect(
+            place, Check.STATE, "app hash in the index", outcome.app_hash, known
+        ):
             return None
         for result in results:
             counts[bool(result.code)] += 1

@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from tieline.audit.findings import Check, Findings, Place
 from tieline.wire.errors import Malformed
 from tieline.wire.typed_data import SignedRecord, recover_signer_address
+
+
+@dataclass(frozen=True, slots=True)
+class Quorum:
+    """Who must sign, and how many of them."""
+
+    domain: bytes
+    """EIP-712 separator of the network."""
+    cells: Sequence[bytes]
+    """Addresses of the set, ascending."""
+    needed: Callable[[int], int]
+    """One of the named rules of ``protocol.quorum``."""
 
 
 def signer_bits(
@@ -35,7 +48,7 @@ def check_quorum(
     check: Check,
     record: SignedRecord,
     signatures: Sequence[bytes],
-    rule: tuple[bytes, Sequence[bytes], Callable[[int], int]],
+    quorum: Quorum,
     findings: Findings,
 ) -> int:
     """
@@ -46,16 +59,17 @@ def check_quorum(
         check: Under which head.
         record: What was signed.
         signatures: Ascending by signer.
-        rule: Domain, the set's cells, and a named rule of ``protocol.quorum``.
+        quorum: Of the record.
         findings: Takes what does not hold.
 
     Returns:
         Who signed; 0 if a signature is bad.
     """
-    domain, cells, needed = rule
+    count = len(quorum.cells)
+    needed = quorum.needed(count) if count else 1
     name = f"signatures of the {type(record).__name__.lower()}"
     try:
-        bits = signer_bits(domain, record, signatures, cells)
+        bits = signer_bits(quorum.domain, record, signatures, quorum.cells)
     except Malformed as error:
         findings.refuse(place, check, name, "signatures of the cell set", error)
         return 0
@@ -63,8 +77,8 @@ def check_quorum(
         place,
         check,
         name,
-        holds=bits.bit_count() >= needed(len(cells)),
-        expected=f"at least {needed(len(cells))} of {len(cells)}",
+        holds=bits.bit_count() >= needed,
+        expected=f"at least {needed} of {count}",
         found=bits.bit_count(),
     )
     return bits

@@ -8,8 +8,10 @@ Sources:
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from tieline.audit.findings import Check, Findings
-from tieline.audit.signatures import check_quorum
+from tieline.audit.signatures import Quorum, check_quorum
 from tieline.audit.slot_view import (
     SlotView,
     check_cell_set,
@@ -25,9 +27,9 @@ from tieline.contract.records import OrderRecord, decode_order
 from tieline.contract.registry import clearing_key, decode_clearing
 from tieline.contract.terms import payload_refusal
 from tieline.protocol.quorum import more_than_two_thirds
-from tieline.swap.evidence import Position, SignedOrder
+from tieline.swap.evidence import Position
 from tieline.swap.order_escrow import OrderStatus
-from tieline.swap.records import Clearing, Order, Side
+from tieline.swap.records import Clearing, Order, Side, SignedOrder
 from tieline.wire import ids
 from tieline.wire.abi import encode_allocation, encode_id_leaf
 from tieline.wire.errors import Malformed
@@ -38,6 +40,11 @@ from tieline.wire.typed_data import order_id, recover_signer
 def check_clearing(view: SlotView, findings: Findings) -> bool:
     """Check orders, positions and clearings; say whether other checks can build on them."""
     before = len(findings.rows)
+    for position in view.evidence.positions:
+        if not well_formed(position):
+            expected = "a packet or a local trade"
+            findings.refuse(view.place, Check.CLEARINGS, "position", expected, "both or none")
+            return False
     _check_orders(view, findings)
     for position in view.evidence.positions:
         _check_position(view, position, findings)
@@ -130,55 +137,38 @@ def _terms(order: Order) -> tuple[object, ...]:
 
 def _check_position(view: SlotView, position: Position, findings: Findings) -> None:
     """Check one position's ids, roots, sums, prices and parties."""
-    if not well_formed(position):
-        findings.refuse(
-            view.place, Check.CLEARINGS, "position", "a packet or a local trade", "both or none"
-        )
-        return
-    terms = terms_of(position)
     name = f"trade {position.trade_id.hex()[:16]}"
-    source, destination = view.tags(position)
-    root = root_of([encode_allocation(leaf) for leaf in position.buyers + position.sellers])
-    facts = [
-        (
-            "trade id",
-            ids.trade_id(
-                source,
-                destination,
-                view.slot_start,
-                view.evidence.slot_length,
-                level_of(position),
-                root,
-                terms.hashlock,
-            )
-            if source
-            else b"",
-            terms.trade_id,
-        ),
-        ("root of the allocations", root, terms.allocations_root),
-        ("slot", (view.slot_start, view.evidence.slot_length), (terms.slot_start, terms.slot_length)),
-        ("Wh of its buyers", terms.energy_wh, sum(leaf.energy_wh for leaf in position.buyers)),
-        ("Wh of its sellers", terms.energy_wh, sum(leaf.energy_wh for leaf in position.sellers)),
-    ]
-    for side, chain, party in (
-        (Side.BUY, source, terms.buyer),
-        (Side.SELL, destination, terms.seller),
-    ):
-        expected = _party(view, position, chain, side)
-        facts.append((f"party of the {side.name.lower()} side", expected, party))
-    for rule, expected, found in facts:
+    for rule, expected, found in _facts_of(view, position):
         findings.expect(view.place, Check.CLEARINGS, f"{name}: {rule}", expected, found)
     if position.packet is not None:
-        findings.expect(
-            view.place,
-            Check.CLEARINGS,
-            f"{name}: packet",
-            None,
-            payload_refusal(position.packet),
-        )
+        wrong = payload_refusal(position.packet)
+        findings.expect(view.place, Check.CLEARINGS, f"{name}: what is wrong", None, wrong)
         _check_route(view, position, findings)
     for side in Side:
         _check_leaves(view, position, side, findings)
+
+
+def _facts_of(view: SlotView, position: Position) -> Iterator[tuple[str, object, object]]:
+    """Yield what a position must say: rule, recomputed, found."""
+    terms = terms_of(position)
+    source, destination = view.tags(position)
+    slot = (view.slot_start, view.evidence.slot_length)
+    root = root_of([encode_allocation(leaf) for leaf in position.buyers + position.sellers])
+    own_id = b""
+    if source:
+        level = level_of(position)
+        own_id = ids.trade_id(source, destination, *slot, level, root, terms.hashlock)
+    yield "trade id", own_id, terms.trade_id
+    yield "root of the allocations", root, terms.allocations_root
+    yield "slot", slot, (terms.slot_start, terms.slot_length)
+    for side, chain_tag, party in (
+        (Side.BUY, source, terms.buyer),
+        (Side.SELL, destination, terms.seller),
+    ):
+        filled = sum(leaf.energy_wh for leaf in leaves_of(position, side))
+        yield f"Wh of the {side.name.lower()} side", terms.energy_wh, filled
+        expected = _party(view, position, chain_tag, side)
+        yield f"party of the {side.name.lower()} side", expected, party
 
 
 def _party(view: SlotView, position: Position, chain_tag: bytes, side: Side) -> bytes:
@@ -229,7 +219,11 @@ def _check_leaves(view: SlotView, position: Position, side: Side, findings: Find
                 leaf.order_id > previous,
             )
         findings.expect(
-            view.place, Check.CLEARINGS, f"{name} of order {leaf.order_id.hex()[:16]}", expected, found
+            view.place,
+            Check.CLEARINGS,
+            f"{name} of order {leaf.order_id.hex()[:16]}",
+            expected,
+            found,
         )
         previous, offset = leaf.order_id, offset + leaf.energy_wh
 
@@ -277,18 +271,13 @@ def _check_clearings(view: SlotView, findings: Findings) -> None:
             findings.expect(view.place, Check.CLEARINGS, f"{name}: {rule}", expected, value)
         named = (record.cell_set_id, record.epoch)
         if check_cell_set(view, Check.CLEARINGS, named, name, findings):
-            rule = (view.world.domain, view.cells, more_than_two_thirds)
-            check_quorum(view.place, Check.CLEARINGS, record, signed.signatures, rule, findings)
+            quorum = Quorum(view.world.domain, view.cells, more_than_two_thirds)
+            check_quorum(view.place, Check.CLEARINGS, record, signed.signatures, quorum, findings)
     for position in view.evidence.positions:
-        if well_formed(position):
-            terms = terms_of(position)
-            same = [
-                record.trades_root
-                for record in known.values()
-                if record.level == level_of(position)
-            ]
-            name = f"trade {position.trade_id.hex()[:16]}: clearing root"
-            findings.expect(view.place, Check.CLEARINGS, name, same, [terms.clearing_root])
+        level, root = level_of(position), terms_of(position).clearing_root
+        sealed = [record.trades_root for record in known.values() if record.level == level]
+        name = f"trade {position.trade_id.hex()[:16]}: clearing root"
+        findings.expect(view.place, Check.CLEARINGS, name, sealed, [root])
     for history in view.world.ledgers.values():
         for event in history.of_kind("clearing_posted"):
             if int(event["slot_start"]) == view.slot_start:

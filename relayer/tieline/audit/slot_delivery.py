@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from tieline.audit.findings import Check, Findings, Place
-from tieline.audit.signatures import check_quorum
+from tieline.audit.signatures import Quorum, check_quorum
 from tieline.audit.slot_view import (
     TICK_S,
     SlotView,
@@ -40,8 +40,8 @@ def check_delivery(view: SlotView, published: PublishedDelivery, findings: Findi
     record = published.delivery
     named = (record.cell_set_id, record.epoch)
     if check_cell_set(view, Check.DELIVERIES, named, "statement", findings):
-        rule = (view.world.domain, view.cells, byzantine_majority)
-        check_quorum(view.place, Check.DELIVERIES, record, published.signatures, rule, findings)
+        quorum = Quorum(view.world.domain, view.cells, byzantine_majority)
+        check_quorum(view.place, Check.DELIVERIES, record, published.signatures, quorum, findings)
     for name, expected, found in _facts(view, published):
         findings.expect(view.place, Check.DELIVERIES, name, expected, found)
     for signed in (*published.readings, *published.boundary):
@@ -49,13 +49,15 @@ def check_delivery(view: SlotView, published: PublishedDelivery, findings: Findi
     _check_leaves(view, published, findings)
 
 
-def _facts(
-    view: SlotView, published: PublishedDelivery
-) -> Iterator[tuple[str, object, object]]:
+def _facts(view: SlotView, published: PublishedDelivery) -> Iterator[tuple[str, object, object]]:
     """Yield what the record must say: rule, recomputed, found."""
     record, verdict = published.delivery, view.evidence.verdict
     verdict_hash = None if verdict is None else struct_hash(verdict.verdict)
-    yield "tick of the statement", (view.slot_start, TICK_S), (record.slot_start, record.slot_length)
+    yield (
+        "tick of the statement",
+        (view.slot_start, TICK_S),
+        (record.slot_start, record.slot_length),
+    )
     yield "verdict of the statement", verdict_hash, record.verdict_hash
     yield "readings root", _readings_root(published.readings), record.readings_root
     yield "boundary root", _readings_root(published.boundary), record.boundary_root
@@ -150,9 +152,7 @@ def _check_leaves(view: SlotView, published: PublishedDelivery, findings: Findin
     """Check that exactly the locked trades have a leaf, with the Wh that their meters show."""
     caps = _locked_caps(view)
     found = {leaf.trade_id: leaf.delivered_wh for leaf in published.leaves}
-    findings.expect(
-        view.place, Check.DELIVERIES, "trades with a leaf", sorted(caps), sorted(found)
-    )
+    findings.expect(view.place, Check.DELIVERIES, "trades with a leaf", sorted(caps), sorted(found))
     for trade, wh in found.items():
         name = f"trade {trade.hex()[:16]}: Wh delivered"
         findings.require(

@@ -1,5 +1,6 @@
 """
-A slot's verdict: every hash in it recomputed from what it stands on, its signatures, its owners, and
+A slot's verdict: every hash in it recomputed from what it stands on, its signatures, its owners,
+and
 that it decided on exactly what the ledgers had received.
 
 Sources:
@@ -12,7 +13,7 @@ from collections.abc import Iterator
 
 from tieline.audit.findings import Check, Findings, Place
 from tieline.audit.replay import LedgerHistory
-from tieline.audit.signatures import check_quorum
+from tieline.audit.signatures import Quorum, check_quorum
 from tieline.audit.slot_view import (
     LOCAL_TAG,
     TICK_S,
@@ -63,9 +64,9 @@ def check_verdict(view: SlotView, published: PublishedVerdict, findings: Finding
     _check_zones(view, published.baseline, findings)
     signers = 0
     if known:
-        rule = (view.world.domain, view.cells, more_than_two_thirds)
+        quorum = Quorum(view.world.domain, view.cells, more_than_two_thirds)
         signers = check_quorum(
-            view.place, Check.VERDICTS, record, published.signatures, rule, findings
+            view.place, Check.VERDICTS, record, published.signatures, quorum, findings
         )
     _check_leaves(view, published, signers, findings)
     _check_received(view, published, findings)
@@ -74,23 +75,27 @@ def check_verdict(view: SlotView, published: PublishedVerdict, findings: Finding
     return len(findings.rows) == before
 
 
-def _facts(
-    view: SlotView, published: PublishedVerdict
-) -> Iterator[tuple[str, object, object]]:
+def _facts(view: SlotView, published: PublishedVerdict) -> Iterator[tuple[str, object, object]]:
     """Yield what the record must say: rule, recomputed, found."""
     record = published.verdict
     caps = {
-        leaf.trade_id: leaf.cap_wh
-        for leaf in published.leaves
-        if leaf.decision == Decision.ACCEPT
+        leaf.trade_id: leaf.cap_wh for leaf in published.leaves if leaf.decision == Decision.ACCEPT
     }
     points = _set_points(view, caps)
-    proofs = [(row.number, keccak(row.flow_proof)) for row in published.scenarios]
+    proofs = [(row.number, keccak(row.flow_proof)) for row in published.gate.scenarios]
     yield "slot of the verdict", (view.slot_start, TICK_S), (record.slot_start, record.slot_length)
-    yield "network epoch, as the network table hashes", view.world.network_epoch, record.network_epoch
+    yield (
+        "network epoch, as the network table hashes",
+        view.world.network_epoch,
+        record.network_epoch,
+    )
     yield "baseline hash", baseline_hash(published.baseline), record.baseline_hash
     yield "pending root", root_of(map(encode_pending_leaf, published.pending)), record.pending_root
-    yield "decisions root", root_of(map(encode_verdict_leaf, published.leaves)), record.decisions_root
+    yield (
+        "decisions root",
+        root_of(map(encode_verdict_leaf, published.leaves)),
+        record.decisions_root,
+    )
     yield "set points", points, published.setpoints
     yield "set points hash", setpoints_hash(published.setpoints), record.setpoints_hash
     yield (
@@ -163,7 +168,11 @@ def _check_leaves(
     ]
     decided = [_key(leaf) for leaf in published.leaves]
     findings.expect(
-        view.place, Check.VERDICTS, "decisions are about the pending set", sorted(pending), sorted(decided)
+        view.place,
+        Check.VERDICTS,
+        "decisions are about the pending set",
+        sorted(pending),
+        sorted(decided),
     )
     sizes: dict[int, int] = {}
     for leaf in published.leaves:
@@ -185,7 +194,9 @@ def _check_leaves(
                 required & ~leaf.owners,
                 leaf.owners & ~signers,
             )
-            rule = "cap within the trade, size of its group, owners left out, owners who did not sign"
+            rule = (
+                "cap within the trade, size of its group, owners left out, owners who did not sign"
+            )
         else:
             expected = (int(Decision.REFUSE), 0, 0, True)
             found = (leaf.decision, leaf.group, leaf.group_size, leaf.reason > 0)
@@ -270,7 +281,11 @@ def _check_stored(
         Check.VERDICTS,
         "verdict on the ledger, its root, and signers that the evidence lacks",
         (stored.verdict_hash, stored.decisions_root, 0),
-        (struct_hash(published.verdict), published.verdict.decisions_root, stored.signers & ~signers),
+        (
+            struct_hash(published.verdict),
+            published.verdict.decisions_root,
+            stored.signers & ~signers,
+        ),
     )
     by_trade = {leaf.trade_id: leaf for leaf in published.leaves}
     for event in history.of_kind("verdict_applied"):

@@ -10,8 +10,8 @@ from tieline.audit.findings import Check, Findings, Place
 from tieline.audit.topology_check import World
 from tieline.swap.evidence import Position, SignedReading, SlotEvidence
 from tieline.swap.records import (
-    ZERO_HASH,
     LOCAL_CLIENT,
+    ZERO_HASH,
     Allocation,
     EnergyTrade,
     Level,

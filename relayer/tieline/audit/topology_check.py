@@ -12,7 +12,7 @@ from tieline.audit.findings import Check, Findings, Place
 from tieline.audit.light_client_states import LightClientRow
 from tieline.audit.lock_endings import Ledgers
 from tieline.audit.run_files import TOPOLOGY_FILE
-from tieline.audit.signatures import check_quorum
+from tieline.audit.signatures import Quorum, check_quorum
 from tieline.contract.cell_sets import cell_set_key, decode_cell_set
 from tieline.contract.keys import mandate_record_key
 from tieline.power.network import Network
@@ -59,9 +59,7 @@ class World:
         """Return the id of a set."""
         cells = [row.cell for row in signed.rows]
         record = signed.cell_set
-        return ids.cell_set_id(
-            self.topology.network_id, record.network_epoch, record.epoch, cells
-        )
+        return ids.cell_set_id(self.topology.network_id, record.network_epoch, record.epoch, cells)
 
 
 def read_world(raw: bytes, ledgers: Ledgers, findings: Findings) -> World | None:
@@ -82,9 +80,7 @@ def read_world(raw: bytes, ledgers: Ledgers, findings: Findings) -> World | None
     )
 
 
-def check_topology(
-    world: World, clients: Sequence[LightClientRow], findings: Findings
-) -> None:
+def check_topology(world: World, clients: Sequence[LightClientRow], findings: Findings) -> None:
     """Compare the topology with what the ledgers hold."""
     _check_cells(world, findings)
     for signed in world.topology.cell_sets:
@@ -107,9 +103,7 @@ def check_topology(
 def _check_cells(world: World, findings: Findings) -> None:
     topology = world.topology
     addresses = list(world.cells)
-    findings.expect(
-        _FILE, Check.TOPOLOGY, "cells ascending", sorted(set(addresses)), addresses
-    )
+    findings.expect(_FILE, Check.TOPOLOGY, "cells ascending", sorted(set(addresses)), addresses)
     for history in world.ledgers.values():
         place = Place(history.chain_id, 1, file=TOPOLOGY_FILE)
         network_id = history.genesis.network_id
@@ -136,17 +130,15 @@ def _check_cell_set(world: World, signed: SignedCellSet, findings: Findings) -> 
     set_id = world.cell_set_id(signed)
     before = _set_before(world, record.previous)
     signers = cells if before is None else [row.cell for row in before.rows]
-    rule = (world.domain, signers, more_than_two_thirds)
-    check_quorum(_FILE, Check.TOPOLOGY, record, signed.signatures, rule, findings)
+    quorum = Quorum(world.domain, signers, more_than_two_thirds)
+    check_quorum(_FILE, Check.TOPOLOGY, record, signed.signatures, quorum, findings)
     try:
         hashes = (ids.cells_hash(cells), ids.registry_hash(rows))
     except Malformed as error:
         findings.refuse(_FILE, Check.TOPOLOGY, "rows of the cell set", "a registry", error)
         return
     name = f"hashes of cell set {record.epoch}"
-    findings.expect(
-        _FILE, Check.TOPOLOGY, name, hashes, (record.cells_hash, record.registry_hash)
-    )
+    findings.expect(_FILE, Check.TOPOLOGY, name, hashes, (record.cells_hash, record.registry_hash))
     is_newest = signed is world.topology.cell_sets[-1]
     for history in world.ledgers.values():
         posted = next(
@@ -210,9 +202,7 @@ def _check_meters(world: World, findings: Findings) -> None:
         _check_bus(world, cells.get(meter.chain_tag), meter, findings)
 
 
-def _check_bus(
-    world: World, cell: CellEntry | None, meter: MeterEntry, findings: Findings
-) -> None:
+def _check_bus(world: World, cell: CellEntry | None, meter: MeterEntry, findings: Findings) -> None:
     owners = {bus.index: world.network.owners[bus.owner] for bus in world.network.buses}
     aliases = dict(world.network.aliases)
     owner = owners.get(aliases.get(meter.bus, meter.bus))
