@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from tieline.interfaces.errors import ConfigError
 from tieline.scenario.run_records import SCHEMA, Record, RunSummary, SlotRecord, TradeRecord
+from tieline.wire.checksums import CHECKSUMS_FILE, COVERED_FILES, encode_checksums
 
 _TRADES = TypeAdapter(tuple[TradeRecord, ...])
 _SLOTS = TypeAdapter(tuple[SlotRecord, ...])
@@ -78,6 +79,11 @@ class RunFolder:
     def keys(self) -> Path:
         """Private keys and preimages, mode 0700; never share this folder."""
         return self.path / "keys"
+
+    @property
+    def checksums(self) -> Path:
+        """SHA-256 of what an audit reads, for ``sha256sum -c``; there only while no run goes on."""
+        return self.path / CHECKSUMS_FILE
 
     @property
     def report_html(self) -> Path:
@@ -165,6 +171,12 @@ class RunFolder:
         """Write slots.json, whole or not at all."""
         _write_whole(self.slots_json, _SLOTS.dump_json(tuple(slots), indent=1))
 
+    def write_checksums(self) -> None:
+        """Write the checksums of ledgers, evidence and topology as they are now."""
+        paths = sorted(path for name in COVERED_FILES for path in self.path.glob(name))
+        contents = {path.relative_to(self.path).as_posix(): path.read_bytes() for path in paths}
+        _write_whole(self.checksums, encode_checksums(contents), end=b"")
+
 
 def next_run_folder(parent: Path, scenario: str) -> Path:
     """Return ``parent/scenario-001``, or the next free number."""
@@ -189,10 +201,10 @@ def latest_run_folder(parent: Path) -> Path:
     return max(runs, key=lambda run: ((run / "run.json").stat().st_mtime_ns, run.name))
 
 
-def _write_whole(path: Path, content: bytes) -> None:
+def _write_whole(path: Path, content: bytes, end: bytes = b"\n") -> None:
     """Write beside and rename, so that a reader never sees half a file."""
     beside = path.with_suffix(path.suffix + ".part")
-    beside.write_bytes(content + b"\n")
+    beside.write_bytes(content + end)
     beside.replace(path)
 
 

@@ -69,6 +69,7 @@ async def _run(
         _require_same(config, folder)
     else:
         _begin(config, folder)
+    folder.checksums.unlink(missing_ok=True)
     ring = key_ring(config, keys_from if keys_from is not None else folder.keys)
     world = await build_world(config, folder, ring)
     try:
@@ -76,6 +77,7 @@ async def _run(
         write_results(world, wall_seconds=time.perf_counter() - started)
     finally:
         world.close()
+    folder.write_checksums()
     folder.write_state(_state(config, folder, "finished", world))
 
 

@@ -8,5 +8,6 @@ from __future__ import annotations
 from tieline.audit.auditing import audit
 from tieline.audit.findings import Finding, Place
 from tieline.audit.report import AuditReport
+from tieline.audit.tampering import TamperReport, Trial, tamper
 
-__all__ = ["AuditReport", "Finding", "Place", "audit"]
+__all__ = ["AuditReport", "Finding", "Place", "TamperReport", "Trial", "audit", "tamper"]

@@ -18,7 +18,7 @@ from tieline.audit.lock_endings import LockEnding, check_locks, lock_endings
 from tieline.audit.packet_endings import PacketEnding, packet_endings
 from tieline.audit.replay import LedgerHistory, replay
 from tieline.audit.report import AuditReport, LedgerSummary, check_results
-from tieline.audit.run_files import CHECKSUMS_FILE, LedgerFiles, RunFiles
+from tieline.audit.run_files import LedgerFiles, RunFiles
 from tieline.audit.slot_clearing import check_clearing
 from tieline.audit.slot_delivery import check_delivery, check_stored_deliveries
 from tieline.audit.slot_flow import check_flow
@@ -27,7 +27,7 @@ from tieline.audit.slot_view import SlotView
 from tieline.audit.topology_check import World, check_topology, read_world
 from tieline.swap.evidence import SignedReading, SlotEvidence
 from tieline.wire.canonical_json import parse
-from tieline.wire.checksums import decode_checksums
+from tieline.wire.checksums import CHECKSUMS_FILE, decode_checksums
 from tieline.wire.errors import Malformed
 
 Progress = Callable[[str, int, int], None]
@@ -85,7 +85,7 @@ def audit_run(run: Path, progress: Progress | None = None) -> RunAudit:
     slots = work.files.slots()
     for slot_start in slots:
         read_evidence(work, slot_start)
-    _note_success(work)
+    audit_successes(work)
     if work.world is not None:
         for done, slot_start in enumerate(sorted(work.evidence), start=1):
             audit_slot(work, slot_start, work.findings)
@@ -161,7 +161,8 @@ def audit_slot(work: RunAudit, slot_start: int, findings: Findings) -> None:
         findings.refuse(view.place, Check.CLEARINGS, "records", "in their ranges", repr(error))
 
 
-def _note_success(work: RunAudit) -> None:
+def audit_successes(work: RunAudit) -> None:
+    """Check that behind every success there is a verdict with its evidence."""
     ledgers = {history.chain_tag: history for history in work.histories.values()}
     work.success_count = check_acknowledgements(ledgers, work.evidence, work.findings)
 

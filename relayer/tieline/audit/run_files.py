@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tieline.interfaces.errors import ConfigError
+from tieline.wire.checksums import CHECKSUMS_FILE, COVERED_FILES
 
 TOPOLOGY_FILE = "topology.json"
-CHECKSUMS_FILE = "SHA256SUMS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +75,9 @@ class RunFiles:
 
     def covered(self) -> list[str]:
         """Return the files whose bytes a checksum must cover, ascending, as it names them."""
-        patterns = ("ledgers/*/*", "evidence/*", TOPOLOGY_FILE)
         return sorted(
             entry.relative_to(self.path).as_posix()
-            for pattern in patterns
+            for pattern in COVERED_FILES
             for entry in self.path.glob(pattern)
             if entry.is_file()
         )

@@ -11,6 +11,10 @@ from hashlib import sha256
 
 from tieline.wire.errors import Malformed
 
+CHECKSUMS_FILE = "SHA256SUMS"
+COVERED_FILES = ("evidence/*.json", "ledgers/*/*", "topology.json")
+"""What a list of checksums covers, as patterns below the run folder: all that an audit reads."""
+
 _HEX_DIGITS = 64
 
 
