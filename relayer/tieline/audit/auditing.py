@@ -125,8 +125,12 @@ def read_evidence(work: RunAudit, slot_start: int) -> None:
     """Read a slot's evidence into *work*, or note why it cannot be read."""
     place = Place(slot_start=slot_start, file=f"evidence/{slot_start}.json")
     work.evidence.pop(slot_start, None)
+    raw = work.files.evidence(slot_start)
+    if not raw:
+        work.findings.refuse(place, Check.FILES, "evidence", "a file", "none, or an empty one")
+        return
     try:
-        evidence = parse(SlotEvidence, work.files.evidence(slot_start))
+        evidence = parse(SlotEvidence, raw)
     except Malformed as error:
         work.findings.refuse(place, Check.FILES, "canonical evidence", "a slot's evidence", error)
         return

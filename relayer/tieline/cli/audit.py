@@ -1,60 +1,150 @@
-"""`tieline audit`: checks a finished run from its exported blocks alone."""
+"""`tieline audit`: checks a run from its exported blocks, genesis and evidence alone."""
 
 from __future__ import annotations
 
-import importlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tieline.cli.options import Json
-from tieline.cli.output import print_json, print_table
+from tieline.cli.options import RUNS, Json, RunArgument
+from tieline.cli.output import eur, print_json, print_table, short
+
+if TYPE_CHECKING:
+    from tieline.audit import AuditReport, TamperReport
+
+FINDINGS_SHOWN = 20
+"""On the screen; all of them with --json."""
+
+Tell = Callable[[str, int, int], None]
 
 
 def audit(
-    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    run: RunArgument = None,
     tamper: Annotated[
         int,
-        typer.Option(min=0, help="Spoil N copies of the run in N ways; each must be noticed."),
+        typer.Option(min=0, help="Spoil a copy of the run N times; each must be noticed."),
     ] = 0,
+    seed: Annotated[
+        int | None, typer.Option(help="Repeats the trials of an earlier --tamper.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """
-    Check a finished run from blocks and genesis alone; exit 1 and name ledger and height if not.
+    Check a run from blocks, genesis and evidence alone; exit 1 and name ledger and height if not.
     """
-    from tieline.cli.options import open_run
+    from tieline import audit as audits
 
-    folder = open_run(run)
-    audits = importlib.import_module("tieline.audit")
+    path = _folder(run)
     if tamper:
-        trials = audits.tamper(folder.path, tamper)
-        rows = [
-            {"what": trial.what, "is_noticed": trial.is_noticed, "finding": trial.finding}
-            for trial in trials
-        ]
-        _print(json, ["spoiled", "noticed", "finding"], rows)
-        passed = all(trial.is_noticed for trial in trials)
+        with _progress(is_quiet=json) as tell:
+            trials = audits.tamper(path, tamper, seed, tell)
+        _show_trials(trials, as_json=json)
+        is_ok = trials.is_ok
     else:
-        report = audits.audit(folder.path)
-        rows = [
-            {"check": check.name, "is_ok": check.is_ok, "detail": check.detail}
-            for check in report.checks
-        ]
-        _print(json, ["check", "", "detail"], rows)
-        passed = report.is_ok
-    if not passed:
+        with _progress(is_quiet=json) as tell:
+            report = audits.audit(path, tell)
+        _show_report(report, as_json=json)
+        is_ok = report.is_ok
+    if not is_ok:
         raise typer.Exit(1)
 
 
-def _print(as_json: bool, header: list[str], rows: list[dict[str, object]]) -> None:
-    """Print rows; a truth value reads ok or FAILED."""
+def _folder(run: Path | None) -> Path:
+    """Return the run's folder; what is in it is the audit's to judge."""
+    if run is not None:
+        return run
+    from tieline.scenario.run_folder import latest_run_folder
+
+    return latest_run_folder(RUNS)
+
+
+@contextmanager
+def _progress(*, is_quiet: bool) -> Iterator[Tell]:
+    """Give a function that moves a bar on standard error, one line for each part of the work."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    console = Console(stderr=True)
+    with Progress(
+        *columns, console=console, disable=is_quiet or not console.is_terminal, transient=True
+    ) as bar:
+        tasks = {"": bar.add_task("", visible=False)}
+
+        def tell(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=total)
+            bar.update(tasks[what], completed=done, total=total)
+
+        yield tell
+
+
+def _show_report(report: AuditReport, *, as_json: bool) -> None:
     if as_json:
-        print_json(rows)
+        print_json(report.to_json())
         return
     words = {True: "ok", False: "FAILED"}
-    table = [
-        [words[value] if isinstance(value, bool) else str(value) for value in row.values()]
-        for row in rows
-    ]
-    print_table(header, table)
+    print_table(
+        ["check", "", "detail"],
+        [
+            [check.name, words[check.is_ok], check.detail if check.is_ok else "below"]
+            for check in report.checks
+        ],
+    )
+    print()
+    print_table(
+        ["ledger", "blocks", "transactions", "PAY EUR", "KWH Wh", "genesis", "validators"],
+        [
+            [
+                row.ledger,
+                str(row.height),
+                str(row.transaction_count),
+                eur(row.pay_accounts + row.pay_escrows + row.pay_locks + row.pay_vaults),
+                str(row.kwh),
+                short(row.genesis_sha256),
+                short(row.validators_sha256),
+            ]
+            for row in report.ledgers
+        ],
+    )
+    print("\ngenesis and validators are the roots of trust: compare these SHA-256 with your own.")
+    print(f"Locks    {_counts(report.count_locks())}")
+    print(f"Packets  {_counts(report.count_packets())}")
+    print(
+        f"Behind {report.success_count} successes stand {report.verdict_count} verdicts "
+        f"of {report.slot_count} slots."
+    )
+    for packet in report.packets:
+        if packet.reason:
+            name = f"{packet.source_ledger} {packet.source_client}/{packet.sequence}"
+            print(f"stranded {name}: {packet.reason}")
+    for note in report.notes:
+        print(f"note: {note}")
+    for finding in report.findings[:FINDINGS_SHOWN]:
+        print(f"FAILED {finding}")
+    if len(report.findings) > FINDINGS_SHOWN:
+        print(f"and {len(report.findings) - FINDINGS_SHOWN} more findings; --json shows all")
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count} {ending}" for ending, count in counts.items()) or "none"
+
+
+def _show_trials(report: TamperReport, *, as_json: bool) -> None:
+    if as_json:
+        print_json(report.to_json())
+        return
+    for trial in report.trials:
+        print(f"{'seen  ' if trial.is_noticed else 'UNSEEN'} {trial.what}")
+        if trial.finding:
+            print(f"       {trial.finding}")
+    seen = sum(trial.is_noticed for trial in report.trials)
+    print(f"\n{seen} of {len(report.trials)} changes seen; --seed {report.seed} repeats them.")

@@ -48,7 +48,7 @@ REFUSED_COMMANDS = [
     (["trade", "list"], "start `tieline demo`"),
     (["trade", "show", "ab", "--run", "nowhere"], "nowhere/run.json: is missing"),
     (["status", "nowhere"], "nowhere/run.json: is missing"),
-    (["audit", "nowhere"], "nowhere/run.json: is missing"),
+    (["audit", "nowhere"], "nowhere/ledgers: no ledgers there"),
     (["data", "slice"], "write --wheel FILE or --from-package"),
     (["data", "slice", "--wheel", "x.whl", "--from-package"], "needs one source"),
     (["data", "scenario", "morning"], "write one of day, evening"),
