@@ -1,5 +1,6 @@
 """The run folder: what is written comes back, and what is no run is named."""
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -53,3 +54,19 @@ def test_events_end_before_a_line_that_a_crash_tore(tmp_path: Path) -> None:
     run = RunFolder(tmp_path)
     run.events_jsonl.write_text('{"event": "lock_opened"}\n{"event": "claim')
     assert list(run.read_events()) == [{"event": "lock_opened"}]
+
+
+def test_checksums_cover_what_an_audit_reads_and_nothing_else(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    for name in ("ledgers/mg-a/blocks.bin", "evidence/900.json", "topology.json", "report.html"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(name.encode())
+    run.write_checksums()
+    lines = run.checksums.read_text().splitlines()
+    assert [line[66:] for line in lines] == [
+        "evidence/900.json",
+        "ledgers/mg-a/blocks.bin",
+        "topology.json",
+    ]
+    assert lines[2][:64] == hashlib.sha256(b"topology.json").hexdigest()
