@@ -122,6 +122,8 @@ def _genesis(
             min_claim_window_s=leads.min_claim_window_s,
             min_margin_s=leads.min_margin_s,
             gate_lead_s=leads.gate_lead_s,
+            # These ledgers run transactions one after the other: no need to split vaults.
+            vault_shards=1,
         ),
     )
 
