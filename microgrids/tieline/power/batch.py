@@ -54,6 +54,18 @@ class BatchSolution:
     current_error: Floats
     """(n,): per unit of radius, how far the current injected at a bus may be off."""
 
+    def piece(self, columns: slice) -> BatchSolution:
+        """Return some of the candidates."""
+        return BatchSolution(
+            V=self.V[:, columns],
+            T=self.T[:, columns],
+            radius=self.radius[columns],
+            certified=self.certified[columns],
+            rounding=self.rounding[columns],
+            slack=self.slack[columns],
+            current_error=self.current_error,
+        )
+
 
 def solve_batch(
     model: AdmittanceModel,

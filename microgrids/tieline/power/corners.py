@@ -17,7 +17,7 @@ from tieline.power.admittance import (
     Floats,
     build_admittance_model,
 )
-from tieline.power.batch import BatchSolution, solve_batch
+from tieline.power.batch import SMALL_PRODUCT, BatchSolution, solve_batch
 from tieline.power.errors import NetworkError
 from tieline.power.gate_result import Baseline, TradeInjection
 from tieline.power.limits import LimitTable
@@ -126,8 +126,19 @@ class SlotQuestion:
 
     def solve(self, corner: Corner, shares: Floats) -> BatchSolution:
         """Solve the forecast with *shares* (groups, m) of the groups in one corner."""
-        S = self.base[:, None] + self.deltas @ shares
-        return solve_batch(corner.model, S, corner.scale)
+        return solve_batch(corner.model, self._injections(shares), corner.scale)
+
+    def _injections(self, shares: Floats) -> Complexes:
+        """Return (n, m), in products small enough for one thread."""
+        n, groups = self.deltas.shape
+        m = shares.shape[1]
+        S = np.empty((n, m), dtype=np.complex128)
+        width = max(64, SMALL_PRODUCT // max(n * groups, 1))
+        for start in range(0, m, width):
+            piece = slice(start, start + width)
+            S[:, piece] = self.deltas @ shares[:, piece]
+        S += self.base[:, None]
+        return S
 
     def room(self, corner: Corner, shares: Floats) -> Floats:
         """Return (limits, m) before forecast margins; -inf for what is not certified."""

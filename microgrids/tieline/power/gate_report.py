@@ -133,7 +133,8 @@ def prove_scenarios(
         )
         if not np.isfinite(room) or not (groups or corner):
             continue
-        wanted.setdefault((groups, corner), scenario_name(question, accepted, column, corner))
+        if (groups, corner) not in wanted:
+            wanted[groups, corner] = scenario_name(question, accepted, column, corner)
     scenarios = tuple(
         _prove(question, caps, number, name, groups, max(corner, 0))
         for number, ((groups, corner), name) in enumerate(wanted.items())

@@ -15,7 +15,7 @@ import numpy as np
 
 from tieline.interfaces.limits import LimitKind
 from tieline.power.admittance import AdmittanceModel, Complexes, Floats, Places
-from tieline.power.batch import BatchSolution
+from tieline.power.batch import CHUNK_ELEMENTS, BatchSolution
 from tieline.power.errors import NetworkError
 from tieline.power.network import Network
 from tieline.power.settings import Limits, Margins
@@ -157,9 +157,15 @@ class LimitTable:
             that are not certified. Peak factors and unbalance are subtracted already, forecast
             margins are not.
         """
+        before = previous if is_nominal else None
+        m = solution.V.shape[1]
+        width = max(64, CHUNK_ELEMENTS // max(model.n, 1))
+        room = np.empty((len(self.limits), m))
         # Candidates without a solution are full of NaN and infinities until the last line.
         with np.errstate(all="ignore"):
-            room = self._room(model, solution, previous if is_nominal else None)
+            for start in range(0, m, width):
+                piece = slice(start, start + width)
+                room[:, piece] = self._room(model, solution.piece(piece), before)
         room[:, ~solution.certified] = -np.inf
         return room
 

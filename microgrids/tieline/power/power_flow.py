@@ -20,8 +20,6 @@ from tieline.power.network import Line, Network, Transformer
 from tieline.power.reference import ReferencePoint
 
 TOLERANCE_MVA = 1e-9
-ISLAND_OFFSET = 1_000_000
-"""Between the indices of two islands of one net."""
 NETS_KEPT_MAX = 4
 """Networks change once an epoch; tap positions make a few more."""
 
@@ -54,8 +52,9 @@ class RunppReference:
         run_power_flow(net, is_repeat=is_solved)
         self._nets[key] = (net, True)
         found = []
+        stride = _stride(key)
         for place, network in enumerate(key):
-            rows = [place * ISLAND_OFFSET + bus for bus in network.load_buses]
+            rows = [place * stride + bus for bus in network.load_buses]
             found.append(np.asarray(net.res_bus.vm_pu.loc[rows], dtype=np.float64))
         return found
 
@@ -143,14 +142,22 @@ def to_pandapower(network: Network, injections: Mapping[int, tuple[int, int]] | 
     return net
 
 
+def _stride(networks: Sequence[Network]) -> int:
+    """Return the distance of indices between islands; small, for pandapower's look-up tables."""
+    rows = [row.index for network in networks for row in (*network.buses, *network.branches)]
+    joined = [alias for network in networks for alias, _ in network.aliases]
+    return 1 + max(rows + joined)
+
+
 def _islands(networks: Sequence[Network]) -> Any:
     """Return one net with an island and one load a bus for each network, in order."""
     with quiet():
         import pandapower  # noqa: PLC0415 - seconds to import, needed only here
 
         net = pandapower.create_empty_network(sn_mva=1.0, f_hz=50.0)
+        stride = _stride(networks)
         for place, network in enumerate(networks):
-            offset = place * ISLAND_OFFSET
+            offset = place * stride
             _add_network(pandapower, net, network, offset)
             for bus in network.load_buses:
                 pandapower.create_load(net, offset + bus, p_mw=0.0, q_mvar=0.0)

@@ -77,7 +77,7 @@ def voltage_jacobian(model: AdmittanceModel, V: Complexes, S: Complexes) -> Comp
 
 
 def _loading_jacobian(model: AdmittanceModel, solution: BatchSolution, dV: Complexes) -> Floats:
-    one = _first(solution)
+    one = solution.piece(slice(1))
     places = np.arange(model.ends.shape[1])
     loadings, slopes = [], []
     for end in (0, 1):
@@ -98,7 +98,7 @@ def _loading_jacobian(model: AdmittanceModel, solution: BatchSolution, dV: Compl
 def _power_jacobian(
     model: AdmittanceModel, table: LimitTable, solution: BatchSolution, dV: Complexes
 ) -> Floats:
-    one = _first(solution)
+    one = solution.piece(slice(1))
     places = table.power_places
     near, far = model.ends[0, places], model.ends[1, places]
     current = branch_current(model, one, 0, places)[0][:, 0]
@@ -106,19 +106,6 @@ def _power_jacobian(
     dI = model.Y_ends[0, 0][places, None] * dV[near] + model.Y_ends[0, 1][places, None] * dV[far]
     slope = np.real(dV[near] * np.conjugate(current)[:, None] + voltage[:, None] * np.conjugate(dI))
     return np.asarray(-table.power_bounds[1][:, None] * slope)
-
-
-def _first(solution: BatchSolution) -> BatchSolution:
-    """Return the first candidate alone."""
-    return BatchSolution(
-        V=solution.V[:, :1],
-        T=solution.T[:, :1],
-        radius=solution.radius[:1],
-        certified=solution.certified[:1],
-        rounding=solution.rounding[:1],
-        slack=solution.slack[:1],
-        current_error=solution.current_error,
-    )
 
 
 def forecast_margin(

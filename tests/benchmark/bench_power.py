@@ -1,0 +1,287 @@
+"""
+Power flows: microseconds a candidate with all limits, beside pandapower and power-grid-model.
+
+Prints one JSON line a network and subject; numbers, not verdicts. All three get the same network
+and the same candidates; nobody's conversion time counts.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+
+from tieline.power.admittance import AdmittanceModel, Complexes, build_admittance_model
+from tieline.power.batch import solve_batch
+from tieline.power.cases import Case, cigre_feeder_1, default_owners
+from tieline.power.flow_proof import check_flow_proof, make_flow_proof
+from tieline.power.gate import Gate
+from tieline.power.gate_result import TradeInjection
+from tieline.power.importers import Ownership, import_network
+from tieline.power.judgement import Judge
+from tieline.power.limits import LimitTable
+from tieline.power.network import Network
+from tieline.power.power_flow import (
+    ReferencePoint,
+    RunppReference,
+    injections_of,
+    quiet,
+    to_pandapower,
+)
+from tieline.power.settings import NO_MARGINS, Limits, Margins
+from tieline.power.vectors import injection_rows, injection_vector
+
+CANDIDATES = 10_000
+RANDOM_CHECKED = 1_000
+NEAR_LIMIT_CHECKED = 2_000
+NEAR_PU = 1e-5
+ISLAND_BUSES = 220
+"""Buses of one runpp call in the comparison; its overhead is shared by its islands."""
+SIMBENCH_CODE = "1-MV-urban--0-sw"
+
+
+def machine() -> dict[str, Any]:
+    """Say what the numbers were taken on."""
+    packages = ("numpy", "pandapower", "power-grid-model", "simbench")
+    found = {}
+    for package in packages:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return {
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "cpus": os.cpu_count(),
+        "blas_threads": os.environ.get("OPENBLAS_NUM_THREADS", "default"),
+        "versions": found,
+    }
+
+
+def median_s(run: Callable[[], object], repeats: int) -> float:
+    """Return the median wall time of *run*, first call not counted."""
+    run()
+    took = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        run()
+        took.append(time.perf_counter() - start)
+    return statistics.median(took)
+
+
+def draw_candidates(base: Complexes, count: int, seed: int) -> Complexes:
+    """Return injections of every bus between 0.14 and 1.7 of its forecast, some of them exports."""
+    draw = np.random.default_rng(seed)
+    factors = draw.uniform(0.14, 1.7, (len(base), count))
+    factors *= np.where(draw.random((len(base), count)) < 0.1, -1.0, 1.0)
+    return base[:, None] * factors
+
+
+def near_a_limit(
+    model: AdmittanceModel, table: LimitTable, base: Complexes, count: int
+) -> Complexes:
+    """Return candidates scaled until their tightest limit has between 0 and 1e-5 of room."""
+    directions = draw_candidates(base, count, 2)
+    low, high = np.zeros(count), np.full(count, 12.0)
+    for _ in range(40):
+        middle = (low + high) / 2
+        room = table.room(model, solve_batch(model, directions * middle)).min(axis=0)
+        low, high = np.where(room >= 0, middle, low), np.where(room >= 0, high, middle)
+        if room.min() >= 0 and room.max() < NEAR_PU:
+            break
+    candidates = directions * low
+    room = table.room(model, solve_batch(model, candidates)).min(axis=0)
+    near = (room >= 0) & (room < NEAR_PU)
+    assert near.mean() > 0.9, "candidates do not reach a limit"
+    return candidates[:, near]
+
+
+def largest_difference(network: Network, model: AdmittanceModel, S: Complexes) -> float:
+    """Return the largest |V| difference from runpp over all candidates."""
+    reference = RunppReference()
+    islands = max(1, ISLAND_BUSES // model.n)
+    magnitude = np.abs(solve_batch(model, S).V)
+    worst = 0.0
+    for start in range(0, S.shape[1], islands):
+        places = [min(start + offset, S.shape[1] - 1) for offset in range(islands)]
+        points = [ReferencePoint(network, S[:, place], 1.0) for place in places]
+        for place, expected in zip(places, reference.magnitudes(points), strict=True):
+            worst = max(worst, float(np.abs(magnitude[:, place] - expected).max()))
+    return worst
+
+
+def time_runpp(network: Network, S: Complexes) -> float:
+    """Return milliseconds of one ``runpp`` with its default arguments, loads changed each time."""
+    import pandapower
+
+    net = to_pandapower(network)
+    place = iter(np.arange(10**6) % S.shape[1])
+
+    def run() -> None:
+        column = S[:, next(place)]
+        net.load["p_mw"], net.load["q_mvar"] = -column.real, -column.imag
+        with quiet():
+            pandapower.runpp(net)
+
+    return median_s(run, 15) * 1e3
+
+
+def power_grid_model_batch(network: Network, S: Complexes) -> dict[str, Any]:
+    """Return microseconds a candidate of power-grid-model's batch, and its |V| difference."""
+    try:
+        from bench_power_grid_model import build, solve
+    except ImportError:
+        return {"power_grid_model": "not installed: uv sync --group bench"}
+    model, update = build(network, S)
+    ours = np.abs(solve_batch(build_admittance_model(network), S).V)
+    found: dict[str, Any] = {}
+    for method in ("newton_raphson", "iterative_current"):
+        for threads, name in ((1, "1_thread"), (0, "all_threads")):
+            took = median_s(lambda m=method, t=threads: solve(model, update, m, t), 3)  # type: ignore[misc]
+            found[f"pgm_{method}_{name}_us"] = round(took / S.shape[1] * 1e6, 2)
+        voltages = solve(model, update, method, 0)["node"]["u_pu"]
+        order = [
+            network.buses.index(bus) for bus in network.buses if bus.index != network.slack.bus
+        ]
+        found[f"pgm_{method}_dv_pu"] = float(np.abs(voltages[:, order].T - ours).max())
+    return found
+
+
+def measure_batch(name: str, network: Network, limits: Limits, base: Complexes) -> dict[str, Any]:
+    """Measure candidates with limits beside the two others, and how far they are apart."""
+    model = build_admittance_model(network)
+    table = LimitTable(network, limits, NO_MARGINS)
+    S = draw_candidates(base, CANDIDATES, 1)
+
+    def judge() -> None:
+        table.room(model, solve_batch(model, S)).min(axis=0)
+
+    ours_us = median_s(judge, 7) / CANDIDATES * 1e6
+    solve_us = median_s(lambda: solve_batch(model, S), 7) / CANDIDATES * 1e6
+    solution = solve_batch(model, S)
+    runpp_ms = time_runpp(network, S)
+    near = near_a_limit(model, table, base, NEAR_LIMIT_CHECKED)
+    return {
+        "benchmark": "power_batch",
+        "network": name,
+        "buses": model.n + 1,
+        "candidates": CANDIDATES,
+        "limits": len(table.limits),
+        "us_per_candidate_with_limits": round(ours_us, 2),
+        "us_per_candidate_solved_and_proved": round(solve_us, 2),
+        "certified_share": float(solution.certified.mean()),
+        "radius_pu_max": float(solution.radius.max()),
+        "runpp_default_ms": round(runpp_ms, 2),
+        "times_faster_than_runpp": round(runpp_ms * 1e3 / ours_us),
+        **power_grid_model_batch(network, S),
+        "dv_pu_random": largest_difference(network, model, S[:, :RANDOM_CHECKED]),
+        "dv_pu_near_limit": largest_difference(network, model, near),
+        "near_limit_candidates": near.shape[1],
+        **machine(),
+    }
+
+
+def measure_proof(
+    name: str, network: Network, baseline: dict[int, tuple[int, int]]
+) -> dict[str, Any]:
+    """Measure flow proofs made and checked, with and without the matrices."""
+    model = build_admittance_model(network)
+    rows = injection_rows(network, baseline, "benchmark")
+    V = solve_batch(model, injection_vector(network, baseline, "benchmark")[:, None]).V[:, 0]
+    proof = make_flow_proof(model, rows, V)
+    made = median_s(lambda: make_flow_proof(model, rows, V), 200)
+    checked = median_s(lambda: check_flow_proof(model, proof), 200)
+
+    def rebuilt() -> None:
+        build_admittance_model.cache_clear()
+        assert not check_flow_proof(build_admittance_model(network), proof)
+
+    return {
+        "benchmark": "flow_proof",
+        "network": name,
+        "bytes": len(proof.to_bytes()),
+        "radius_1e-9pu": proof.radius,
+        "contraction_1e-6": proof.contraction,
+        "made_us": round(made * 1e6, 1),
+        "checked_us": round(checked * 1e6, 1),
+        "matrices_rebuilt_and_checked_us": round(median_s(rebuilt, 20) * 1e6, 1),
+        **machine(),
+    }
+
+
+def measure_gate(case: Case) -> dict[str, Any]:
+    """Measure one slot's judgement: ten trades, all unions, corners, proofs."""
+    draw = np.random.default_rng(4)
+    buses = [bus for zone in "ABC" for bus in case.zones[zone]]
+
+    def batch(kw: int) -> list[TradeInjection]:
+        return [
+            TradeInjection(
+                bytes([place]) * 32,
+                {int(draw.choice(buses)): -int(draw.integers(1, kw)) * 1_000_000},
+            )
+            for place in range(10)
+        ]
+
+    judge = Judge(case.network, case.limits, Margins())
+    gate = Gate(case.network, case.limits, Margins())
+    line: dict[str, Any] = {"benchmark": "gate", "network": case.name, "trades": 10}
+    for name, trades in (("fits", batch(100)), ("too_much", batch(700))):
+        result = judge.judge(case.baseline, trades)
+        line[f"{name}_kind"] = result.kind.value
+        line[f"{name}_scenarios"] = len(result.scenarios)
+        for solver, subject in (("numpy", judge), ("with_runpp", gate)):
+            took = median_s(lambda s=subject, t=trades: s.judge(case.baseline, t), 9)  # type: ignore[misc]
+            line[f"{name}_{solver}_ms"] = round(took * 1e3, 1)
+    return {**line, **machine()}
+
+
+def simbench_case() -> tuple[Network, dict[int, tuple[int, int]]] | str:
+    """Return SimBench's urban medium-voltage network with its taps cured, or why not."""
+    try:
+        import simbench
+    except ImportError:
+        return "simbench is not installed: uv sync --group data"
+    with quiet():
+        net = simbench.get_simbench_net(SIMBENCH_CODE)
+        owners = Ownership(
+            tuple(default_owners(("operator",)).values()), {int(bus): 0 for bus in net.bus.index}
+        )
+        network = import_network(net, owners, band_pu=(0.9, 1.1), tap_changer_type="Ratio")
+    return network, injections_of(net)
+
+
+def report(line: dict[str, Any]) -> None:
+    """Print one JSON line."""
+    print(json.dumps(line), flush=True)  # noqa: T201
+
+
+def main() -> None:
+    """Measure the demo's network, then SimBench's if it is there."""
+    logging.getLogger("pandapower").setLevel(logging.ERROR)
+    case = cigre_feeder_1()
+    baseline = dict(case.baseline)
+    base = injection_vector(case.network, baseline, "benchmark")
+    report(measure_batch(case.name, case.network, case.limits, base))
+    report(measure_proof(case.name, case.network, baseline))
+    report(measure_gate(case))
+    urban = simbench_case()
+    if isinstance(urban, str):
+        report({"benchmark": "power_batch", "network": SIMBENCH_CODE, "skipped": urban})
+        return
+    network, baseline = urban
+    base = injection_vector(network, baseline, "benchmark")
+    report(measure_batch(SIMBENCH_CODE, network, Limits(), base))
+    report(measure_proof(SIMBENCH_CODE, network, baseline))
+
+
+if __name__ == "__main__":
+    main()
