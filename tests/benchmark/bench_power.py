@@ -43,7 +43,7 @@ CANDIDATES = 10_000
 RANDOM_CHECKED = 1_000
 NEAR_LIMIT_CHECKED = 2_000
 NEAR_PU = 1e-5
-ISLAND_BUSES = 220
+ISLAND_BUSES = 800
 """Buses of one runpp call in the comparison; its overhead is shared by its islands."""
 SIMBENCH_CODE = "1-MV-urban--0-sw"
 
@@ -90,13 +90,26 @@ def near_a_limit(
 ) -> Complexes:
     """Return candidates scaled until their tightest limit has between 0 and 1e-5 of room."""
     directions = draw_candidates(base, count, 2)
-    low, high = np.zeros(count), np.full(count, 12.0)
-    for _ in range(40):
-        middle = (low + high) / 2
-        room = table.room(model, solve_batch(model, directions * middle)).min(axis=0)
-        low, high = np.where(room >= 0, middle, low), np.where(room >= 0, high, middle)
-        if room.min() >= 0 and room.max() < NEAR_PU:
+
+    def room_at(scale: np.ndarray) -> np.ndarray:
+        return table.room(model, solve_batch(model, directions * scale)).min(axis=0)
+
+    low, high = np.zeros(count), np.ones(count)
+    while (inside := room_at(high) >= 0).any() and high.max() < 1_000:
+        low, high = np.where(inside, high, low), np.where(inside, 1.5 * high, high)
+    room_low, room_high = room_at(low), room_at(high)
+    for turn in range(40):
+        if (room_low < NEAR_PU).all():
             break
+        with np.errstate(all="ignore"):
+            # Aim between 0 and 1e-5; every third turn halve, in case the room is not near linear.
+            share = (room_low - NEAR_PU / 2) / (room_low - room_high)
+        use = np.isfinite(share) & (turn % 3 < 2)
+        middle = low + (high - low) * np.where(use, np.clip(share, 0.001, 0.999), 0.5)
+        room = room_at(middle)
+        inside = room >= 0
+        low, room_low = np.where(inside, middle, low), np.where(inside, room, room_low)
+        high, room_high = np.where(inside, high, middle), np.where(inside, room_high, room)
     candidates = directions * low
     room = table.room(model, solve_batch(model, candidates)).min(axis=0)
     near = (room >= 0) & (room < NEAR_PU)

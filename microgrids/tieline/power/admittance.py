@@ -16,13 +16,15 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from tieline.power.elimination import EPSILON, Elimination, eliminate
 from tieline.power.network import Branch, Network, Transformer
 
 Floats = NDArray[np.float64]
 Complexes = NDArray[np.complex128]
 Places = NDArray[np.intp]
 
-EPSILON = float(np.finfo(np.float64).eps)
+SMALL_BUSES_MAX = 32
+"""Up to here one product with the dense Z is as fast as an elimination."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,10 @@ class AdmittanceModel:
     """(n,): voltage error by rounding, per unit of the largest current injected anywhere."""
     float_floor: float
     """Voltage error by rounding in ``w``, pu."""
+    elimination: Elimination | None
+    """For networks of more than ``SMALL_BUSES_MAX`` buses, where it beats the product with Z."""
+    elimination_gain: float
+    """Voltage error by rounding in one elimination, per unit of the largest voltage."""
     ends: Places
     """(2, m): place of the from- and to-bus; n is the slack."""
     Y_ends: Complexes
@@ -88,6 +94,10 @@ def build_admittance_model(network: Network) -> AdmittanceModel:
     slack_voltage = complex(network.slack.vm * 1e-9 * np.exp(1j * angle))
     w = -(Z @ Y_L0) * slack_voltage
     error_Z = _inverse_error(Y_LL, Z)
+    elimination = eliminate(Y_LL) if n > SMALL_BUSES_MAX else None
+    gain = 0.0
+    if elimination is not None:
+        gain = 1.01 * float((np.abs(Z) @ elimination.backward_error).sum(axis=1).max())
     full_gain = np.zeros((2, len(branches), n), dtype=np.complex128)
     Z_full = np.vstack([Z, np.zeros((1, n))])
     for end in (0, 1):
@@ -100,6 +110,8 @@ def build_admittance_model(network: Network) -> AdmittanceModel:
         w=w,
         slack_voltage=slack_voltage,
         float_gain=np.asarray((error_Z + 8 * n * EPSILON * np.abs(Z)).sum(axis=1)),
+        elimination=elimination,
+        elimination_gain=gain,
         float_floor=float(np.max(error_Z @ np.abs(Y_L0)) * abs(slack_voltage)) + 8 * n * EPSILON,
         ends=ends,
         Y_ends=Y_ends,

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tieline.power.admittance import EPSILON, AdmittanceModel, Complexes, Floats
+from tieline.power.admittance import AdmittanceModel, Complexes, Floats
+from tieline.power.elimination import EPSILON
 
 SWEEPS_MAX = 60
 """A candidate that contracts by less than half a sweep is near collapse; refuse it."""
@@ -26,13 +27,13 @@ FLOAT_SLACK = 1 + 1e-9
 """Rounding of the sums in L."""
 CHUNK_ELEMENTS = 16_384
 """Buses times candidates of one piece: its arrays stay in the second-level cache."""
+ELIMINATION_ELEMENTS = 131_072
+"""The same for eliminations: rows must be long enough to outweigh numpy's call, about 1 us."""
 SMALL_PRODUCT = 48_000
 """
 Up to so many multiplications the matrix product stays on one thread. Above, BLAS wakes its others,
 which for a feeder of a dozen buses costs more than it brings, three times more on a busy machine.
 """
-SMALL_BUSES_MAX = 32
-"""Larger networks gain by the threads."""
 
 
 @dataclass(frozen=True)
@@ -89,15 +90,17 @@ def solve_batch(
     scale = np.broadcast_to(np.asarray(slack_scale, dtype=np.float64), (m,))
     V = np.empty((n, m), dtype=np.complex128)
     T = np.empty_like(V)
-    width = CHUNK_ELEMENTS // max(n, 1)
-    if n <= SMALL_BUSES_MAX:
-        width = SMALL_PRODUCT // max(n * n, 1)
-    width = max(64, width)
+    if model.elimination is None:
+        width = max(64, SMALL_PRODUCT // max(n * n, 1))
+    else:
+        width = max(64, ELIMINATION_ELEMENTS // n)
     with np.errstate(all="ignore"):
         for start in range(0, m, width):
             piece = slice(start, min(start + width, m))
             V[:, piece], T[:, piece] = _sweep(model, S[:, piece], scale[piece], step_pu)
-        rounding = rounding_error(model, np.abs(S), np.abs(V))
+        magnitude = np.abs(V)
+        rounding = rounding_error(model, np.abs(S), magnitude)
+        rounding = rounding + model.elimination_gain * magnitude.max(axis=0, initial=0.0)
         radius, current_error = _bounds(model, S, V, T, rounding)
     certified = radius <= RADIUS_MAX_PU
     return BatchSolution(
@@ -120,6 +123,7 @@ def _sweep(
     V = w.copy()
     T = np.empty_like(V)
     current = np.empty_like(V)
+    spare = np.empty(V.shape[1], dtype=np.complex128)
     for _ in range(SWEEPS_MAX):
         # conj(S/V) = conj(S) V / |V|^2: a product is six times faster than a complex division.
         square = np.abs(V)
@@ -127,7 +131,11 @@ def _sweep(
         np.divide(1.0, square, out=square)
         np.multiply(conjugate_S, V, out=current)
         np.multiply(current, square, out=current)
-        np.matmul(model.Z, current, out=T)
+        if model.elimination is None:
+            np.matmul(model.Z, current, out=T)
+        else:
+            model.elimination.solve(current, spare)
+            T, current = current, T
         T += w
         V -= T
         step = np.abs(V).max(initial=0.0)
