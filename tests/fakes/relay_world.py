@@ -221,17 +221,18 @@ class RelayWorld:
         """Publish the cells' verdict."""
         message = self.trades.apply_verdict(leaves)
         assert message.verdict is not None
-        groups: dict[tuple[int, int], list] = {}
+        groups: dict[tuple[bytes, int, int], list] = {}
         for place, proved in enumerate(message.leaves):
-            refusal = place if proved.leaf.decision == Decision.REFUSE else -1
-            groups.setdefault((proved.leaf.group, refusal), []).append(proved)
+            leaf = proved.leaf
+            refusal = place if leaf.decision == Decision.REFUSE else -1
+            groups.setdefault((leaf.dest_chain_tag, leaf.group, refusal), []).append(proved)
         self.board.verdicts[S] = PublishedVerdict(
             message.verdict,
             message.signatures,
             struct_hash(message.verdict),
             tuple(
-                VerdictGroup(self.b.inner.tag, group, tuple(members))
-                for (group, _), members in groups.items()
+                VerdictGroup(chain_tag, group, tuple(members))
+                for (chain_tag, group, _), members in groups.items()
             ),
         )
         self.board.note()

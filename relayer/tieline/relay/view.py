@@ -8,6 +8,7 @@ are read, so a lost memory is rebuilt by reading again.
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Iterable
 from typing import assert_never
 
@@ -30,6 +31,9 @@ MEMORY_S = 86_400
 PROOF_AGE_BLOCKS_MAX = 64
 """Ledgers prune old states; an older one is not asked for, the client is updated instead."""
 
+ALARMS_REMEMBERED_MAX = 1_000
+"""The latest; each is in the log and on its ledger besides."""
+
 _FORGET_EVERY_BLOCKS = 256
 
 
@@ -49,7 +53,7 @@ class RelayView:
         """By hash lock: what claims have shown on some ledger, public already."""
         self.changed_journeys: dict[JourneyKey, None] = {}
         self.changed_locks: dict[tuple[str, bytes], None] = {}
-        self.alarms: list[tuple[str, bytes, str]] = []
+        self.alarms: deque[tuple[str, bytes, str]] = deque(maxlen=ALARMS_REMEMBERED_MAX)
         """(ledger, lock, reason), in the order they were seen."""
         self._chosen_heights: dict[Endpoint, int] = {}
 

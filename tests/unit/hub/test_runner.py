@@ -11,12 +11,15 @@ from fakes.trade_world import MONEY, account
 
 from tieline.hub.runner import IDLE
 from tieline.hub.status import read_status
+from tieline.interfaces.bulletin import SidedLeaf
 from tieline.interfaces.errors import Unavailable
 from tieline.interfaces.journal import IntentStatus
 from tieline.protocol.messages import RecvPacket, UpdateClient
 from tieline.relay.packet_journey import JourneyStatus
 from tieline.swap.lock import LockStatus
 from tieline.swap.messages import MsgApplyVerdict, MsgClaim, MsgTradeEvidence
+from tieline.swap.records import Side
+from tieline.wire.typed_data import order_id
 
 
 def names(world: RelayWorld, ledger: str) -> list[str]:
@@ -248,3 +251,35 @@ def test_a_second_statement_is_posted_and_the_better_leaf_claimed() -> None:
     world.rounds(8, at=T_B)
     world.rounds(8, at=T_A)
     world.assert_settled(position, paid_wh=9500)
+
+
+def test_a_trade_inside_a_microgrid_needs_no_packet() -> None:
+    world = RelayWorld()
+    trades = world.trades
+    buys = [(trades.place(name, Side.BUY, 5000), 5000) for name in ("ann", "amy")]
+    sells = [(trades.place(name, Side.SELL, 5000), 5000) for name in ("abe", "sol")]
+    local = trades.local_position(buys, sells)
+    trade_id, leaves = local.trade.trade_id, local.leaves
+    side_of = {
+        order_id(order): side for side, fills in ((1, buys), (2, sells)) for order, _ in fills
+    }
+    world.board.shares[trade_id] = [
+        SidedLeaf(side_of[leaf.allocation.order_id], leaf)
+        for leaf in sorted(leaves, key=lambda leaf: side_of[leaf.allocation.order_id])
+    ]
+    world.rounds(2, at=S - 600)
+    trades.open_local(local, at=world.clock.now)
+    world.judge([trades.local_leaf(local)])
+    world.rounds(6, at=TAU)
+    world.deliver([(trade_id, 9000)])
+    world.board.preimages[trade_id] = local.preimage
+    world.board.note()
+    world.rounds(6, at=E + 300)
+    world.rounds(8, at=T_B)
+    lock = world.a.inner.lock(local.lock_id)
+    assert (lock.status, lock.paid_wh, lock.refunded_wh) == (LockStatus.CLOSED, 9000, 1000)
+    books = world.a.inner.books()
+    assert (books.total, books.escrows, books.locks) == (world.a.inner.issued, 0, 0)
+    assert not world.journal.journeys()
+    sent = {name for ledger in world.ledgers for name in names(world, ledger)}
+    assert not sent & {"RecvPacket", "AcknowledgePacket", "UpdateClient"}
