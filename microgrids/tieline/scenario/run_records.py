@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 SCHEMA = "tieline-run-1"
 LevelName = Literal["INTRA", "INTER", "GRID"]
+DecisionName = Literal["accept", "refuse", "none"]
+OutcomeName = Literal["settled", "partly_settled", "refused", "refunded", "open"]
 
 
 class Record(BaseModel):
@@ -85,11 +87,11 @@ class TradeRecord(Record):
     paid_out_nano_eur: int = 0
     refunded_in_nano_eur: int = 0
     refunded_out_nano_eur: int = 0
-    decision: Literal["accept", "refuse", "none"] = "none"
+    decision: DecisionName = "none"
     """``none``: no verdict came in time."""
     reason: str = "NONE"
     """A name of ``tieline.swap.records.Reason``."""
-    outcome: Literal["settled", "partly_settled", "refused", "refunded", "open"]
+    outcome: OutcomeName
     hashlock: str
     lock_id_in: str
     lock_id_out: str = ""

@@ -74,7 +74,7 @@ async def _run(
     world = await build_world(config, folder, ring)
     try:
         await world.advance_to_end(progress)
-        write_results(world, wall_seconds=time.perf_counter() - started)
+        await write_results(world, wall_seconds=time.perf_counter() - started)
     finally:
         world.close()
     folder.write_checksums()

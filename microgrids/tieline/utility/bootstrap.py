@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from tieline.contract.block import Application
 from tieline.contract.genesis import Genesis
 from tieline.interfaces.ledger import Ledger
 from tieline.interfaces.signer import Signer
@@ -14,6 +15,7 @@ from tieline.light_clients.tendermint.client import TendermintClient
 from tieline.light_clients.tendermint.verifier import verify_header_once
 from tieline.protocol.client import LightClient
 from tieline.protocol.messages import AnyMessage
+from tieline.wire.blocks import StoredBlock
 
 
 class InProcessLedger(Ledger, Protocol):
@@ -27,6 +29,16 @@ class InProcessLedger(Ledger, Protocol):
     @property
     def chain_tag(self) -> bytes:
         """The 32 bytes that name it; known from block 1 on."""
+        ...
+
+    @property
+    def application(self) -> Application:
+        """The contract behind it, for reading."""
+        ...
+
+    @property
+    def blocks(self) -> Sequence[StoredBlock]:
+        """All blocks with their commits, from height 1."""
         ...
 
     def produce_block(self, time_s: int, *, is_deadline: bool = False) -> bool:

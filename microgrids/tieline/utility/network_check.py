@@ -55,6 +55,21 @@ class NetworkCheck:
         self._slack = network.slack.bus
         self._slot_length = slot_length
 
+    @property
+    def network(self) -> Network:
+        """The epoch in force."""
+        return self._network
+
+    @property
+    def margins(self) -> Margins:
+        """What is kept free, as all cells agreed."""
+        return self._margins
+
+    @property
+    def limits(self) -> Limits:
+        """Limits beside the network table's."""
+        return self._limits
+
     def bus_of(self, meter_id: bytes) -> int:
         """Return a meter's bus. Raises KeyError for a stranger's."""
         return self._buses[meter_id]

@@ -252,6 +252,8 @@ class CellService:
         self._listen(proposal.delivery.delivery.slot_start)
         record = proposal.delivery.delivery
         work = self._parts.slot(record.slot_start)
+        delivery = proposal.delivery
+        await statement.remember_earlier(self._parts, (*delivery.readings, *delivery.boundary))
         objection = review.statement(self._parts, work, proposal)
         return self._answer("delivery", work.slot_start, [(b"", record)], objection)
 

@@ -136,9 +136,12 @@ def explain_slot(slot: SlotRecord, trades: Sequence[TradeRecord], zone: str) -> 
     )
     for trade in trades:
         if trade.outcome != "settled":
+            why = _reason(trade.reason)
+            if trade.reason == "NONE":
+                why = f"{kwh(trade.delivered_wh)} kWh were delivered"
             lines.append(
                 f"  {short(trade.trade_id)} {trade.level} {kwh(trade.energy_wh)} kWh: "
-                f"{trade.outcome}, {_reason(trade.reason)}"
+                f"{trade.outcome}, {why}"
             )
     return lines
 

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
 from tieline.cli.options import Json, RunArgument, open_run
 from tieline.cli.output import day_clock, eur, print_json, print_table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tieline.scenario.run_records import AccountRow
 
 
 def status(run: RunArgument = None, json: Json = False) -> None:
@@ -43,14 +49,22 @@ def status(run: RunArgument = None, json: Json = False) -> None:
     if summary is not None:
         print()
         print_table(
-            ["account", "ledger", "EUR", "change EUR"],
-            [
-                [
-                    account.label,
-                    account.chain_id,
-                    eur(account.closing_nano_eur),
-                    eur(account.closing_nano_eur - account.opening_nano_eur),
-                ]
-                for account in summary.accounts
-            ],
+            ["accounts", "ledger", "count", "EUR", "change EUR"], account_groups(summary.accounts)
         )
+
+
+def account_groups(accounts: Sequence[AccountRow]) -> list[list[str]]:
+    """Return a row for all accounts of a ledger with one label; each is in summary.json."""
+    groups: dict[tuple[str, str], list[AccountRow]] = {}
+    for account in accounts:
+        groups.setdefault((account.label, account.chain_id), []).append(account)
+    return [
+        [
+            label,
+            chain_id,
+            str(len(group)),
+            eur(sum(account.closing_nano_eur for account in group)),
+            eur(sum(account.closing_nano_eur - account.opening_nano_eur for account in group)),
+        ]
+        for (label, chain_id), group in groups.items()
+    ]

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from tieline.interfaces.cell_link import ProposeDelivery, Refusal
 from tieline.interfaces.errors import Unavailable
-from tieline.market.delivery import CappedPosition, delivered
+from tieline.market.delivery import Attribution, CappedPosition, delivered
 from tieline.market.position import Position as ClearedPosition
 from tieline.protocol.quorum import byzantine_majority
 from tieline.swap.evidence import (
@@ -29,6 +29,9 @@ from tieline.wire.hashes import keccak
 from tieline.wire.merkle import merkle_root
 from tieline.wire.typed_data import order_id, struct_hash
 
+FIRST_COUNTER = 1
+"""Of a meter's first reading."""
+
 
 async def propose(cell: UtilityCell, work: SlotWork) -> bool:
     """Make the statement and ask for signatures; say whether it was published (or none is due)."""
@@ -46,6 +49,7 @@ async def propose(cell: UtilityCell, work: SlotWork) -> bool:
         readings.extend(metered.readings)
         boundary.extend(metered.boundary)
         estimates.extend(metered.estimates)
+    await remember_earlier(cell, (*readings, *boundary))
     proposal = ProposeDelivery(
         build_statement(cell, work, evidence, locked, readings, boundary, estimates)
     )
@@ -66,6 +70,24 @@ async def propose(cell: UtilityCell, work: SlotWork) -> bool:
     published = replace(proposal.delivery, signatures=signatures)
     await publish(cell, replace(evidence, delivery=published))
     return True
+
+
+async def remember_earlier(cell: UtilityCell, readings: Sequence[SignedReading]) -> None:
+    """
+    Ask for the registers of the slot before where the board lacks them: nothing was stated then,
+    so nobody published them.
+    """
+    missing = {
+        reading.period_start - reading.period_length
+        for reading in (signed.reading for signed in readings)
+        if reading.counter > FIRST_COUNTER
+        and cell.board.reading(reading.period_start - reading.period_length, reading.meter_id)
+        is None
+    }
+    for slot_start in sorted(missing):
+        for link in cell.links:
+            metered = await link.metered(slot_start)
+            cell.board.keep_readings(slot_start, (*metered.readings, *metered.boundary))
 
 
 def build_statement(
@@ -115,20 +137,36 @@ def delivery_leaves(
         readings: Of all members' meters, this slot.
         boundary: Of the points of common coupling, this slot.
     """
-    positions = [position for position in evidence.positions if position.trade_id in locked]
-    capped = [
-        CappedPosition(_cleared(evidence, position, place), locked[position.trade_id])
-        for place, position in enumerate(positions)
-    ]
-    meter_of = {order_id(signed.order): signed.order.meter_id for signed in evidence.orders}
+    positions = locked_positions(evidence, locked)
     exported = {
         signed.reading.meter_id: exported_wh(cell, signed) for signed in (*readings, *boundary)
     }
-    result = delivered(capped, exported, meter_of)
+    result = attribution(evidence, [row for _, row in positions], exported)
     return tuple(
-        DeliveryLeaf(position.trade_id, result.by_position[row.position.key])
-        for position, row in zip(positions, capped, strict=True)
+        DeliveryLeaf(trade, result.by_position[row.position.key]) for trade, row in positions
     )
+
+
+def locked_positions(
+    evidence: SlotEvidence, locked: Mapping[bytes, int]
+) -> list[tuple[bytes, CappedPosition]]:
+    """Return trade id, position and cap of each locked trade, in the order of the clearing."""
+    positions = [position for position in evidence.positions if position.trade_id in locked]
+    return [
+        (
+            position.trade_id,
+            CappedPosition(_cleared(evidence, position, place), locked[position.trade_id]),
+        )
+        for place, position in enumerate(positions)
+    ]
+
+
+def attribution(
+    evidence: SlotEvidence, capped: Sequence[CappedPosition], exported: Mapping[bytes, int]
+) -> Attribution:
+    """Give what each meter fed in (Wh by meter id) to the trades of its orders."""
+    meter_of = {order_id(signed.order): signed.order.meter_id for signed in evidence.orders}
+    return delivered(capped, exported, meter_of)
 
 
 def exported_wh(cell: UtilityCell, signed: SignedReading) -> int:
@@ -142,6 +180,14 @@ def exported_wh(cell: UtilityCell, signed: SignedReading) -> int:
     earlier = cell.board.reading(reading.period_start - reading.period_length, reading.meter_id)
     before = 0 if earlier is None else earlier.reading.export_register_wh
     return reading.export_register_wh - before
+
+
+def imported_wh(cell: UtilityCell, signed: SignedReading) -> int:
+    """Return what a meter says was drawn in its period, as ``exported_wh``."""
+    reading = signed.reading
+    earlier = cell.board.reading(reading.period_start - reading.period_length, reading.meter_id)
+    before = 0 if earlier is None else earlier.reading.import_register_wh
+    return reading.import_register_wh - before
 
 
 def locked_caps(cell: UtilityCell, evidence: SlotEvidence) -> dict[bytes, int]:

@@ -1,0 +1,221 @@
+"""
+Everything that happened on the ledgers of a run, sorted by lock: events, proofs, final records.
+
+Made of blocks and final state alone, so a resumed run gives the same as an undisturbed one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from tieline.contract.accounts import pay_key
+from tieline.contract.block import Application
+from tieline.contract.books import Books, audit_books
+from tieline.contract.genesis import Genesis
+from tieline.contract.keys import vault_key
+from tieline.contract.records import (
+    LockRecord,
+    OrderRecord,
+    decode_amount,
+    decode_lock,
+    decode_order,
+)
+from tieline.interfaces.ledger import BlockEvents
+from tieline.protocol.commitment import acknowledgement_key, packet_commitment_key
+from tieline.protocol.events import Event
+from tieline.protocol.messages import AcknowledgePacket, RecvPacket, TimeoutPacket
+from tieline.scenario.run_folder import RunFolder
+from tieline.utility.bootstrap import InProcessLedger
+from tieline.utility.ledger_index import LedgerIndex, SeenLock
+from tieline.wire.codec import decode_transaction
+
+ACCOUNT_KEY_BYTES = 22
+"""Prefix, account, one byte; longer keys of the same prefix are counters."""
+POSTINGS = frozenset({"clearing_posted", "verdict_posted", "delivery_posted"})
+PROVING = frozenset({"recv_packet", "acknowledge_packet", "timeout_packet"})
+"""Events of transactions that bring proofs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One event with its place."""
+
+    chain_id: str
+    height: int
+    time_s: int
+    event: Event
+
+    @property
+    def kind(self) -> str:
+        """The event's type."""
+        return self.event.type
+
+    def text(self, name: str) -> str:
+        """Return an attribute, empty where the event has none of that name."""
+        return next((value for key, value in self.event.attributes if key == name), "")
+
+    def number(self, name: str) -> int:
+        """Return an attribute as an integer, 0 where the event has none of that name."""
+        return int(self.text(name) or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """A proof that a message brought."""
+
+    height: int
+    """Of the ledger whose state it proves."""
+    size: int
+    """Bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerHistory:
+    """One ledger from its first block to its last."""
+
+    chain_id: str
+    kind: str
+    chain_tag: bytes
+    genesis: Genesis
+    height: int
+    transactions_count: int
+    refused_transactions_count: int
+    app_hash: bytes
+    happenings: tuple[Happening, ...]
+    """In the order of the blocks."""
+    of_lock: Mapping[bytes, tuple[Happening, ...]]
+    """By lock id."""
+    postings: Mapping[tuple[str, int], Happening]
+    """First event of a kind about a slot, by kind and slot start."""
+    proofs: Mapping[tuple[str, str, int], Proved]
+    """By step (recv, ack, timeout), client of this ledger, sequence."""
+    seen_locks: Mapping[tuple[bytes, str], SeenLock]
+    """By trade id and leg."""
+    locks: Mapping[bytes, LockRecord]
+    orders: Mapping[bytes, OrderRecord]
+    pay: Mapping[bytes, int]
+    """Final PAY by account, nano-EUR."""
+    vaults: Mapping[bytes, int]
+    """Final vault by connector's account, all shards."""
+    books: Books
+    open_packets: tuple[str, ...]
+    """Sent and neither acknowledged nor timed out, or received and not answered."""
+
+    def events(self, kind: str) -> Iterator[Happening]:
+        """Yield the events of one type, oldest first."""
+        return (row for row in self.happenings if row.kind == kind)
+
+
+async def read_history(
+    ledger: InProcessLedger, index: LedgerIndex, folder: RunFolder
+) -> LedgerHistory:
+    """Read one ledger to its end."""
+    blocks = await _all_blocks(ledger)
+    happenings = tuple(
+        Happening(ledger.ledger_id, block.height, block.time_s, event)
+        for block in blocks
+        for transaction in block.transactions
+        if transaction.code == 0
+        for event in transaction.events
+    )
+    of_lock: dict[bytes, list[Happening]] = {}
+    for row in happenings:
+        lock_id = row.text("lock_id")
+        if lock_id:
+            of_lock.setdefault(bytes.fromhex(lock_id), []).append(row)
+    postings: dict[tuple[str, int], Happening] = {}
+    for row in happenings:
+        if row.kind in POSTINGS:
+            postings.setdefault((row.kind, row.number("slot_start")), row)
+    transactions = [row for block in blocks for row in block.transactions]
+    path = folder.ledger(ledger.ledger_id) / "genesis.json"
+    application = ledger.application
+    state = dict(application.scan("tieline", b""))
+    return LedgerHistory(
+        chain_id=ledger.ledger_id,
+        kind=ledger.capabilities.kind,
+        chain_tag=ledger.chain_tag,
+        genesis=Genesis.from_bytes(path.read_bytes()),
+        height=blocks[-1].height if blocks else 0,
+        transactions_count=len(transactions),
+        refused_transactions_count=sum(row.code != 0 for row in transactions),
+        app_hash=application.app_hash,
+        happenings=happenings,
+        of_lock={lock_id: tuple(rows) for lock_id, rows in of_lock.items()},
+        postings=postings,
+        proofs=_proofs(ledger, blocks),
+        seen_locks=index.locks,
+        locks={key[1:]: decode_lock(row) for key, row in _under(state, b"l")},
+        orders={key[1:]: decode_order(row) for key, row in _under(state, b"o")},
+        pay={
+            key[1:-1]: decode_amount(row)
+            for key, row in _under(state, b"a")
+            if len(key) == ACCOUNT_KEY_BYTES and key == pay_key(key[1:-1])
+        },
+        vaults=_vaults(state),
+        books=audit_books(lambda prefix: _under(state, prefix)),
+        open_packets=_open_packets(application, happenings),
+    )
+
+
+def _under(state: Mapping[bytes, bytes], prefix: bytes) -> list[tuple[bytes, bytes]]:
+    return [(key, value) for key, value in state.items() if key.startswith(prefix)]
+
+
+def _vaults(state: Mapping[bytes, bytes]) -> dict[bytes, int]:
+    """Return each vault's sum over its parts."""
+    vaults: dict[bytes, int] = {}
+    for key, value in _under(state, b"w"):
+        account, part = key[1:-1], key[-1]
+        if len(key) == ACCOUNT_KEY_BYTES and key == vault_key(account, part):
+            vaults[account] = vaults.get(account, 0) + decode_amount(value)
+    return vaults
+
+
+def _open_packets(application: Application, happenings: Sequence[Happening]) -> tuple[str, ...]:
+    """Name what was sent and is still committed, or was received and has no answer."""
+    open_packets: list[str] = []
+    for row in happenings:
+        if row.kind == "send_packet":
+            client, sequence = row.text("packet_source_client"), row.number("packet_sequence")
+            if application.query("ibc", packet_commitment_key(client, sequence)) is not None:
+                open_packets.append(f"sent {client}/{sequence}")
+        elif row.kind == "recv_packet":
+            client, sequence = row.text("packet_dest_client"), row.number("packet_sequence")
+            if application.query("ibc", acknowledgement_key(client, sequence)) is None:
+                open_packets.append(f"received {client}/{sequence}")
+    return tuple(open_packets)
+
+
+def _proofs(
+    ledger: InProcessLedger, blocks: Sequence[BlockEvents]
+) -> dict[tuple[str, str, int], Proved]:
+    """Return the proof of each packet message that took effect."""
+    proofs: dict[tuple[str, str, int], Proved] = {}
+    for block, stored in zip(blocks, ledger.blocks, strict=True):
+        for done, raw in zip(block.transactions, stored.block.transactions, strict=True):
+            if done.code == 0 and any(event.type in PROVING for event in done.events):
+                proofs.update(_proofs_of(decode_transaction(raw).messages))
+    return proofs
+
+
+def _proofs_of(messages: Sequence[object]) -> Iterator[tuple[tuple[str, str, int], Proved]]:
+    for message in messages:
+        match message:
+            case RecvPacket(_, packet, proof, height):
+                key = ("recv", packet.destination_client, packet.sequence)
+            case AcknowledgePacket(_, packet, _, proof, height):
+                key = ("ack", packet.source_client, packet.sequence)
+            case TimeoutPacket(_, packet, proof, height):
+                key = ("timeout", packet.source_client, packet.sequence)
+            case _:
+                continue
+        yield key, Proved(height.revision_height, len(proof))
+
+
+async def _all_blocks(ledger: InProcessLedger) -> Sequence[BlockEvents]:
+    blocks: list[BlockEvents] = []
+    while more := await ledger.blocks_after(len(blocks), 1000):
+        blocks.extend(more)
+    return blocks
