@@ -18,7 +18,7 @@ from tieline.audit.lock_endings import LockEnding, check_locks, lock_endings
 from tieline.audit.packet_endings import PacketEnding, packet_endings
 from tieline.audit.replay import LedgerHistory, replay
 from tieline.audit.report import AuditReport, LedgerSummary, check_results
-from tieline.audit.run_files import LedgerFiles, RunFiles
+from tieline.audit.run_files import TOPOLOGY_FILE, LedgerFiles, RunFiles
 from tieline.audit.slot_clearing import check_clearing
 from tieline.audit.slot_delivery import check_delivery, check_stored_deliveries
 from tieline.audit.slot_flow import check_flow
@@ -118,7 +118,12 @@ def audit_ledgers_together(work: RunAudit) -> None:
         work.packets = packet_endings(ledgers, work.clients, work.findings)
     work.world = read_world(work.files.topology(), ledgers, work.findings)
     if work.world is not None:
-        check_topology(work.world, work.clients, work.findings)
+        try:
+            check_topology(work.world, work.clients, work.findings)
+        except (ValueError, KeyError, OverflowError) as error:
+            # A number or a name that no honest record holds: encoders and look-ups refuse it.
+            place = Place(file=TOPOLOGY_FILE)
+            work.findings.refuse(place, Check.TOPOLOGY, "records", "in their ranges", repr(error))
 
 
 def read_evidence(work: RunAudit, slot_start: int) -> None:

@@ -108,6 +108,14 @@ def _trust_roots(files: LedgerFiles, findings: Findings) -> tuple[Genesis, Valid
     same &= findings.expect(
         place, Check.FILES, "canonical validators", validators.encode(), files.validators
     )
+    same &= findings.require(
+        place,
+        Check.FILES,
+        "validators",
+        holds=bool(validators.validators),
+        expected="at least one",
+        found="none",
+    )
     return (genesis, validators) if same else None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -62,7 +62,7 @@ def _folder(run: Path | None) -> Path:
 
 
 @contextmanager
-def _progress(*, is_quiet: bool) -> Iterator[Tell]:
+def _progress(*, is_quiet: bool) -> Generator[Tell]:
     """Give a function that moves a bar on standard error, one line for each part of the work."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
