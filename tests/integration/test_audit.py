@@ -21,6 +21,7 @@ from tieline.audit.slot_verdict import check_verdict
 from tieline.audit.slot_view import SlotView
 from tieline.audit.spoiling import WAYS
 from tieline.audit.topology_check import check_topology
+from tieline.cli import main
 from tieline.interfaces.errors import ConfigError
 from tieline.swap.evidence import SlotEvidence, Zone
 from tieline.swap.records import Decision
@@ -500,3 +501,56 @@ def test_a_spoiled_topology_is_found(sound, spoil, words):
     findings = Findings()
     check_topology(world, sound.clients, findings)
     assert any(words in str(row) for row in findings.rows), [str(row) for row in findings.rows]
+
+
+# --- the command ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def tieline(monkeypatch, capsys):
+    def call(*arguments: object) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["tieline", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            main()
+        return end.value.code or 0, capsys.readouterr().out
+
+    return call
+
+
+def test_the_command_passes_an_honest_run_and_tells_the_endings(tieline, run):
+    code, out = tieline("audit", run)
+    assert code == 0
+    assert "FAILED" not in out
+    assert "Packets  8 acknowledged, 1 refused" in out
+    assert "Behind 16 successes stand 2 verdicts of 2 slots." in out
+
+
+def test_the_command_names_ledger_and_height_and_exits_1(tieline, copy):
+    path = copy / "ledgers" / "mg-b" / "blocks.bin"
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    code, out = tieline("audit", copy)
+    assert code == 1
+    assert "FAILED ledger mg-b height " in out
+    code, out = tieline("audit", copy, "--json")
+    assert code == 1
+    first = json.loads(out)["findings"][0]
+    assert (first["ledger"], first["check"]) == ("mg-b", "blocks")
+    assert first["height"] > 1
+
+
+def test_the_command_names_the_slot_and_exits_1(tieline, copy):
+    path = min((copy / "evidence").glob("*.json"))
+    evidence = parse(SlotEvidence, path.read_bytes())
+    path.write_bytes(canonical(_with_packet(evidence, energy_wh=1)))
+    code, out = tieline("audit", copy)
+    assert code == 1
+    assert f"FAILED slot {evidence.slot_start} (" in out
+
+
+def test_the_command_tampers_for_the_user(tieline, run):
+    code, out = tieline("audit", run, "--tamper", 2, "--seed", 5)
+    assert code == 0
+    assert out.count("seen   ") == 2
+    assert out.endswith("2 of 2 changes seen; --seed 5 repeats them.\n")

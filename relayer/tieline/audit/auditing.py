@@ -14,7 +14,7 @@ from tieline.audit.acknowledgements import check_acknowledgements
 from tieline.audit.block_chain import check_chain
 from tieline.audit.findings import Check, Findings, Place
 from tieline.audit.light_client_states import LightClientRow, light_clients
-from tieline.audit.lock_endings import LockEnding, check_locks, lock_endings
+from tieline.audit.lock_endings import LockEnding, check_locks, lock_endings, lock_notes
 from tieline.audit.packet_endings import PacketEnding, packet_endings
 from tieline.audit.replay import LedgerHistory, replay
 from tieline.audit.report import AuditReport, LedgerSummary, check_results
@@ -221,7 +221,7 @@ def report_of(work: RunAudit) -> AuditReport:
         slot_count=len(work.evidence),
         verdict_count=sum(row.verdict is not None for row in work.evidence.values()),
         success_count=work.success_count,
-        notes=tuple(work.notes),
+        notes=(*work.notes, *lock_notes(work.locks)),
     )
 
 

@@ -98,3 +98,28 @@ def check_locks(ledgers: Ledgers, endings: Sequence[LockEnding], findings: Findi
         told = closed.get((row.ledger, row.lock_id))
         kept = None if row.ending == "open" else (row.paid_wh, row.refunded_wh)
         findings.expect(place, Check.MONEY, f"{name}: Wh paid and refunded as told", kept, told)
+
+
+def lock_notes(endings: Sequence[LockEnding]) -> list[str]:
+    """
+    Return what is odd without being a contradiction: open locks, and legs that paid different Wh.
+
+    Note:
+        A seller that does not claim in time hurts only itself, so unequal legs are legal.
+    """
+    notes: list[str] = []
+    count = sum(row.ending == "open" for row in endings)
+    if count:
+        notes.append(f"{count} locks are open: the run ended before they could")
+    legs: dict[str, dict[str, LockEnding]] = {}
+    for row in endings:
+        if row.ending != "open":
+            legs.setdefault(row.trade_id, {})[row.leg] = row
+    for trade_id, pair in legs.items():
+        if {"in", "out"} <= pair.keys() and pair["in"].paid_wh != pair["out"].paid_wh:
+            notes.append(
+                f"trade {trade_id[:16]}: the buyers paid {pair['in'].paid_wh} Wh on "
+                f"{pair['in'].ledger}, the sellers got {pair['out'].paid_wh} Wh on "
+                f"{pair['out'].ledger}"
+            )
+    return notes
