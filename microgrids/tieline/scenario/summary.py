@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from importlib.metadata import version
 
 from tieline.scenario.driven_world import World
 from tieline.scenario.report import write_report
@@ -24,6 +23,7 @@ from tieline.scenario.run_records import (
     TradeRecord,
 )
 from tieline.scenario.tables import write_tables, write_tightest_slot
+from tieline.scenario.version import tieline_version
 from tieline.swap.records import Level
 
 SETTLED = frozenset({"settled", "partly_settled"})
@@ -87,7 +87,7 @@ def _summary(
         scenario=config.scenario,
         title=config.title,
         seed=config.seed,
-        tieline_version=version("tieline"),
+        tieline_version=tieline_version(),
         start_s=config.start_s,
         slot_count=config.slot_count,
         slot_length_s=config.slot_length_s,

@@ -7,7 +7,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import yaml
@@ -18,6 +17,7 @@ from tieline.scenario.config import ScenarioConfig
 from tieline.scenario.driven_world import Progress, World
 from tieline.scenario.run_folder import RunFolder, RunState
 from tieline.scenario.summary import write_results
+from tieline.scenario.version import tieline_version
 from tieline.utility.keys import KeyRing
 
 
@@ -114,14 +114,6 @@ def _state(config: ScenarioConfig, folder: RunFolder, state: str, world: World |
             "slots_done": 0 if world is None else config.slot_count,
         }
     )
-
-
-def tieline_version() -> str:
-    """Return the installed version; a bare checkout has none."""
-    try:
-        return version("tieline")
-    except PackageNotFoundError:
-        return "source"
 
 
 def _sha256(folder: RunFolder) -> str:
