@@ -5,7 +5,7 @@ Which trades fit, and how much of the first one that does not: in merit order, e
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property, reduce
+from functools import cached_property
 
 import numpy as np
 
@@ -42,7 +42,8 @@ def raise_bar(question: SlotQuestion, safety: Floats) -> Bar:
     Where the forecast alone already lacks room, no trade may take more of it away.
     """
     empty = np.zeros((len(question.groups), 1))
-    need, violated = [], False
+    need: list[Floats] = []
+    violated = False
     for corner in question.corners:
         room = question.room(corner, empty)[:, 0]
         demanded = safety + ROOM_MIN
@@ -65,8 +66,10 @@ class Evaluation:
     @cached_property
     def excess(self) -> Floats:
         """(limits, m): room beyond what is demanded, in the worst corner."""
-        pairs = zip(self.rooms, self.bar.need, strict=True)
-        return np.asarray(reduce(np.minimum, [room - need[:, None] for room, need in pairs]))
+        worst = self.rooms[0] - self.bar.need[0][:, None]
+        for room, need in zip(self.rooms[1:], self.bar.need[1:], strict=True):
+            np.minimum(worst, room - need[:, None], out=worst)
+        return worst
 
     @property
     def fits(self) -> bool:
@@ -81,10 +84,10 @@ class Evaluation:
     @cached_property
     def worst(self) -> tuple[tuple[float, int, int], ...]:
         """(room, column, corner) where each limit has the least, in the order of the table."""
-        stacked = np.stack([room.min(axis=1) for room in self.rooms])
-        corners = stacked.argmin(axis=0)
-        found = []
-        for row, corner in enumerate(corners.tolist()):
+        stacked: Floats = np.array([room.min(axis=1) for room in self.rooms], dtype=np.float64)
+        corners = [int(corner) for corner in stacked.argmin(axis=0)]
+        found: list[tuple[float, int, int]] = []
+        for row, corner in enumerate(corners):
             column = int(self.rooms[corner][row].argmin())
             found.append((float(stacked[corner, row]), column, corner))
         return tuple(found)
@@ -102,7 +105,7 @@ class Admitted:
 
     shares: Floats
     """(groups,): accepted share, whole millionths."""
-    stopped_by: dict[int, int] = field(default_factory=dict)
+    stopped_by: dict[int, int] = field(default_factory=dict[int, int])
     """Group that was capped or refused -> row of the limit table, -1 if not certified."""
 
 

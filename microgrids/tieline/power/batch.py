@@ -120,31 +120,30 @@ def _sweep(
     """Return V and one more sweep of it."""
     w = model.w[:, None] * scale
     conjugate_S = np.conjugate(S)
-    V = w.copy()
-    T = np.empty_like(V)
-    current = np.empty_like(V)
-    spare = np.empty(V.shape[1], dtype=np.complex128)
+    voltage = w.copy()
+    moved = np.empty_like(voltage)
+    current = np.empty_like(voltage)
+    spare = np.empty(voltage.shape[1], dtype=np.complex128)
     for _ in range(SWEEPS_MAX):
         # conj(S/V) = conj(S) V / |V|^2: a product is six times faster than a complex division.
-        square = np.abs(V)
+        square = np.abs(voltage)
         np.multiply(square, square, out=square)
         np.divide(1.0, square, out=square)
-        np.multiply(conjugate_S, V, out=current)
+        np.multiply(conjugate_S, voltage, out=current)
         np.multiply(current, square, out=current)
         if model.elimination is None:
-            np.matmul(model.Z, current, out=T)
+            np.matmul(model.Z, current, out=moved)
         else:
             model.elimination.solve(current, spare)
-            T, current = current, T
-        T += w
-        V -= T
-        step = np.abs(V).max(initial=0.0)
-        V, T = T, V
+            moved, current = current, moved
+        moved += w
+        voltage -= moved
+        step = np.abs(voltage).max(initial=0.0)
+        voltage, moved = moved, voltage
         if step <= step_pu:
-            # T holds the difference; undo it, so that the pair is (V_k, T(V_k)).
-            T += V
-            return T, V
-    return T + V, V
+            break
+    # The older array holds the difference of the two; undone, the pair is (V, T(V)).
+    return moved + voltage, voltage
 
 
 def _bounds(
@@ -164,14 +163,12 @@ def _bounds(
     if contraction <= 0.5:
         return rho / (1 - contraction), worst
     # Not enough: one for each, at the radius that its own L asks for.
-    for _ in range(2):
-        weight = _weight(power, magnitude, trial)
-        contraction_each = (model.Z_abs @ weight).max(axis=0, initial=0.0) * FLOAT_SLACK
-        radius = trial
-        trial = np.where(contraction_each < 1, rho / (1 - contraction_each), np.inf) * 1.01
-    proved = rho <= (1 - contraction_each) * radius
-    finite = np.where(proved, weight, 0.0)
-    return np.where(proved, radius, np.inf), finite.max(axis=1, initial=0.0)
+    each = (model.Z_abs @ _weight(power, magnitude, trial)).max(axis=0) * FLOAT_SLACK
+    radius = np.where(each < 1, 1.01 * rho / (1 - each), np.inf)
+    weight = _weight(power, magnitude, radius)
+    each = (model.Z_abs @ weight).max(axis=0) * FLOAT_SLACK
+    proved = rho <= (1 - each) * radius
+    return np.where(proved, radius, np.inf), np.where(proved, weight, 0.0).max(axis=1)
 
 
 def _weight(power: Floats, magnitude: Floats, radius: Floats) -> Floats:

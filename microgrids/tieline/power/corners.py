@@ -132,13 +132,13 @@ class SlotQuestion:
         """Return (n, m), in products small enough for one thread."""
         n, groups = self.deltas.shape
         m = shares.shape[1]
-        S = np.empty((n, m), dtype=np.complex128)
+        moved = np.empty((n, m), dtype=np.complex128)
         width = max(64, SMALL_PRODUCT // max(n * groups, 1))
         for start in range(0, m, width):
             piece = slice(start, start + width)
-            S[:, piece] = self.deltas @ shares[:, piece]
-        S += self.base[:, None]
-        return S
+            moved[:, piece] = self.deltas @ shares[:, piece]
+        moved += self.base[:, None]
+        return moved
 
     def room(self, corner: Corner, shares: Floats) -> Floats:
         """Return (limits, m) before forecast margins; -inf for what is not certified."""

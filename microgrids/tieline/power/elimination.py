@@ -65,7 +65,8 @@ def eliminate(Y: Complexes) -> Elimination:
         for column in entries:
             columns[column].add(row)
     left = set(range(n))
-    forward, backward = [], []
+    forward: list[tuple[int, tuple[tuple[int, complex], ...]]] = []
+    backward: list[tuple[int, complex, tuple[tuple[int, complex], ...]]] = []
     lower, upper = np.eye(n), np.zeros((n, n))
     while left:
         pivot = min(left, key=lambda bus: (len(columns[bus]) + len(rows[bus]), bus))
@@ -74,7 +75,7 @@ def eliminate(Y: Complexes) -> Elimination:
         ahead = tuple(
             (column, rows[pivot][column]) for column in sorted(rows[pivot]) if column in left
         )
-        factors = []
+        factors: list[tuple[int, complex]] = []
         for row in sorted(columns[pivot] & left):
             factor = rows[row].pop(pivot) / diagonal
             factors.append((row, factor))

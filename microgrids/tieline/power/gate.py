@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from tieline.interfaces.limits import PPM
+from tieline.power.admittance import Floats
 from tieline.power.errors import NotConverged
 from tieline.power.gate_result import Baseline, GateKind, GateResult, ProvedScenario, TradeInjection
 from tieline.power.judgement import Judge
@@ -92,7 +93,8 @@ class Gate:
 
     def _difference(self, scenarios: Sequence[ProvedScenario], reference: ReferenceSolver) -> float:
         """Return the largest |V| difference of proofs and reference; inf without a solution."""
-        points, actual = [], []
+        points: list[ReferencePoint] = []
+        actual: list[Floats] = []
         for scenario in scenarios:
             network = self._judge.network
             for transformer, position in scenario.taps:
@@ -100,7 +102,7 @@ class Gate:
             rows = np.array(scenario.proof.rows, dtype=np.float64).reshape(-1, 4)
             S = np.asarray((rows[:, 0] + 1j * rows[:, 1]) * 1e-9, dtype=np.complex128)
             points.append(ReferencePoint(network, S, scenario.slack_ppm / PPM))
-            actual.append(np.hypot(rows[:, 2], rows[:, 3]) * 1e-9)
+            actual.append(np.asarray(np.hypot(rows[:, 2], rows[:, 3]) * 1e-9))
         try:
             expected = reference.magnitudes(points)
         except NotConverged:

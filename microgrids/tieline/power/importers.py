@@ -182,14 +182,15 @@ def _fused_buses(net: Any) -> dict[int, int]:
     """Return bus -> lowest bus joined to it by closed bus-bus switches, in-service buses only."""
     import networkx as nx  # noqa: PLC0415 - a tenth of a second
 
-    graph: Any = nx.Graph()
+    library: Any = nx
+    graph = library.Graph()
     graph.add_nodes_from(int(bus) for bus in net.bus.index[net.bus.in_service.astype(bool)])
     closed = net.switch[(net.switch.et == "b") & net.switch.closed.astype(bool)]
     for bus, other in zip(closed.bus, closed.element, strict=True):
         if int(bus) in graph and int(other) in graph:
             graph.add_edge(int(bus), int(other))
-    lowest = {}
-    for group in nx.connected_components(graph):
+    lowest: dict[int, int] = {}
+    for group in library.connected_components(graph):
         target = min(group)
         lowest.update(dict.fromkeys(sorted(group), target))
     return dict(sorted(lowest.items()))
@@ -213,7 +214,7 @@ def _buses(
     net: Any, groups: Mapping[int, int], ownership: Ownership, band: tuple[float, float] | None
 ) -> tuple[Bus, ...]:
     shunts = _shunts(net, groups)
-    rows = []
+    rows: list[Bus] = []
     for bus in sorted(set(groups.values())):
         if bus not in ownership.bus:
             raise ImportRefused(f"bus {bus} has no owner; name one")
@@ -259,7 +260,7 @@ def _owner(named: Mapping[int, int] | None, index: int, ownership: Ownership, bu
 
 def _lines(net: Any, groups: Mapping[int, int], ownership: Ownership) -> tuple[Line, ...]:
     open_ends = _open_switches(net, "l")
-    rows = []
+    rows: list[Line] = []
     for row in _in_service(net, "line").sort_index().itertuples():
         index, ends = int(row.Index), (int(row.from_bus), int(row.to_bus))
         if ends[0] not in groups or ends[1] not in groups:
@@ -292,7 +293,7 @@ def _transformers(
     net: Any, groups: Mapping[int, int], ownership: Ownership
 ) -> tuple[Transformer, ...]:
     open_ends = _open_switches(net, "t")
-    rows = []
+    rows: list[Transformer] = []
     for index, row in _in_service(net, "trafo").sort_index().iterrows():
         ends = (int(row.hv_bus), int(row.lv_bus))
         closed = [(index, bus) not in open_ends for bus in ends]
@@ -343,6 +344,7 @@ def read_pandapower_json(path: str) -> Any:
         import pandapower  # noqa: PLC0415 - seconds to import, needed only here
 
         try:
-            return pandapower.from_json(path)
+            library: Any = pandapower
+            return library.from_json(path)
         except Exception as cause:
             raise ImportRefused(f"not a pandapower JSON: {path}: {cause}") from cause

@@ -100,7 +100,7 @@ class LimitTable:
             for bus, bound in zip(network.load_buses, self.v_max, strict=True)
         ]
         lines, full, most = len(network.lines), self.loading_max, self.step_max
-        for place in self.rated:
+        for place in map(int, self.rated):
             branch = network.branches[place]
             kind = LimitKind.LINE if place < lines else LimitKind.TRAFO
             name = f"{kind.name} {branch.index} ({branch.from_bus}-{branch.to_bus})"
@@ -255,7 +255,7 @@ def _power_rows(network: Network, limits: Limits) -> list[tuple[str, int, int, f
     offset = len(network.lines)
     for place, unit in enumerate(network.transformers):
         places["transformer", unit.index] = offset + place
-    rows = []
+    rows: list[tuple[str, int, int, float, bool]] = []
     for limit in limits.power:
         if limit.branch not in places:
             raise NetworkError(f"power limit {limit.name}: no branch {limit.branch}")

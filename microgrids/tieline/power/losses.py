@@ -70,15 +70,17 @@ def loss_shares(
         )
         for trade, cap in zip(trades, caps_ppm, strict=True)
     ]
-    moved = np.array(columns, dtype=np.complex128).reshape(len(columns), model.n)
+    moved: Complexes = np.zeros((len(columns), model.n), dtype=np.complex128)
+    for place, column in enumerate(columns):
+        moved[place] = column
     whole = moved.sum(axis=0)
     levels = (0.0, 1.0, *GAUSS_POINTS)
-    S = np.stack([base + level * whole for level in levels], axis=1)
+    S: Complexes = base[:, None] + whole[:, None] * np.array(levels)
     solution = solve_batch(model, S)
     if not solution.certified.all():
         raise NotConverged("losses: an operating point is not certified")
     slack_mw = _slack_power(model, solution)
-    losses = [float(slack_mw[place] + S[:, place].real.sum()) for place in range(2)]
+    losses = [float(slack_mw[place]) + float(np.real(S[:, place]).sum()) for place in range(2)]
     shares = np.zeros(len(columns))
     for place in (2, 3):
         slope = _loss_slope(model, solution, place, S[:, place])

@@ -8,7 +8,7 @@ pandapower's loads and bus results are positive for consumption. pandapower is i
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -49,9 +49,11 @@ class RunppReference:
         net.ext_grid["vm_pu"] = [
             point.network.slack.vm * 1e-9 * point.slack_scale for point in points
         ]
+        # A failure leaves no results to start from.
+        self._nets[key] = (net, False)
         run_power_flow(net, is_repeat=is_solved)
         self._nets[key] = (net, True)
-        found = []
+        found: list[Floats] = []
         stride = _stride(key)
         for place, network in enumerate(key):
             rows = [place * stride + bus for bus in network.load_buses]
@@ -60,7 +62,7 @@ class RunppReference:
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
+def quiet() -> Generator[None]:
     """Keep pandapower's and pandas' notices about their own future out of our output."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

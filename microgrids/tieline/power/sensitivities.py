@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tieline.power.admittance import AdmittanceModel, Complexes, Floats
+from tieline.power.admittance import AdmittanceModel, Complexes, Floats, Places
 from tieline.power.batch import BatchSolution
 from tieline.power.limits import LimitTable, branch_current, full_voltage
 
@@ -48,7 +48,7 @@ def sensitivities(
     V = solution.V[:, 0]
     dV = voltage_jacobian(model, V, S)
     magnitude = np.real((np.conjugate(V) / np.abs(V))[:, None] * dV)
-    dV_full = np.concatenate([dV, np.zeros((1, 2 * n))], axis=0)
+    dV_full = np.concatenate([dV, np.zeros((1, 2 * n), dtype=np.complex128)], axis=0)
     loading = _loading_jacobian(model, solution, dV_full)
     blocks = [magnitude, -magnitude, -loading[table.rated]]
     if len(table.power_places):
@@ -78,8 +78,9 @@ def voltage_jacobian(model: AdmittanceModel, V: Complexes, S: Complexes) -> Comp
 
 def _loading_jacobian(model: AdmittanceModel, solution: BatchSolution, dV: Complexes) -> Floats:
     one = solution.piece(slice(1))
-    places = np.arange(model.ends.shape[1])
-    loadings, slopes = [], []
+    places: Places = np.arange(model.ends.shape[1], dtype=np.intp)
+    loadings: list[Floats] = []
+    slopes: list[Floats] = []
     for end in (0, 1):
         current = branch_current(model, one, end, places)[0][:, 0]
         dI = (
@@ -91,8 +92,10 @@ def _loading_jacobian(model: AdmittanceModel, solution: BatchSolution, dV: Compl
             np.conjugate(current), size, out=np.zeros_like(current), where=size > 0
         )
         loadings.append(size / model.ratings[end])
-        slopes.append(np.real(direction[:, None] * dI) / model.ratings[end][:, None])
-    return np.asarray(np.where((loadings[0] >= loadings[1])[:, None], slopes[0], slopes[1]))
+        slope = np.real(direction[:, None] * dI) / model.ratings[end][:, None]
+        slopes.append(np.asarray(slope, dtype=np.float64))
+    is_from = np.asarray(loadings[0] >= loadings[1])
+    return np.asarray(np.where(is_from[:, None], slopes[0], slopes[1]), dtype=np.float64)
 
 
 def _power_jacobian(

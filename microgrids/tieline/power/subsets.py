@@ -20,8 +20,9 @@ GROUPS_EXHAUSTIVE_MAX = 10
 
 def all_unions(count: int) -> Floats:
     """Return all subsets of *count* groups as columns, (count, 2**count); the empty one first."""
-    numbers = np.arange(2**count)
-    return ((numbers >> np.arange(count)[:, None]) & 1).astype(np.float64)
+    numbers = np.arange(2**count, dtype=np.int64)
+    bits = np.right_shift(numbers, np.arange(count, dtype=np.int64)[:, None])
+    return np.asarray(np.bitwise_and(bits, 1), dtype=np.float64)
 
 
 def worst_unions(room_per_group: Floats) -> Floats:
