@@ -94,7 +94,7 @@ def test_taps_on_both_sides_shunts_switches_and_fused_buses_are_modelled() -> No
         )  # fmt: skip
         net.trafo["tap_side"] = side
         net.trafo["tap_changer_type"] = "Ratio"
-        net.trafo.loc[0, ["pfe_kw", "i0_percent"]] = (14.0, 0.07)
+        net.trafo.loc[0, ["pfe_kw", "i0_percent"]] = (140.0, 7.0)
         with quiet():
             pp.create_shunt(net, 9, q_mvar=-0.4, p_mw=0.01)
             extra = pp.create_bus(net, 20.0)
@@ -251,6 +251,34 @@ def test_the_gate_asks_runpp() -> None:
         assert result.kind is not GateKind.NOT_CERTIFIED
         assert result.reference_difference_pu is not None
         assert result.reference_difference_pu < 1e-8
+
+
+def test_loadings_are_runpp_s() -> None:
+    """Lines by their larger end, transformers by current over rated current."""
+    from tieline.power.admittance import build_admittance_model
+    from tieline.power.batch import solve_batch
+    from tieline.power.limits import LimitTable
+    from tieline.power.settings import NO_MARGINS, Limits
+
+    case = published_case("cigre_mv_feeder_1")
+    table = LimitTable(case.network, Limits(), NO_MARGINS)
+    model = build_admittance_model(case.network)
+    for factor in (0.0, 1.0, -0.7):
+        S = injection_vector(case.network, case.baseline, "test") * factor
+        room = table.room(model, solve_batch(model, S[:, None]))[:, 0]
+        rows = {
+            bus: (round(p * factor), round(q * factor)) for bus, (p, q) in case.baseline.items()
+        }
+        net = to_pandapower(case.network, rows)
+        run_power_flow(net)
+        expected = {
+            f"LINE {index} ": value for index, value in net.res_line.loading_percent.items()
+        }
+        expected["TRAFO 0 "] = net.res_trafo.loading_percent[0]
+        for limit, left in zip(table.limits, room, strict=True):
+            for name, percent in expected.items():
+                if limit.name.startswith(name):
+                    assert 100 * (1 - left) == pytest.approx(percent, abs=1e-6)
 
 
 def test_random_candidates_near_a_limit_are_runpp_s() -> None:

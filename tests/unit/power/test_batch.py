@@ -112,6 +112,29 @@ def test_heavily_loaded_candidates_get_their_own_bound() -> None:
     assert np.abs(exact - solution.V[:, 0]).max() <= solution.radius[0]
 
 
+def test_the_radius_is_at_least_what_banach_asks_for() -> None:
+    """rho <= (1 - L) r with rho and L written out here, for the shared bound and for each own."""
+    for name, bus, mw in (("cigre_mv_feeder_1", 6, 0.5), ("two_feeders", 11, 0.1)):
+        case = published_case(name)
+        model = build_admittance_model(case.network)
+        S = injection_vector(case.network, case.baseline, "test")
+        S[case.network.positions[bus]] -= mw
+        solution = solve_batch(model, S[:, None], step_pu=1e-7)
+        V, radius = solution.V[:, 0], float(solution.radius[0])
+        rho = np.abs(model.w + model.Z @ np.conj(S / V) - V).max()
+        contraction = (model.Z_abs @ (np.abs(S) / (np.abs(V) - radius) ** 2)).max()
+        assert solution.certified[0]
+        assert rho <= (1 - contraction) * radius
+        assert radius <= 1.1 * rho / (1 - contraction) + 1e-10
+
+
+def test_a_solution_that_is_not_one_yet_is_not_certified() -> None:
+    case = published_case("cigre_mv_feeder_1")
+    S = injection_vector(case.network, case.baseline, "test")
+    rough = solve_batch(build_admittance_model(case.network), S[:, None], step_pu=1e-3)
+    assert not rough.certified[0]
+
+
 def test_chunks_do_not_change_the_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     case = published_case("cigre_mv_feeder_1")
     model = build_admittance_model(case.network)

@@ -107,6 +107,7 @@ SPOILED = [
     ("rho too small", replace(PROOF, rho=PROOF.rho // 2), 1.0, "rho: posted"),
     ("L too small", replace(PROOF, contraction=PROOF.contraction - 2), 1.0, "L: posted"),
     ("L of one", replace(PROOF, contraction=10**6, rho=0), 1.0, "no contraction"),
+    ("rho as large as the radius", replace(PROOF, rho=PROOF.radius * 1000), 1.0, "(1 - L) r"),
     ("radius too small", replace(PROOF, radius=0), 1.0, "does not hold"),
     ("a ball of everything", replace(PROOF, radius=10**9), 1.0, "radius out of range"),
     ("a negative radius", replace(PROOF, radius=-1), 1.0, "radius out of range"),

@@ -273,6 +273,24 @@ def test_the_point_of_common_coupling_is_a_signed_limit() -> None:
     )
 
 
+def test_a_seller_who_lifts_the_voltage_too_far_is_capped() -> None:
+    result = judge(CIGRE).judge(CIGRE.baseline, [sells("s", 11, 6_000)])
+    assert result.decisions[0].reason is Reason.V_HIGH
+    assert 0 < caps(result)[0] < PPM
+    tightest = result.tightest
+    assert tightest is not None
+    assert tightest.scenario == "whole set, slack high"
+
+
+def test_a_union_that_the_patterns_miss_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        subsets, "worst_unions", lambda room: np.zeros((room.shape[1], 1), dtype=np.float64)
+    )
+    result = judge(CIGRE).judge(CIGRE.baseline, [A_BUYS, B_BUYS])
+    assert result.kind is GateKind.INFEASIBLE
+    assert caps(result)[1] < PPM
+
+
 def test_line_ratings_bind_where_voltages_do_not() -> None:
     buses = tuple(replace(bus, v_min=NANO // 2, v_max=2 * NANO) for bus in CIGRE.network.buses)
     network = replace(CIGRE.network, buses=buses)

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 from fakes.networks import KILOWATT, VECTORS, buys, published_case, sells
 
@@ -44,6 +45,21 @@ def test_shares_do_not_depend_on_the_order() -> None:
     back = loss_shares(CIGRE.network, CIGRE.baseline, trades[::-1], [PPM, 500_000, PPM])
     assert forth.trades == pytest.approx(back.trades[::-1], abs=2)
     assert sum(forth.trades) == forth.total - forth.base
+
+
+def test_shares_are_the_integral_over_the_way() -> None:
+    """Ten short ways in place of one long one give the same shares: two Gauss points suffice."""
+    trades = [buys("a", 6, 1500), sells("b", 7, 500), buys("c", 11, 300)]
+    whole = loss_shares(CIGRE.network, CIGRE.baseline, trades, [PPM] * 3)
+    steps = 10
+    summed = np.zeros(3)
+    for step in range(steps):
+        base = dict(CIGRE.baseline)
+        for trade in trades:
+            for bus, p in trade.injections_milliwatt.items():
+                base[bus] = (base.get(bus, (0, 0))[0] + p * step // steps, base.get(bus, (0, 0))[1])
+        summed += loss_shares(CIGRE.network, base, trades, [PPM // steps] * 3).trades
+    assert np.abs(summed - whole.trades).max() < 1e-5 * np.abs(whole.trades).max()
 
 
 def test_two_gauss_points_integrate_losses_to_a_millionth() -> None:

@@ -41,10 +41,11 @@ def test_the_golden_columns_give_the_golden_bytes_and_epoch(name: str) -> None:
 ALL_COLUMNS = from_rows(network_rows()["all_columns"]["rows"])
 
 
-def test_every_single_byte_of_the_table_changes_the_network_or_is_refused() -> None:
+@pytest.mark.parametrize("bit", [1, 2, 128])
+def test_every_single_byte_of_the_table_changes_the_network_or_is_refused(bit: int) -> None:
     data = network_bytes(ALL_COLUMNS)
     for place in range(len(data)):
-        spoiled = data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
+        spoiled = data[:place] + bytes([data[place] ^ bit]) + data[place + 1 :]
         try:
             decoded = network_from_bytes(spoiled)
         except Malformed:
