@@ -67,9 +67,10 @@ def explain_trade(trade: TradeRecord, zone: str) -> list[str]:
     """Return sentences about one trade."""
     buyers = [part.cell for part in trade.allocations if part.side == "buy"]
     sellers = [part.cell for part in trade.allocations if part.side == "sell"]
+    sold = "sold" if trade.paid_out_nano_eur else "was to sell"
     lines = [
         (
-            f"{_names(sellers, trade.dest_chain_id)} sold {kwh(trade.energy_wh)} kWh to "
+            f"{_names(sellers, trade.dest_chain_id)} {sold} {kwh(trade.energy_wh)} kWh to "
             f"{_names(buyers, trade.source_chain_id)} for the slot at "
             f"{clock(trade.slot_start_s, zone)} ({trade.level}, {trade.delivery})."
         )
@@ -120,10 +121,7 @@ def explain_slot(slot: SlotRecord, trades: Sequence[TradeRecord], zone: str) -> 
     lines.append(f"Verdict {slot.verdict}, from {slot.scenarios_count} solved cases.")
     if slot.tightest is not None:
         lines.append(_physics(slot.tightest))
-        lines.append(
-            f"{slot.tightest_margin_kw:g} kW more of the marginal trade would have fitted "
-            f"({slot.tightest_margin_percent:g} %)."
-        )
+        lines.append(_room(slot))
     without = "outside" if slot.is_violated_without_gate else "inside"
     lines.append(
         f"Voltages really lay between {slot.vm_pu_min:.4f} and {slot.vm_pu_max:.4f} pu, lowest at "
@@ -144,6 +142,19 @@ def explain_slot(slot: SlotRecord, trades: Sequence[TradeRecord], zone: str) -> 
                 f"{trade.outcome}, {why}"
             )
     return lines
+
+
+def _room(slot: SlotRecord) -> str:
+    """Say how much more would have fitted, or that it was too much already."""
+    percent = slot.tightest_margin_percent
+    if percent < 0:
+        return f"Without any trade it lay {-percent:g} % beyond that bound already."
+    if not slot.tightest_margin_kw:
+        return f"{percent:g} % were left to that bound."
+    return (
+        f"{slot.tightest_margin_kw:g} kW more of the marginal trade would have fitted "
+        f"({percent:g} %)."
+    )
 
 
 def _names(cells: Sequence[str], ledger: str) -> str:

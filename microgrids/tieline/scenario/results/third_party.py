@@ -39,10 +39,19 @@ def third_party(
         free = free_clearing(material.world, evidence)
         # Cut before the seal: it was the trades that were too much, not a night on the main grid.
         rank = (not slot.refused_count, sum(slot.reduced_wh.values()))
-        moving = _moving(material, free)
-        if len(moving) >= TOGETHER_MIN and (worst is None or rank > worst[:2]):
+        if (worst is None or rank > worst[:2]) and _is_too_much(material, slot, free):
             worst = (*rank, slot, evidence, free)
     return None if worst is None else _picture(material, *worst[2:], trades)
+
+
+def _is_too_much(material: Material, slot: SlotRecord, free: FreeClearing) -> bool:
+    """Tell whether several devices together leave the band on the forecast."""
+    moving = _moving(material, free)
+    if len(moving) < TOGETHER_MIN:
+        return False
+    base = injections_of_zones(zones_of(material.world, slot.slot_start_s))
+    lowest = _lowest(material, base, moving, free).values()
+    return min(lowest) < material.world.config.network.voltage_min_pu
 
 
 def _picture(

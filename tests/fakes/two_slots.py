@@ -1,0 +1,51 @@
+"""A run of two slots: in the first two devices ask for too much together, in the second the main
+grid sags after the seal."""
+
+from pathlib import Path
+
+import pytest
+
+from tieline.scenario import summary, world
+from tieline.scenario.building import build_world
+from tieline.scenario.config import ScenarioConfig
+from tieline.scenario.driven_world import World
+from tieline.scenario.reading import load_scenario, shipped_scenario
+from tieline.scenario.run_folder import RunFolder
+
+DEPOT = {
+    "event": "dispatch",
+    "cell": "a-depot",
+    "power_kw": 1500,
+    "levels": ["GRID"],
+    "price_micro_eur_per_kwh": 450000,
+}
+ELECTROLYSER = {**DEPOT, "cell": "b-electrolyser", "price_micro_eur_per_kwh": 400000}
+EVENTS = [
+    {**DEPOT, "slots": [0, 1]},
+    {**ELECTROLYSER, "slots": [0]},
+    {"event": "slack_voltage", "slots": [1], "voltage_pu": 0.99},
+    {"event": "non_delivery", "slots": [0], "cell": "c-wind-1", "delivered_percent": 0},
+]
+
+
+def config() -> ScenarioConfig:
+    """Return the scenario."""
+    evening = load_scenario(shipped_scenario("evening")).model_dump()
+    evening.update(slot_count=2, reproducible_keys=True, events=EVENTS)
+    return ScenarioConfig.model_validate(evening)
+
+
+def run_into(path: Path) -> RunFolder:
+    """Run it; the version is not looked up, so that an uninstalled tree will do."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(world, "version", lambda _: "0.0.0")
+        patch.setattr(summary, "version", lambda _: "0.0.0")
+        world.run(config(), path, progress=lambda *_: None)
+    return RunFolder(path)
+
+
+async def reopened(folder: RunFolder) -> World:
+    """Return the finished run as a world again, as a resume does."""
+    again = await build_world(config(), folder, world.key_ring(config(), folder.keys))
+    await again.advance_to_end(lambda *_: None)
+    return again
