@@ -153,7 +153,10 @@ def _change_status(
         case LockConfirmed(cap_wh):
             return replace(lock, status=LockStatus.CONFIRMED, cap_wh=cap_wh)
         case LockClosed(paid_wh):
-            return replace(lock, status=LockStatus.CLOSED, paid_wh=paid_wh)
+            # "Closed" is told before the verdict that refused: from pending there is no other end.
+            is_refused = lock.status is LockStatus.PENDING
+            ended = LockStatus.REFUSED if is_refused else LockStatus.CLOSED
+            return replace(lock, status=ended, paid_wh=paid_wh)
         case VerdictApplied(is_accepted, cap_wh):
             if lock.status is not LockStatus.PENDING:
                 return lock
