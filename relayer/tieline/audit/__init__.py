@@ -5,9 +5,18 @@ utility cell, no ledger adapter, no journal, and no pandapower.
 
 from __future__ import annotations
 
-from tieline.audit.auditing import audit
+from tieline.audit.auditing import audit, verify_ledger
 from tieline.audit.findings import Finding, Place
 from tieline.audit.report import AuditReport
 from tieline.audit.tampering import TamperReport, Trial, tamper
 
-__all__ = ["AuditReport", "Finding", "Place", "TamperReport", "Trial", "audit", "tamper"]
+__all__ = [
+    "AuditReport",
+    "Finding",
+    "Place",
+    "TamperReport",
+    "Trial",
+    "audit",
+    "tamper",
+    "verify_ledger",
+]

@@ -17,7 +17,7 @@ from tieline.audit.light_client_states import LightClientRow, light_clients
 from tieline.audit.lock_endings import LockEnding, check_locks, lock_endings, lock_notes
 from tieline.audit.packet_endings import PacketEnding, packet_endings
 from tieline.audit.replay import LedgerHistory, replay
-from tieline.audit.report import AuditReport, LedgerSummary, check_results
+from tieline.audit.report import AuditReport, CheckResult, LedgerSummary, check_results
 from tieline.audit.run_files import TOPOLOGY_FILE, LedgerFiles, RunFiles
 from tieline.audit.slot_clearing import check_clearing
 from tieline.audit.slot_delivery import check_delivery, check_stored_deliveries
@@ -105,6 +105,23 @@ def audit_ledger(
     return replay(
         chain, findings, lambda done, total: progress(f"ledger {files.chain_id}", done, total)
     )
+
+
+def verify_ledger(run: Path, chain_id: str) -> CheckResult:
+    """
+    Check and execute one ledger of a run, from its genesis to its last app hash.
+
+    Args:
+        run: The run folder.
+        chain_id: One of its ledgers.
+    """
+    findings = Findings()
+    history = audit_ledger(RunFiles(run).ledger(chain_id), findings)
+    if findings.rows or history is None:
+        first = findings.rows[0] if findings.rows else "nothing to execute"
+        return CheckResult(chain_id, is_ok=False, detail=str(first))
+    height = len(history.headers)
+    return CheckResult(chain_id, is_ok=True, detail=f"{height} blocks executed again")
 
 
 def audit_ledgers_together(work: RunAudit) -> None:

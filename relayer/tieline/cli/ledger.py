@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Annotated
 
 import typer
@@ -20,11 +19,12 @@ def verify(run: RunArgument = None, ledger: Only = "", json: Json = False) -> No
     """
     Run every exported block again, from genesis to the last app hash.
     """
+    from tieline.audit import verify_ledger
+
     folder = open_run(run)
-    audit = importlib.import_module("tieline.audit")
     rows: list[dict[str, object]] = []
     for chain_id in _chosen(folder.ledger_ids(), ledger):
-        finding = audit.verify_ledger(folder.ledger(chain_id))
+        finding = verify_ledger(folder.path, chain_id)
         rows.append({"ledger": chain_id, "is_ok": finding.is_ok, "detail": finding.detail})
     if json:
         print_json(rows)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -124,11 +126,11 @@ def show_summary(folder: RunFolder, summary: RunSummary) -> None:
     for check in failed:
         print(f"  FAILED {check.name}: {check.detail}", file=sys.stderr)
     print(f"\nReport   {folder.report_html}")
-    print(f"Trades   tieline trade list --run {folder.path}")
+    print(f"Trades   {called()} trade list --run {folder.path}")
     if summary.journey_trade_id:
         shown = short(summary.journey_trade_id)
-        print(f"One way  tieline trade show {shown} --run {folder.path}")
-    print(f"Audit    tieline audit {folder.path}")
+        print(f"One way  {called()} trade show {shown} --run {folder.path}")
+    print(f"Audit    {called()} audit {folder.path}")
 
 
 def _show_refused(folder: RunFolder, summary: RunSummary) -> None:
@@ -144,3 +146,10 @@ def _show_refused(folder: RunFolder, summary: RunSummary) -> None:
         print(
             f"  {short(trade.trade_id)}  {pair}  {kwh(trade.energy_wh)} kWh  {trade.reason}{limit}"
         )
+
+
+def called() -> str:
+    """Return how to call this program again: its name, or its path where the name is not found."""
+    if shutil.which("tieline") is not None:
+        return "tieline"
+    return os.path.relpath(sys.argv[0])

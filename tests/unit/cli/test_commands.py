@@ -276,3 +276,12 @@ def test_init_prepares_a_folder_and_says_how_to_go_on(
     assert code == 0
     assert world.calls[0]["prepared"] == tmp_path / "new"
     assert f"tieline run --resume --out {tmp_path / 'new'}" in out
+
+
+def test_ledger_verify_asks_the_audit_that_there_is() -> None:
+    """The command names functions of the audit package as they are."""
+    from tieline import audit
+    from tieline.cli import ledger
+
+    assert callable(audit.verify_ledger)
+    assert "verify_ledger" in ledger.verify.__code__.co_names
