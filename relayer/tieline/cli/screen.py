@@ -121,10 +121,10 @@ def show_summary(folder: RunFolder, summary: RunSummary) -> None:
     if summary.third_party is not None:
         print(summary.third_party.outcome)
     print(f"Losses {kwh(summary.loss_wh)} kWh.\n")
-    failed = [check for check in summary.checks if not check.is_ok]
-    print(f"Checks: {len(summary.checks) - len(failed)} of {len(summary.checks)} hold.")
-    for check in failed:
-        print(f"  FAILED {check.name}: {check.detail}", file=sys.stderr)
+    print_table(
+        ["check", "", "detail"],
+        [[check.name, "ok" if check.is_ok else "FAILED", check.detail] for check in summary.checks],
+    )
     print(f"\nReport   {folder.report_html}")
     print(f"Trades   {called()} trade list --run {folder.path}")
     if summary.journey_trade_id:
