@@ -125,6 +125,10 @@ def show_summary(folder: RunFolder, summary: RunSummary) -> None:
         ["check", "", "detail"],
         [[check.name, "ok" if check.is_ok else "FAILED", check.detail] for check in summary.checks],
     )
+    failed = [check for check in summary.checks if not check.is_ok]
+    print(f"\nChecks: {len(summary.checks) - len(failed)} of {len(summary.checks)} hold.")
+    for check in failed:
+        print(f"  FAILED {check.name}: {check.detail}", file=sys.stderr)
     print(f"\nReport   {folder.report_html}")
     print(f"Trades   {called()} trade list --run {folder.path}")
     if summary.journey_trade_id:
