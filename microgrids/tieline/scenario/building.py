@@ -73,21 +73,20 @@ def _put_together(ground: Ground, topology: Topology) -> World:
         lambda slot_start: accepted.get(slot_start, {}),
         lambda slot_start: _cleared_freely(services, slot_start, accepted),
     )
-    boards: list[SlotBoard] = []
+    notices = SlotBoard(topology, ground.folder.path / "evidence")
     for party in _by_address(ground.parties):
-        cell = build_cell(ground, party, topology, indexes, truth, tell)
-        boards.append(cell.board)
+        cell = build_cell(ground, party, topology, indexes, notices, truth, tell)
         services.append(CellService(cell))
     for service in services:
         service.parts.links = services
-        service.parts.board.take_over(boards[0])
+        service.parts.board.take_over(notices)
     runner = build_runner(
         HubWorld(
             topology,
             {p.ledger_id: _parameters(ground, p) for p in ground.parties},
             ground.ledgers,
             [service.parts.attestor for service in services],
-            boards[0],
+            notices,
             ground.clock,
         ),
         HubConfig(
@@ -127,8 +126,7 @@ def _cleared_freely(
     Return Wh into the network by dispatchable energy cell, had the first clearing gone ahead
     without asking the network.
     """
-    board = services[0].parts.board
-    evidence = board.slot(slot_start)
+    evidence = services[0].parts.notices.slot(slot_start)
     if evidence is None:
         return accepted.get(slot_start, {})
     coin = bytes(32)

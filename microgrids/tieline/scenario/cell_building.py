@@ -44,6 +44,7 @@ def build_cell(
     party: Party,
     topology: Topology,
     indexes: Mapping[bytes, LedgerIndex],
+    notices: SlotBoard,
     truth: Truth,
     tell: Callable[[int, Mapping[str, int]], None],
 ) -> UtilityCell:
@@ -55,6 +56,7 @@ def build_cell(
         party: Whose cell.
         topology: Who is who.
         indexes: Every ledger, by chain tag.
+        notices: What all cells published.
         truth: What its meters will show.
         tell: Takes set points for its members' devices.
     """
@@ -62,8 +64,6 @@ def build_cell(
     folder = ground.folder.path / "cells" / party.name
     folder.mkdir(parents=True, exist_ok=True)
     journal = SigningJournal(folder / "signing.sqlite")
-    is_first = topology.cells[0].chain_tag == ledger.chain_tag
-    evidence = ground.folder.path / "evidence"
     return UtilityCell(
         entry=topology.cell_of(ledger.chain_tag),
         key=party.cell_key,
@@ -73,7 +73,9 @@ def build_cell(
         indexes=indexes,
         links=(),
         field_source=_field(ground, party, truth, tell),
-        board=SlotBoard(topology, evidence if is_first else None),
+        board=SlotBoard(topology),
+        notices=notices,
+        clock=ground.clock,
         journal=journal,
         preimages=_preimages(ground, party),
         attestor=_attestor(ground, party, topology, journal),

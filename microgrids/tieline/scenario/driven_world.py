@@ -19,6 +19,7 @@ from tieline.scenario.truth_of_slot import Truth
 from tieline.swap.topology import Topology
 from tieline.utility.bootstrap import InProcessLedger
 from tieline.utility.ledger_index import LedgerIndex
+from tieline.utility.phases.lock import POSTING_S
 from tieline.utility.service import (
     BOOK_OPENING_S,
     METERING_S,
@@ -81,6 +82,7 @@ class World:
     async def tick(self) -> None:
         """One instant of the grid: blocks, then everybody looks and acts."""
         now = self.clock.now_s()
+        self.folder.write_clock(now)
         forced = any(now in block_instants(self._timeline(start)) for start in self.slots)
         for ledger in self.ledgers.values():
             ledger.produce_block(now, is_deadline=forced)
@@ -105,6 +107,8 @@ class World:
                 for service in self.services:
                     service.recall(start)
         await self.runner.start()
+        # A crash may have fallen into an instant: what was done in it is not done again.
+        await self.tick()
 
     def _instants(self, start: int) -> list[int]:
         """Return when something of a slot may be due, unix seconds."""
@@ -119,6 +123,7 @@ class World:
             t.book_opens,
             t.gate_closure,
             t.seal,
+            t.seal + POSTING_S,
             t.lock_deadline,
             *block_instants(t),
             *(moment + delay for moment in proposals for delay in (0, STANDIN_S, 3 * STANDIN_S)),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from tieline.contract.genesis import Genesis, Parameters
 from tieline.market.timeline import PROFILES, SlotProfile, slot_timeline
 from tieline.scenario.config import ScenarioConfig
-from tieline.scenario.driven_clock import DrivenClock
+from tieline.scenario.driven_clock import GRID_S, DrivenClock
 from tieline.scenario.field import Member
 from tieline.scenario.households import Households
 from tieline.scenario.network_source import Wires, read_wires
@@ -26,7 +26,6 @@ from tieline.scenario.parties import (
 from tieline.scenario.run_folder import RunFolder
 from tieline.swap.ladder import PRESETS
 from tieline.swap.records import Role
-from tieline.utility.board import write_durably
 from tieline.utility.bootstrap import (
     InProcessLedger,
     open_embedded_ledger,
@@ -35,7 +34,7 @@ from tieline.utility.keys import KeyRing
 from tieline.wire.typed_data import domain_separator
 
 SETUP_LEAD_S = 900
-"""Before the first slot's freeze: room for cell sets and clients."""
+"""At least so long before the first slot's freeze the world begins."""
 FUEL_EUR = 10
 """In each account that signs for an operator."""
 
@@ -71,16 +70,21 @@ def lay_ground(config: ScenarioConfig, folder: RunFolder, ring: KeyRing) -> Grou
     ledgers: dict[str, InProcessLedger] = {}
     for party in parties:
         genesis = _genesis(config, ring, parties, party, network_id, households)
-        path = folder.ledger(party.ledger_id)
-        write_durably(path / "genesis.json", genesis.to_bytes())
         ledgers[party.ledger_id] = open_embedded_ledger(
-            genesis, party.validator_seeds, party.lanes, path
+            genesis, party.validator_seeds, party.lanes, folder.ledger(party.ledger_id)
         )
     first = slot_timeline(profile, config.start_s, config.slot_length_s)
-    clock = DrivenClock(first.freeze - SETUP_LEAD_S)
+    clock = DrivenClock(first.freeze - _setup_lead_s(len(parties)))
+    clock.jump(folder.read_clock())
     return Ground(
         config, folder, ring, network_id, profile, parties, wires, households, ledgers, clock
     )
+
+
+def _setup_lead_s(ledgers: int) -> int:
+    """Return room for cell sets, clients, counterparties and mandates: one a block."""
+    blocks = ledgers + 3 * ledgers * (ledgers - 1)
+    return max(SETUP_LEAD_S, 2 * GRID_S * blocks)
 
 
 def _genesis(

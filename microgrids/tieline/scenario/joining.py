@@ -41,9 +41,12 @@ TRUST_HEIGHT = 1
 async def set_up(ground: Ground) -> Topology:
     """Bring the ledgers to where trading can begin, and say who is who."""
     for ledger in ground.ledgers.values():
-        resumed = await ledger.latest_time_s()
-        if resumed > ground.clock.now_s():
-            ground.clock.jump(resumed)
+        ground.clock.jump(await ledger.latest_time_s())
+    # A crash may have fallen between the first blocks of two ledgers.
+    is_begun = any([await ledger.latest_height() for ledger in ground.ledgers.values()])
+    for ledger in ground.ledgers.values() if is_begun else ():
+        if await ledger.latest_height() <= TRUST_HEIGHT:
+            ledger.produce_block(ground.clock.now_s(), is_deadline=True)
     land = _lander(ground)
     for ledger in ground.ledgers.values():
         while await ledger.latest_height() <= TRUST_HEIGHT:

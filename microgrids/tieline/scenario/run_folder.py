@@ -76,6 +76,11 @@ class RunFolder:
         return self.path / "journal.sqlite"
 
     @property
+    def _clock(self) -> Path:
+        """The scenario's clock, for a resume."""
+        return self.path / "clock"
+
+    @property
     def keys(self) -> Path:
         """Private keys and preimages, mode 0700; never share this folder."""
         return self.path / "keys"
@@ -158,6 +163,17 @@ class RunFolder:
         """Write run.json, whole or not at all."""
         self.path.mkdir(parents=True, exist_ok=True)
         _write_whole(self.run_json, state.model_dump_json(indent=2).encode())
+
+    def read_clock(self) -> int:
+        """Return the instant that the run had reached, unix seconds; 0 before the first."""
+        try:
+            return int(self._clock.read_text(encoding="ascii"))
+        except FileNotFoundError:
+            return 0
+
+    def write_clock(self, now_s: int) -> None:
+        """Write the instant that begins, whole or not at all."""
+        _write_whole(self._clock, b"%d" % now_s)
 
     def write_summary(self, summary: RunSummary) -> None:
         """Write summary.json, whole or not at all."""

@@ -88,6 +88,12 @@ def key_ring(config: ScenarioConfig, keys: Path) -> KeyRing:
 
 
 def _begin(config: ScenarioConfig, folder: RunFolder) -> None:
+    if folder.run_json.exists():
+        raise ConfigError(
+            "the folder holds a run already",
+            file=str(folder.path),
+            instead="go on with it (resume), or choose an empty folder",
+        )
     folder.path.mkdir(parents=True, exist_ok=True)
     text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
     folder.scenario_yaml.write_text(text, encoding="utf-8")

@@ -59,10 +59,10 @@ class SlotBoard:
             self._keep(parse(SlotEvidence, path.read_bytes()))
 
     def take_over(self, other: SlotBoard) -> None:
-        """Take up what another cell's board holds, after a restart."""
+        """Take up what another board holds: after a restart, or after having been away."""
         for slot_start in other.slots():
             evidence = other.slot(slot_start)
-            if evidence is not None and self.slot(slot_start) is None:
+            if evidence is not None and self.slot(slot_start) is not evidence:
                 self.put(evidence)
 
     def slot(self, slot_start: int) -> SlotEvidence | None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tieline.interfaces.cell_link import CellLink
+from tieline.interfaces.clock import Clock
 from tieline.interfaces.signer import Signer
 from tieline.market.clearing import ClearingRules
 from tieline.market.slot_machine import Phase, SlotState
@@ -59,6 +60,9 @@ class UtilityCell:
     """All cells of the set, itself too, ascending address."""
     field_source: Field
     board: SlotBoard
+    notices: SlotBoard
+    """What all cells published, durably, for relayers and for cells that were away."""
+    clock: Clock
     journal: SigningJournal
     preimages: PreimageStore
     attestor: CellAttestor

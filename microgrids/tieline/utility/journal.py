@@ -33,7 +33,7 @@ class Statement:
     """One thing a signature says: of *subject* in *scope*, *content*."""
 
     kind: str
-    """state, packet, clearing, verdict or delivery."""
+    """state, packet, clearing, verdict or delivery; coin for what another cell committed to."""
     scope: bytes
     """Chain tag or cell set id."""
     subject: bytes

@@ -14,6 +14,7 @@ import os
 import secrets
 from pathlib import Path
 
+from tieline.interfaces.errors import ConfigError
 from tieline.wire.keys import SecpKey
 
 SECRET_BYTES = 32
@@ -54,13 +55,24 @@ class KeyRing:
             return hashlib.sha256(f"tieline reproducible\0{self._seed}\0{owner}".encode()).digest()
         path = self._folder / f"{owner}.secret"
         if path.exists():
-            return bytes.fromhex(path.read_text(encoding="ascii").strip())
+            secret = bytes.fromhex(path.read_text(encoding="ascii").strip())
+            if len(secret) != SECRET_BYTES:
+                raise ConfigError(
+                    f"{len(secret)} bytes instead of {SECRET_BYTES}",
+                    file=str(path),
+                    instead="put the secret back that was drawn for this run",
+                )
+            return secret
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         secret = secrets.token_bytes(SECRET_BYTES)
-        # O_EXCL: a secret that exists is never overwritten.
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_MODE)
+        beside = path.with_suffix(".new")
+        beside.unlink(missing_ok=True)
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_MODE)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
             file.write(secret.hex() + "\n")
             file.flush()
             os.fsync(file.fileno())
+        # A link never overwrites a secret that exists, and what it names is whole.
+        path.hardlink_to(beside)
+        beside.unlink()
         return secret

@@ -43,8 +43,6 @@ class CellService:
 
     def __init__(self, cell: UtilityCell) -> None:
         self._parts = cell
-        self._now_s = 0
-        """Time of the last step."""
 
     @property
     def cell(self) -> bytes:
@@ -59,9 +57,10 @@ class CellService:
     async def step(self, slot_start: int, now_s: int) -> None:
         """Do what is due for a slot at chain time *now_s*; nothing twice."""
         cell = self._parts
-        self._now_s = now_s
         if cell.silent_slots.get(slot_start):
             return
+        if any(cell.silent_slots.values()):
+            cell.board.take_over(cell.notices)
         work = cell.slot(slot_start)
         timeline = work.timeline
         if not work.has_bands and timeline.freeze <= now_s < timeline.gate_closure:
@@ -83,7 +82,7 @@ class CellService:
             case Phase.CHECKED:
                 await self._seal(work, now_s)
             case Phase.SEALED:
-                if await lock.lock_and_send(self._parts, work):
+                if await lock.lock_and_send(self._parts, work, now_s):
                     self._apply(work, Event.LOCKS_SENT, now_s)
             case Phase.BATCH_CLOSED:
                 await self._judge(work, now_s)
@@ -107,6 +106,8 @@ class CellService:
         await collect.close_book(self._parts, work)
         if self._is_sealed(work, now_s):
             return
+        if work.has_signed_clearing and now_s <= work.timeline.seal:
+            return  # It is for its proposer to seal; a stand-in has until the lock deadline.
         opening = work.timeline.gate_closure + BOOK_OPENING_S
         if work.proposal is None and self._turn(work, now_s, opening) is not None:
             await clear.propose(self._parts, work)
@@ -192,7 +193,7 @@ class CellService:
     async def coin(self, slot_start: int) -> bytes:
         """Return the cell's part of the coin, from gate closure on."""
         self._listen(slot_start)
-        if self._now_s < self._parts.slot(slot_start).timeline.gate_closure:
+        if self._parts.clock.now_s() < self._parts.slot(slot_start).timeline.gate_closure:
             raise NotYet("the gate is open")
         return forecast.coin_secret(self._parts, slot_start)
 
@@ -223,10 +224,6 @@ class CellService:
             tuple(source.estimates(slot_start)),
         )
 
-    async def reveal(self, trade_id: bytes, preimage: bytes) -> None:
-        """Keep a revealed preimage for the relayers."""
-        self._parts.board.reveal(trade_id, preimage)
-
     async def propose_clearing(self, proposal: ProposeClearing) -> Signature | Refusal:
         """Check a clearing and sign its levels."""
         self._listen(proposal.evidence.slot_start)
@@ -235,9 +232,11 @@ class CellService:
         objection = await review.clearing(self._parts, work, proposal)
         records = [signed.clearing for signed in proposal.evidence.clearings]
         keys = [b"%d" % record.level for record in records]
-        return self._answer(
+        answer = self._answer(
             "clearing", work.slot_start, list(zip(keys, records, strict=True)), objection
         )
+        work.has_signed_clearing |= isinstance(answer, Signature)
+        return answer
 
     async def propose_verdict(self, proposal: ProposeVerdict) -> Signature | Refusal:
         """Check a verdict and sign it."""

@@ -32,8 +32,12 @@ class SlotWork:
     state: SlotState = field(default_factory=SlotState)
     orders: tuple[SignedOrder, ...] = ()
     """Own members' orders, as placed."""
+    placings: int = 0
+    """Times that orders were brought to the ledger."""
     has_bands: bool = False
     has_placed: bool = False
+    has_signed_clearing: bool = False
+    """Whether this cell signed another's proposal."""
     book: tuple[SignedOrder, ...] | None = None
     """Own members' orders that were valid at gate closure."""
     proposal: ProposeClearing | None = None
@@ -46,8 +50,6 @@ class SlotWork:
     """Why other cells did not sign, in their words."""
     rounds: tuple[CheckRound, ...] = ()
     has_set_points: bool = False
-    coin_commitments: dict[bytes, bytes] = field(default_factory=dict[bytes, bytes])
-    """By cell: keccak of the secret it will open after gate closure."""
     revealed: set[bytes] = field(default_factory=set[bytes])
     """Trades whose preimage is shown."""
 

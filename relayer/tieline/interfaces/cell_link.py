@@ -159,10 +159,6 @@ class CellLink(Protocol):
         """Return the cell's readings of a slot. Raises NotYet before its end."""
         ...
 
-    async def reveal(self, trade_id: bytes, preimage: bytes) -> None:
-        """Show a preimage whose trade has a delivery leaf, for relayers to claim with."""
-        ...
-
     async def slack_ppm(self, slot_start: int) -> int:
         """
         Return the slack voltage as measured last, over the network table's, millionths. Asked of

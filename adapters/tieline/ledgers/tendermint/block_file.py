@@ -90,7 +90,10 @@ class BlockFile:
 def _keep(path: Path, content: bytes) -> None:
     """Write a file once; later it must still say the same."""
     if not path.exists():
-        path.write_bytes(content)
+        # Beside first: half a file would belong to nobody after a crash.
+        beside = path.with_suffix(".new")
+        beside.write_bytes(content)
+        beside.replace(path)
     elif path.read_bytes() != content:
         raise ConfigError(f"{path} belongs to another ledger; choose an empty folder")
 

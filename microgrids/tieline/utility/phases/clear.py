@@ -146,12 +146,13 @@ async def seal(cell: UtilityCell, work: SlotWork) -> bool:
 
 
 async def publish(cell: UtilityCell, evidence: SlotEvidence) -> None:
-    """Hand evidence to every cell that listens."""
+    """Put evidence up for relayers, then hand it to every cell that listens."""
+    cell.notices.put(evidence)
     for link in cell.links:
         try:
             await link.publish(evidence)
         except Unavailable:
-            continue  # A silent cell asks for it when it is back.
+            continue  # A silent cell takes it from the notices when it is back.
 
 
 async def _gather_books(cell: UtilityCell, work: SlotWork) -> tuple[SignedOrder, ...]:

@@ -15,16 +15,28 @@ from tieline.wire.typed_data import order_id
 
 ORDERS_PER_MESSAGE = 100
 """About 60 kB and 10 ms of signature checks a message."""
+PLACINGS_MAX = 2
+"""Once together, once each alone."""
 
 
 async def place_orders(cell: UtilityCell, work: SlotWork) -> None:
-    """Bring the members' orders that are not on the ledger yet; all in one transaction."""
+    """
+    Bring the members' orders that are not on the ledger yet, until they are.
+
+    All go in one transaction; if that was refused, each goes alone, so that one that cannot stand
+    keeps no other away.
+    """
     work.orders = tuple(cell.field_source.orders(work.slot_start))
     missing = [signed for signed in work.orders if not await _is_stored(cell, signed)]
-    if missing:
-        messages = [MsgPlaceOrders(cell.account, part) for part in _parts(missing)]
-        await cell.own.ledger.submit(cell.lane, messages)
-    work.has_placed = True
+    if not missing or work.placings == PLACINGS_MAX:
+        work.has_placed = True
+        return
+    parts = _parts(missing, 1 if work.placings else ORDERS_PER_MESSAGE)
+    messages = [MsgPlaceOrders(cell.account, part) for part in parts]
+    batches = [[message] for message in messages] if work.placings else [messages]
+    for batch in batches:
+        await cell.own.ledger.submit(cell.lane, batch)
+    work.placings += 1
 
 
 async def close_book(cell: UtilityCell, work: SlotWork) -> tuple[SignedOrder, ...]:
@@ -46,6 +58,6 @@ async def _is_open(cell: UtilityCell, signed: SignedOrder) -> bool:
     return raw is not None and decode_order(raw).status is OrderStatus.ORDERED
 
 
-def _parts(orders: Sequence[SignedOrder]) -> Iterator[tuple[SignedOrder, ...]]:
-    for start in range(0, len(orders), ORDERS_PER_MESSAGE):
-        yield tuple(orders[start : start + ORDERS_PER_MESSAGE])
+def _parts(orders: Sequence[SignedOrder], size: int) -> Iterator[tuple[SignedOrder, ...]]:
+    for start in range(0, len(orders), size):
+        yield tuple(orders[start : start + size])

@@ -7,13 +7,18 @@ from tieline.interfaces.errors import Unavailable
 from tieline.swap.evidence import Zone, ZoneLeaf
 from tieline.swap.messages import MsgSetBands
 from tieline.utility.cell import UtilityCell
+from tieline.utility.journal import Statement
 from tieline.utility.slot_work import SlotWork
 from tieline.wire.hashes import keccak
 
+COIN = "coin"
+"""Kind under which the journal keeps what other cells committed to."""
+
 
 async def set_bands(cell: UtilityCell, work: SlotWork) -> None:
-    """Fix the slot's price band and bond price, once."""
+    """Fix the slot's price band and bond price; called until they stand on the ledger."""
     stored = await cell.own.ledger.query("tieline", bands_key(work.slot_start, work.slot_length))
+    work.has_bands = stored is not None
     if stored is None:
         message = MsgSetBands(
             cell.account,
@@ -24,7 +29,6 @@ async def set_bands(cell: UtilityCell, work: SlotWork) -> None:
             cell.terms.bond_price,
         )
         await cell.own.ledger.submit(cell.lane, [message])
-    work.has_bands = True
 
 
 def committed_zone(cell: UtilityCell, slot_start: int) -> Zone:
@@ -43,13 +47,16 @@ def coin_secret(cell: UtilityCell, slot_start: int) -> bytes:
 
 
 async def gather_commitments(cell: UtilityCell, work: SlotWork) -> None:
-    """Keep every cell's commitment to its part of the coin, before the gate closes."""
+    """Keep every cell's commitment to its part of the coin, durably, before the gate closes."""
+    fresh: list[Statement] = []
     for link in cell.links:
-        if link.cell not in work.coin_commitments:
+        if _commitment(cell, work, link.cell) is None:
             try:
-                work.coin_commitments[link.cell] = await link.coin_commitment(work.slot_start)
+                commitment = await link.coin_commitment(work.slot_start)
             except Unavailable:
                 continue  # A silent cell has no part in the coin.
+            fresh.append(Statement(COIN, cell.cell_set_id, _part(work, link.cell), commitment))
+    cell.journal.bind(fresh)
 
 
 async def open_coin(cell: UtilityCell, work: SlotWork) -> bytes:
@@ -64,6 +71,14 @@ async def open_coin(cell: UtilityCell, work: SlotWork) -> bytes:
             secret = await link.coin(work.slot_start)
         except Unavailable:
             continue
-        if keccak(secret) == work.coin_commitments.get(link.cell):
+        if keccak(secret) == _commitment(cell, work, link.cell):
             coin = bytes(a ^ b for a, b in zip(coin, secret, strict=True))
     return coin
+
+
+def _commitment(cell: UtilityCell, work: SlotWork, address: bytes) -> bytes | None:
+    return cell.journal.content(COIN, cell.cell_set_id, _part(work, address))
+
+
+def _part(work: SlotWork, address: bytes) -> bytes:
+    return work.slot_start.to_bytes(8, "big") + address

@@ -6,6 +6,7 @@ from tieline.swap.evidence import Position, SlotEvidence
 from tieline.swap.messages import (
     MsgLockAndSend,
     MsgOpenLocal,
+    MsgPostClearing,
     MsgTradeEvidence,
     TradeMessage,
 )
@@ -13,8 +14,11 @@ from tieline.utility.board import level_of, local_chain_tag
 from tieline.utility.cell import UtilityCell
 from tieline.utility.slot_work import SlotWork
 
+POSTING_S = 15
+"""So long after the seal a cell waits for a relayer to post the clearing, then brings it itself."""
 
-async def lock_and_send(cell: UtilityCell, work: SlotWork) -> bool:
+
+async def lock_and_send(cell: UtilityCell, work: SlotWork, now_s: int) -> bool:
     """
     Bring all own locks of the slot, in one transaction; say whether there is nothing left to do.
 
@@ -26,11 +30,18 @@ async def lock_and_send(cell: UtilityCell, work: SlotWork) -> bool:
     missing = [position for position in own if not _is_opened(cell, position)]
     if not missing:
         return True
-    roots = {record.clearing.level: record.clearing.trades_root for record in evidence.clearings}
-    if any(roots[level_of(position)] not in cell.own.clearings for position in missing):
-        return False  # The relayer has not posted the clearing here yet.
-    await cell.own.ledger.submit(cell.lane, _messages(cell, work, missing))
-    return True
+    if now_s >= work.timeline.lock_deadline:
+        return False  # The ledger takes no lock any more; escrows come back from tau on.
+    levels = {level_of(position) for position in missing}
+    unposted = [
+        MsgPostClearing(cell.account, signed.clearing, signed.signatures)
+        for signed in evidence.clearings
+        if signed.clearing.level in levels and signed.clearing.trades_root not in cell.own.clearings
+    ]
+    if unposted and now_s < work.timeline.seal + POSTING_S:
+        return False
+    await cell.own.ledger.submit(cell.lane, [*unposted, *_messages(cell, work, missing)])
+    return False  # Until they are seen in a block.
 
 
 def _messages(cell: UtilityCell, work: SlotWork, positions: list[Position]) -> list[TradeMessage]:

@@ -225,8 +225,7 @@ async def reveal(cell: UtilityCell, work: SlotWork, now_s: int) -> None:
             hashlock = hashlock_of(found[1])
             preimage = cell.preimages.find(hashlock) or cell.field_source.preimage(hashlock)
             if preimage is not None:
-                for link in cell.links:
-                    await link.reveal(leaf.trade_id, preimage.secret)
+                cell.notices.reveal(leaf.trade_id, preimage.secret)
                 work.revealed.add(leaf.trade_id)
 
 
