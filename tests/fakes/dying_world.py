@@ -15,7 +15,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from fakes.small_world import small
+from fakes.small_world import small, small_with_c
 from tieline.contract.host import ContractHost
 from tieline.ledgers.tendermint import block_file
 from tieline.ledgers.tendermint.block_file import BlockFile
@@ -70,7 +70,8 @@ def half(descriptor: int, data: bytes) -> None:
 def main() -> None:
     """Run or resume, perhaps to death."""
     run, order = Path(sys.argv[1]), json.loads(sys.argv[2])
-    config = small(**order.get("changes", {}))
+    make = small_with_c if order.get("with_c") else small
+    config = make(**order.get("changes", {}))
     keys = order.get("keys_from")
     if "moment" in order:
         arm(*order["moment"])

@@ -98,6 +98,29 @@ def small(**changes: object) -> ScenarioConfig:
     return ScenarioConfig.model_validate({**copy.deepcopy(SMALL), **changes})
 
 
+def small_with_c(**changes: object) -> ScenarioConfig:
+    """Return the small scenario with a third microgrid: four cells, of which three are a quorum."""
+    first, second = copy.deepcopy(SMALL["microgrids"])
+    second["buses"] = [7, 9]
+    second["energy_cells"][1]["buses"] = [9]
+    third = {
+        "name": "C",
+        "chain_id": "mg-c",
+        "buses": [10, 11],
+        "energy_cells": [
+            {
+                "id": "c-farm",
+                "kind": "commercial",
+                "buses": [11],
+                "rating_kw": 9,
+                "profile": ["L0-A"],
+                "price_max_micro_eur_per_kwh": 350_000,
+            }
+        ],
+    }
+    return small(**{"microgrids": [first, second, third], **changes})
+
+
 def dispatch(cell: str, kilowatt: float, slots: Sequence[int] = (0,), price: int = 450_000) -> Any:
     """Return an event: a device asks the main grid for power."""
     return {
