@@ -48,7 +48,7 @@ class Material:
 
     def evidence(self, slot_start: int) -> SlotEvidence | None:
         """Return what the cells published about a slot."""
-        return self.world.services[0].parts.board.slot(slot_start)
+        return self.world.services[0].parts.notices.slot(slot_start)
 
     @property
     def network(self) -> Network:
@@ -153,7 +153,7 @@ def _judge_again(world: World) -> dict[int, Judged]:
     judges: dict[int, Judge] = {}
     found: dict[int, Judged] = {}
     for start in world.slots:
-        evidence = world.services[0].parts.board.slot(start)
+        evidence = world.services[0].parts.notices.slot(start)
         if evidence is None or evidence.verdict is None:
             continue
         verdict = evidence.verdict
