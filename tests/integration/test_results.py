@@ -14,13 +14,13 @@ from fakes.two_slots import reopened, run_into
 from typer.testing import CliRunner
 
 from tieline.cli.main import app
-from tieline.scenario import summary as results
 from tieline.scenario.results.checks import check_rows
 from tieline.scenario.results.material import Material, gather
 from tieline.scenario.results.money import account_rows
 from tieline.scenario.results.trades import trade_records
 from tieline.scenario.run_folder import RunFolder
 from tieline.scenario.run_records import RunSummary, TradeRecord
+from tieline.scenario.summary import write_results
 
 BAND_LOW = 0.95
 
@@ -192,11 +192,10 @@ def test_status_groups_the_accounts(run: RunFolder) -> None:
 
 
 def test_a_run_taken_up_again_tells_the_same_to_the_byte(
-    run: RunFolder, material: Material, monkeypatch: pytest.MonkeyPatch
+    run: RunFolder, material: Material
 ) -> None:
-    monkeypatch.setattr(results, "version", lambda _: "0.0.0")
     world = material.world
-    asyncio.run(results.write_results(world, wall_seconds=0.0))
+    asyncio.run(write_results(world, wall_seconds=0.0))
     for name in ("trades.json", "slots.json", "events.jsonl"):
         assert (world.folder.path / name).read_bytes() == (run.path / name).read_bytes(), name
     first, second = (
@@ -241,3 +240,34 @@ def test_an_open_packet_is_a_failed_check(material: Material) -> None:
     open_one = replace(history, open_packets=("sent 07-tendermint-0/1",))
     spoiled = {**material.histories, tag: open_one}
     assert failed(replace(material, histories=spoiled)) == ["every"]
+
+
+def test_losses_are_shared_by_those_whose_energy_came_on_top(material: Material) -> None:
+    statement = next(iter(material.statements.values()))
+    shares = {row.account: row.loss_wh for row in statement.participants if row.loss_wh}
+    names = {
+        material.names.account_of[bytes.fromhex(tag), bytes.fromhex(account)]: share
+        for (tag, account), share in ((row.name.split("/"), share) for row, share in shares.items())
+    }
+    assert names["a-depot"] > names["b-electrolyser"] > 0
+    network = statement.network
+    assert sum(names.values()) == network.loss_wh - network.base_loss_wh
+    truth = material.world.truth.slot(material.world.slots[0]).point
+    assert abs(network.loss_wh - truth.losses_mw * 250_000) < network.loss_wh / 20
+
+
+def test_meters_explain_the_import_to_the_watt_hour_a_meter(material: Material) -> None:
+    for statement in material.statements.values():
+        network = statement.network
+        assert abs(network.import_wh - network.metered_import_wh) <= 1
+        assert abs(statement.unaccounted_wh) <= len(statement.participants)
+
+
+def test_who_does_not_deliver_deviates_by_what_is_missing(material: Material) -> None:
+    start, statement = next(iter(material.statements.items()))
+    evidence = material.evidence(start)
+    assert evidence is not None
+    meter = next(m for m in material.world.topology.meters if m.name == "c-wind-1")
+    row = next(r for r in statement.participants if r.account.name.endswith(meter.account.hex()))
+    assert row.metered_wh == 0 < row.position_wh
+    assert row.deviation_wh == -row.position_wh

@@ -32,10 +32,10 @@ def _lines(material: Material) -> Iterator[str]:
     streams = [history.happenings for history in material.histories.values()]
     slots: dict[str, int] = {}
     for row in heapq.merge(*streams, key=lambda row: row.time_s):
-        yield json.dumps(_record(row, slots), separators=(",", ":"))
+        yield json.dumps(record_of(row, slots), separators=(",", ":"))
 
 
-def _record(row: Happening, slots: dict[str, int]) -> dict[str, object]:
+def record_of(row: Happening, slots: dict[str, int]) -> dict[str, object]:
     """Return one event; later events of a lock or order take their slot from its first."""
     subject = row.text("lock_id") or row.text("order_id")
     slot_start = row.number("slot_start")

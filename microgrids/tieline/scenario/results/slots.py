@@ -57,7 +57,7 @@ def _record(
                 for level in Level
             },
             "rounds_count": max(0, len(rounds) - 1),
-            "cuts": tuple(_cuts(rounds)),
+            "cuts": tuple(cuts_in_words(rounds)),
             "reduced_wh": reduced,
             **_verdict(material, start, evidence),
             **_realised(material, truth),
@@ -120,7 +120,7 @@ def _orders_count(histories: Iterable[LedgerHistory], start: int) -> int:
     )
 
 
-def _cuts(rounds: Sequence[CheckRound]) -> list[str]:
+def cuts_in_words(rounds: Sequence[CheckRound]) -> list[str]:
     """Say of each round that did not hold what it broke and what was left of the book."""
     lines: list[str] = []
     for number, (row, after) in enumerate(pairwise(rounds), start=1):
