@@ -13,7 +13,8 @@ from fakes.audited_run import write_run
 
 from tieline.audit import audit, tamper
 from tieline.audit.auditing import RunAudit, audit_run
-from tieline.audit.findings import Findings
+from tieline.audit.findings import Check, Findings
+from tieline.audit.light_client_states import light_clients
 from tieline.audit.slot_clearing import check_clearing
 from tieline.audit.slot_delivery import check_delivery, check_stored_deliveries
 from tieline.audit.slot_flow import check_flow
@@ -26,6 +27,7 @@ from tieline.interfaces.errors import ConfigError
 from tieline.swap.evidence import SlotEvidence, Zone
 from tieline.swap.records import Decision
 from tieline.swap.topology import Topology
+from tieline.wire.blocks import decode_export, encode_export
 from tieline.wire.canonical_json import canonical, parse
 
 HASH = b"\x77" * 32
@@ -151,7 +153,55 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path):
         audit(tmp_path)
 
 
+def _cut(copy, chain_id: str, blocks: int) -> None:
+    """Leave the last blocks out of a ledger, of its index and of the checksums."""
+    folder = copy / "ledgers" / chain_id
+    whole = decode_export((folder / "blocks.bin").read_bytes())
+    (folder / "blocks.bin").write_bytes(encode_export(whole[:-blocks]))
+    index = (folder / "blocks.idx").read_bytes()
+    (folder / "blocks.idx").write_bytes(index[: -48 * blocks])
+    (copy / "SHA256SUMS").unlink()
+
+
+def test_blocks_that_another_ledger_relied_upon_are_missed(copy):
+    _cut(copy, "mg-a", 40)
+    findings = audit(copy).findings
+    words = [str(row) for row in findings if row.check is Check.LIGHT_CLIENTS]
+    assert words
+    assert words[0].startswith("ledger mg-a height ")
+    assert "the ledger ends at" in words[0]
+
+
+def test_a_header_that_another_ledger_saw_otherwise_is_found(sound):
+    ledgers = {history.chain_tag: history for history in sound.histories.values()}
+    history = sound.histories["mg-b"]
+    headers = tuple(replace(header, app_hash=HASH) for header in history.headers)
+    ledgers[history.chain_tag] = replace(history, headers=headers)
+    findings = Findings()
+    light_clients(ledgers, findings)
+    assert {row.place.ledger for row in findings.rows} == {"mg-b"}
+    assert all(row.place.height for row in findings.rows)
+    assert {row.check for row in findings.rows} == {Check.LIGHT_CLIENTS}
+
+
+def test_a_success_without_its_evidence_is_found_on_its_ledger(copy):
+    path = max((copy / "evidence").glob("*.json"))
+    path.unlink()
+    (copy / "SHA256SUMS").unlink()
+    findings = audit(copy).findings
+    posted = [row.rule for row in findings if row.check is Check.FILES]
+    for kind in ("clearing_posted", "verdict_posted", "delivery_posted"):
+        assert f"evidence of a slot with {kind}" in posted
+    found = [row for row in findings if row.expected == "a verdict with its evidence"]
+    assert {row.place.slot_start for row in found} == {int(path.stem)}
+    assert all(row.place.ledger and row.place.height for row in found)
+
+
 # --- records, one spoiled field a row ---------------------------------------------------------
+
+
+def _first(items: tuple, **changes: object) -> tuple:
+    return (replace(items[0], **changes), *items[1:])
 
 
 def _view(sound: RunAudit, evidence: SlotEvidence) -> SlotView:
@@ -199,6 +249,8 @@ CLEARINGS = [
     (lambda e: replace(e, orders=e.orders[::-1]), "orders ascending"),
     (lambda e: replace(e, orders=e.orders[1:]), "expected in the clearing's orders"),
     (lambda e: _with_order(e, energy_wh=1), "signer"),
+    (lambda e: replace(e, orders=_first(e.orders, signature=b"\x01" * 65)), "signature"),
+    (lambda e: _with_packet(e, source_chain_tag=HASH), "client and connectors of its route"),
     (lambda e: _with_order(e, slot_start=900), "slot"),
     (lambda e: _with_order(e, meter_id=HASH), "a meter of the topology"),
     (lambda e: _with_order(e, nonce=77), "on its ledger"),
@@ -320,6 +372,8 @@ def _with_proof(e: SlotEvidence, number: int, place: int) -> SlotEvidence:
 FLOWS = [
     (lambda e: _with_gate(e, slack_ppm=1_020_000), "flow proofs and limits"),
     (lambda e: _with_gate(e, kind="PERFECT"), "expected readable"),
+    (lambda e: _with_gate(e, slack_ppm=0), "expected readable"),
+    (lambda e: _with_load(e, bus=999), "expected of this network"),
     (lambda e: _with_gate(e, injections=e.verdict.gate.injections[1:]), "injections of the trades"),
     (lambda e: _with_gate(e, scenarios=e.verdict.gate.scenarios[:2]), "flow proofs and limits"),
     (lambda e: _with_proof(e, 1, 11), "injections are not the signed ones"),
@@ -412,6 +466,7 @@ DELIVERIES = [
     (lambda e: _with_delivered(e, 10**9), "at most its cap"),
     (lambda e: _with_delivered(e, 0), "by the registers"),
     (lambda e: _with_reading(e, period_start=900), "period"),
+    (lambda e: _d(e, readings=_first(e.delivery.readings, signature=b"\x01" * 65)), "signature"),
     (lambda e: _with_reading(e, counter=9), "signer and ledger"),
     (lambda e: _with_reading(e, meter_id=HASH), "signer and ledger"),
     (lambda e: _with_reading(e, import_register_wh=0, export_register_wh=0), "registers"),
@@ -433,10 +488,6 @@ def test_a_statement_on_a_ledger_that_the_evidence_lacks_is_found(sound):
     check_stored_deliveries(_view(sound, replace(second, delivery=None)), findings)
     assert {row.rule for row in findings.rows} == {"statement 0 on the ledger"}
     assert all(row.place.height for row in findings.rows)
-
-
-def _first(items: tuple, **changes: object) -> tuple:
-    return (replace(items[0], **changes), *items[1:])
 
 
 TOPOLOGIES = [

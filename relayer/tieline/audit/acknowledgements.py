@@ -55,6 +55,23 @@ def check_acknowledgements(
     return count
 
 
+def check_published(
+    ledgers: Ledgers, evidence: Mapping[int, SlotEvidence], findings: Findings
+) -> None:
+    """Check that there is evidence of every slot of which a ledger holds something sealed."""
+    for history in ledgers.values():
+        for event in history.of_kind("clearing_posted", "verdict_posted", "delivery_posted"):
+            slot = int(event["slot_start"])
+            findings.require(
+                Place(history.chain_id, event.height, slot),
+                Check.FILES,
+                f"evidence of a slot with {event.kind}",
+                holds=slot in evidence,
+                expected="a file that can be read",
+                found="none",
+            )
+
+
 def _packets(history: LedgerHistory, findings: Findings) -> Iterator[_Success]:
     for event in history.of_kind("write_acknowledgement"):
         answer = decode_acknowledgement(bytes.fromhex(event["encoded_acknowledgement_hex"]))

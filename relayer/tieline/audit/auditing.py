@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
-from tieline.audit.acknowledgements import check_acknowledgements
+from tieline.audit.acknowledgements import check_acknowledgements, check_published
 from tieline.audit.block_chain import check_chain
 from tieline.audit.findings import Check, Findings, Place
 from tieline.audit.light_client_states import LightClientRow, light_clients
@@ -190,6 +190,7 @@ def audit_slot(work: RunAudit, slot_start: int, findings: Findings) -> None:
 def audit_successes(work: RunAudit) -> None:
     """Check that behind every success there is a verdict with its evidence."""
     ledgers = {history.chain_tag: history for history in work.histories.values()}
+    check_published(ledgers, work.evidence, work.findings)
     work.success_count = check_acknowledgements(ledgers, work.evidence, work.findings)
 
 
