@@ -252,7 +252,7 @@ CLEARINGS = [
     (lambda e: replace(e, orders=_first(e.orders, signature=b"\x01" * 65)), "signature"),
     (lambda e: _with_packet(e, source_chain_tag=HASH), "client and connectors of its route"),
     (lambda e: _with_order(e, slot_start=900), "slot"),
-    (lambda e: _with_order(e, meter_id=HASH), "a meter of the topology"),
+    (lambda e: _with_order(e, meter_id=HASH), "account of its meter"),
     (lambda e: _with_order(e, nonce=77), "on its ledger"),
     (lambda e: _with_packet(e, energy_wh=99), "Wh of the buy side"),
     (lambda e: _with_packet(e, trade_id=HASH), "trade id"),
@@ -534,7 +534,8 @@ TOPOLOGIES = [
     ),
     (lambda t: replace(t, routes=_first(t.routes, source_client="07-tendermint-9")), "paired with"),
     (lambda t: replace(t, routes=_first(t.routes, connector_out=b"\x01" * 20)), "mandate"),
-    (lambda t: replace(t, accounts=_first(t.accounts, chain_tag=HASH)), "ledger of account"),
+    (lambda t: replace(t, accounts=_first(t.accounts, account=b"\x01" * 20)), "account of a-"),
+    (lambda t: replace(t, meters=_first(t.meters, account=b"\x01" * 20)), "account of a-"),
 ]
 
 

@@ -93,13 +93,9 @@ def _check_order(view: SlotView, signed: SignedOrder, findings: Findings) -> Non
         (view.slot_start, view.evidence.slot_length),
         (order.slot_start, order.slot_length),
     )
-    findings.require(
-        view.place,
-        Check.CLEARINGS,
-        f"{name}: meter",
-        holds=order.meter_id in view.bus_of_meter,
-        expected="a meter of the topology",
-        found=order.meter_id,
+    owner = view.account_of_meter.get(order.meter_id)
+    findings.expect(
+        view.place, Check.CLEARINGS, f"{name}: account of its meter", owner, order.account
     )
     history = view.world.ledgers.get(order.chain_tag)
     data = None if history is None else history.query(order_key(identifier))

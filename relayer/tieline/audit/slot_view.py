@@ -70,6 +70,13 @@ class SlotView:
         meters = (*topology.meters, *topology.boundary_meters)
         return {meter.meter_id: meter.bus for meter in meters}
 
+    @cached_property
+    def account_of_meter(self) -> dict[bytes, bytes]:
+        """Account by meter id, boundary meters included."""
+        topology = self.world.topology
+        meters = (*topology.meters, *topology.boundary_meters)
+        return {meter.meter_id: meter.account for meter in meters}
+
     def tags(self, position: Position) -> tuple[bytes, bytes]:
         """Return chain tags of buyers and sellers; empty if the orders are not known."""
         if position.packet is not None:

@@ -88,15 +88,25 @@ def check_topology(world: World, clients: Sequence[LightClientRow], findings: Fi
     _check_meters(world, findings)
     _check_attestors(world, findings)
     _check_routes(world, clients, findings)
-    known = {cell.chain_tag for cell in world.topology.cells}
-    for account in world.topology.accounts:
+    _check_accounts(world, findings)
+
+
+def _check_accounts(world: World, findings: Findings) -> None:
+    """Check that meters and names stand for accounts that their ledger has seen."""
+    known = {
+        chain_tag: {key[1:21] for prefix in (b"a", b"w") for key, _ in history.scan(prefix)}
+        for chain_tag, history in world.ledgers.items()
+    }
+    named = [(row.name, row.chain_tag, row.account) for row in world.topology.accounts]
+    named += [(row.name, row.chain_tag, row.account) for row in world.topology.meters]
+    for name, chain_tag, account in named:
         findings.require(
-            _FILE,
+            Place(world.ledger_name(chain_tag), file=TOPOLOGY_FILE),
             Check.TOPOLOGY,
-            f"ledger of account {account.name}",
-            holds=account.chain_tag in known,
-            expected="a ledger of the run",
-            found=account.chain_tag,
+            f"account of {name}",
+            holds=account in known.get(chain_tag, set()),
+            expected="one that its ledger knows",
+            found=account,
         )
 
 
