@@ -39,8 +39,9 @@ test: $(VENV)/.dev lint types imports ## lint, types, import rules and the fast 
 check: test check-slow ## all that CI runs on a change
 
 .PHONY: check-slow
-check-slow: $(VENV)/.dev conform ## the slow tests: every byte mutated, whole worlds, kill and resume
+check-slow: $(VENV)/.dev conform ## the slow tests (every byte mutated, whole worlds, kill and resume), a demo and its audit
 	@$(BIN)/pytest -q -n 2 -m slow
+	@rm -rf runs/check && $(BIN)/tieline demo --out runs/check && $(BIN)/tieline audit runs/check
 	@$(MAKE) --no-print-directory proto CHECK=1
 
 .PHONY: lint

@@ -23,6 +23,7 @@ from tieline.contract.trade_errors import OrderRefused, ProofRefused, TooEarly
 from tieline.swap.lock import TERMINAL
 from tieline.swap.messages import MsgCollectShare
 from tieline.swap.records import Allocation, Side
+from tieline.units.rounding import floor_share
 from tieline.wire.abi import encode_allocation
 from tieline.wire.errors import Malformed
 from tieline.wire.merkle import verify
@@ -46,11 +47,10 @@ def share_of(record: LockRecord, offset_wh: int, wh: int) -> Share:
     Both numbers telescope: over all leaves they sum to what the lock paid and slashed. The
     rounding is down at every border, so a Wh goes to the leaf in which it becomes whole.
     """
-    upto_wh = offset_wh + wh
-    energy_wh = record.energy_wh
-    used = upto_wh * record.paid_wh // energy_wh - offset_wh * record.paid_wh // energy_wh
-    slashed = upto_wh * record.slashed_wh // energy_wh - offset_wh * record.slashed_wh // energy_wh
-    return Share(used, slashed)
+    return Share(
+        floor_share(record.paid_wh, offset_wh, wh, record.energy_wh),
+        floor_share(record.slashed_wh, offset_wh, wh, record.energy_wh),
+    )
 
 
 def share_cursor(state: Readable, lock_id: bytes, side: int) -> int:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from tieline.market.position import Position
 from tieline.market.rationing import share_pro_rata
 from tieline.swap.records import Allocation, Level, Side
+from tieline.units.rounding import floor_share
 
 ORDER_IS_METER: Mapping[bytes, bytes] = MappingProxyType({})
 
@@ -58,11 +59,7 @@ def capped_shares(leaves: Sequence[Allocation], cap_wh: int, energy_wh: int) -> 
     The ledgers share a pool by the same formula: floor((offset + wh) cap / energy) less
     floor(offset cap / energy).
     """
-    return [
-        (leaf.offset_wh + leaf.energy_wh) * cap_wh // energy_wh
-        - leaf.offset_wh * cap_wh // energy_wh
-        for leaf in leaves
-    ]
+    return [floor_share(cap_wh, leaf.offset_wh, leaf.energy_wh, energy_wh) for leaf in leaves]
 
 
 def delivered(

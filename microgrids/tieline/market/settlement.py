@@ -26,6 +26,7 @@ from tieline.market.accounts import (
 from tieline.market.delivery import Attribution, CappedPosition, capped_shares
 from tieline.market.rationing import share_pro_rata
 from tieline.swap.records import Level
+from tieline.units.rounding import floor_share
 
 
 class UnknownParty(ValueError):
@@ -290,8 +291,7 @@ def pool_shares(cap_wh: Sequence[int], wh: int) -> list[int]:
     shares: list[int] = []
     offset = 0
     for cap in cap_wh:
-        after = (offset + cap) * wh // total
-        shares.append(after - offset * wh // total)
+        shares.append(floor_share(wh, offset, cap, total))
         offset += cap
     return shares
 

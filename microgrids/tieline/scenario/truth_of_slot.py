@@ -16,6 +16,7 @@ from tieline.scenario.field import ZoneEnergy
 from tieline.scenario.households import Households
 from tieline.scenario.parties import Party
 from tieline.swap.records import Role
+from tieline.units.energy import nearest_wh
 
 PPM = 1_000_000
 MILLIWATT_PER_MEGAWATT = 1_000_000_000
@@ -108,7 +109,7 @@ class Truth:
             milliwatt = round(point.slack_p_mw * MILLIWATT_PER_MEGAWATT)
         else:
             milliwatt = sum(p for bus, (p, _) in buses.items() if bus in party.buses)
-        return round(milliwatt * self._config.slot_length_s / 3_600_000)
+        return nearest_wh(milliwatt, self._config.slot_length_s)
 
 
 def _solved_or_none(

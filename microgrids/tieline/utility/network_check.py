@@ -21,9 +21,8 @@ from tieline.power.verification import verify_result
 from tieline.swap.evidence import GateEvidence, Position, SlotEvidence, Zone
 from tieline.swap.records import DeliveryKind, Side
 from tieline.swap.topology import Topology
+from tieline.units.energy import floor_to_milliwatt
 from tieline.wire.typed_data import order_id
-
-MILLIWATT_SECONDS_PER_WH = 3_600_000
 
 
 class NetworkCheck:
@@ -156,7 +155,7 @@ class NetworkCheck:
         return order.bus != self._slack
 
     def _milliwatt(self, side: Side, wh: int) -> int:
-        milliwatt = wh * MILLIWATT_SECONDS_PER_WH // self._slot_length
+        milliwatt = floor_to_milliwatt(wh, self._slot_length)
         return milliwatt if side is Side.SELL else -milliwatt
 
 

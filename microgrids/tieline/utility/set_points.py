@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from tieline.market.delivery import capped_shares
 from tieline.swap.evidence import SlotEvidence
 from tieline.swap.records import DeliveryKind, Order, Side
+from tieline.units.energy import floor_to_watt
 from tieline.wire.typed_data import order_id
-
-SECONDS_PER_HOUR = 3600
 
 
 def set_points(
@@ -34,7 +33,7 @@ def set_points(
                 if leaf.order_id in wh:
                     wh[leaf.order_id] += _signed(orders[leaf.order_id], share)
     return tuple(
-        (key, wh[key] * SECONDS_PER_HOUR // evidence.slot_length) for key in sorted(wh) if wh[key]
+        (key, floor_to_watt(wh[key], evidence.slot_length)) for key in sorted(wh) if wh[key]
     )
 
 

@@ -19,8 +19,7 @@ from tieline.power.settings import Limits, margins_of
 from tieline.power.verification import verify_result
 from tieline.swap.evidence import GateDecision, PublishedVerdict
 from tieline.swap.records import Decision, DeliveryKind, Side, VerdictLeaf
-
-MILLIWATT_SECONDS_PER_WH = 3_600_000
+from tieline.units.energy import floor_to_milliwatt
 
 
 def check_flow(view: SlotView, published: PublishedVerdict, findings: Findings) -> None:
@@ -72,7 +71,7 @@ def received_trades(view: SlotView, published: PublishedVerdict) -> list[TradeIn
             is_direct |= any(order.anchor)
             if order.delivery != DeliveryKind.DISPATCHABLE or bus == view.world.network.slack.bus:
                 continue
-            power = leaf.energy_wh * MILLIWATT_SECONDS_PER_WH // view.evidence.slot_length
+            power = floor_to_milliwatt(leaf.energy_wh, view.evidence.slot_length)
             moved[bus] = moved.get(bus, 0) + (power if order.side == Side.SELL else -power)
         if any(moved.values()):
             trades.append(TradeInjection(position.trade_id, moved, divisible=not is_direct))

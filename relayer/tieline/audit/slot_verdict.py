@@ -38,6 +38,7 @@ from tieline.swap.records import (
     Side,
     VerdictLeaf,
 )
+from tieline.units.energy import floor_to_watt
 from tieline.wire.abi import (
     encode_pending_leaf,
     encode_verdict_leaf,
@@ -48,7 +49,6 @@ from tieline.wire.hashes import keccak, tag
 from tieline.wire.ids import setpoints_hash
 from tieline.wire.typed_data import struct_hash
 
-SECONDS_PER_HOUR = 3600
 LeafKey = tuple[bytes, bytes, int, bytes]
 """Destination's chain tag, T(client), sequence, packet commitment."""
 
@@ -153,9 +153,7 @@ def _set_points(view: SlotView, caps: dict[bytes, int]) -> tuple[tuple[bytes, in
                     is_sale = view.orders[leaf.order_id].side == Side.SELL
                     dispatchable[leaf.order_id] += share if is_sale else -share
     length = view.evidence.slot_length
-    return tuple(
-        (key, wh * SECONDS_PER_HOUR // length) for key, wh in sorted(dispatchable.items()) if wh
-    )
+    return tuple((key, floor_to_watt(wh, length)) for key, wh in sorted(dispatchable.items()) if wh)
 
 
 def _check_leaves(

@@ -1,4 +1,4 @@
-"""Units: exact products, and roundings that say who gains."""
+"""Conversions and roundings: exact where they can be, and one-sided where they cannot."""
 
 from __future__ import annotations
 
@@ -6,106 +6,57 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tieline.units.quantities import (
-    ENERGY_WH_MAX,
-    NANO_EUR_MAX,
-    PRICE_MAX,
-    Milliwatt,
-    cost,
-    energy_wh,
-    price_per_kwh,
-)
-from tieline.units.rounding import (
-    ceil_to_wh,
-    floor_share,
-    floor_to_wh,
-    nearest_milliwatt,
-    split_by_largest_remainder,
-)
+from tieline.units.energy import floor_to_milliwatt, floor_to_watt, nearest_wh
+from tieline.units.rounding import floor_share
+
+WH = st.integers(-(2**40), 2**40)
+SLOT = st.sampled_from([900, 1800, 3600])
 
 
-def test_five_kilowatt_hours_at_twenty_cent_cost_one_euro() -> None:
-    assert cost(price_per_kwh(200_000), energy_wh(5_000)) == 10**9
+@given(WH, SLOT)
+def test_energy_and_mean_power_are_one_thing_for_every_slot_length(wh: int, seconds: int) -> None:
+    """1 Wh in a quarter hour is 4 W exactly; the way back gives the Wh again."""
+    assert nearest_wh(floor_to_milliwatt(wh, seconds), seconds) == wh
+    assert floor_to_milliwatt(wh, seconds) == 1000 * floor_to_watt(wh, seconds)
 
 
-def test_the_largest_product_fits_a_records_field() -> None:
-    assert cost(price_per_kwh(PRICE_MAX), energy_wh(ENERGY_WH_MAX)) <= NANO_EUR_MAX
-
-
-@pytest.mark.parametrize("number", [-1, 2**64, 1.0, True, "1"])
-def test_what_is_no_energy_is_refused(number: object) -> None:
-    with pytest.raises(ValueError, match="energy in Wh must be an integer"):
-        energy_wh(number)  # type: ignore[arg-type]
+def test_power_is_rounded_down_on_both_sides_of_zero() -> None:
+    """A feeder is told a little less, a consumer a little more."""
+    assert floor_to_watt(1, 7200) == 0
+    assert floor_to_watt(-1, 7200) == -1
+    assert floor_to_milliwatt(1, 7) == 514_285
 
 
 @pytest.mark.parametrize(
-    ("milliwatt", "seconds", "floor", "ceiling"),
-    [
-        (4_000_000, 900, 1_000, 1_000),
-        (4_000_003, 900, 1_000, 1_001),
-        (3_999_999, 900, 999, 1_000),
-        (0, 900, 0, 0),
-        (1, 1, 0, 1),
-    ],
+    ("milliwatt", "expected"), [(1999, 0), (2000, 1), (-2000, 0), (-2001, -1), (4000, 1)]
 )
-def test_power_becomes_energy_down_and_up(
-    milliwatt: int, seconds: int, floor: int, ceiling: int
-) -> None:
-    assert floor_to_wh(Milliwatt(milliwatt), seconds) == floor
-    assert ceil_to_wh(Milliwatt(milliwatt), seconds) == ceiling
+def test_a_meter_shows_the_nearest_wh_halves_up(milliwatt: int, expected: int) -> None:
+    """4,000 mW over 15 minutes are 1 Wh."""
+    assert nearest_wh(milliwatt, 900) == expected
 
 
-@pytest.mark.parametrize("rounding", [floor_to_wh, ceil_to_wh])
-def test_a_negative_power_is_refused_because_its_direction_would_flip(rounding: object) -> None:
-    with pytest.raises(ValueError, match="must not be negative"):
-        rounding(Milliwatt(-1), 900)  # type: ignore[operator]
-
-
-@pytest.mark.parametrize("power", [float("nan"), float("inf"), float("-inf")])
-def test_what_is_no_power_is_refused(power: float) -> None:
-    with pytest.raises(ValueError, match="finite"):
-        nearest_milliwatt(power)
-
-
-def test_megawatts_become_the_nearest_milliwatt() -> None:
-    assert nearest_milliwatt(-0.0012345678949) == -1_234_568
-
-
-@given(st.integers(0, 2**100), st.lists(st.integers(1, 10**6), min_size=1, max_size=20))
+@given(st.integers(0, 10**12), st.lists(st.integers(0, 10**6), min_size=1, max_size=20))
 def test_consecutive_shares_sum_to_the_total(total: int, parts: list[int]) -> None:
-    whole, offset, given_out = sum(parts), 0, 0
+    """Nothing is lost, and each part is off by less than one unit."""
+    whole = sum(parts)
+    if whole == 0:
+        return
+    offset, given_out = 0, 0
     for part in parts:
         share = floor_share(total, offset, part, whole)
-        assert abs(share * whole - total * part) < whole
-        offset, given_out = offset + part, given_out + share
+        assert abs(share * whole - part * total) < whole
+        given_out += share
+        offset += part
     assert given_out == total
 
 
 @pytest.mark.parametrize(
-    "numbers", [(1, 0, 2, 1), (1, 1, 1, 1), (-1, 0, 1, 1), (1, -1, 1, 1), (1, 0, 0, 0)]
+    ("total", "offset", "part", "whole"),
+    [(-1, 0, 1, 1), (1, -1, 1, 1), (1, 0, -1, 1), (1, 0, 1, 0), (1, 1, 1, 1)],
 )
-def test_a_part_outside_the_whole_is_refused(numbers: tuple[int, int, int, int]) -> None:
-    with pytest.raises(ValueError, match="outside the whole"):
-        floor_share(*numbers)
-
-
-@given(st.integers(0, 2**80), st.lists(st.integers(0, 10**9), min_size=1, max_size=30))
-def test_a_split_loses_nothing_and_is_off_by_less_than_one(total: int, weights: list[int]) -> None:
-    if not any(weights):
-        weights = [*weights, 1]
-    parts = split_by_largest_remainder(total, weights)
-    assert sum(parts) == total
-    whole = sum(weights)
-    for part, weight in zip(parts, weights, strict=True):
-        assert abs(part * whole - total * weight) < whole
-
-
-def test_equal_remainders_go_to_the_earlier() -> None:
-    assert split_by_largest_remainder(5, [1, 1, 1]) == [2, 2, 1]
-    assert split_by_largest_remainder(0, [0, 0]) == [0, 0]
-
-
-@pytest.mark.parametrize(("total", "weights"), [(-1, [1]), (1, [-1, 2]), (1, [0, 0])])
-def test_what_cannot_be_split_is_refused(total: int, weights: list[int]) -> None:
-    with pytest.raises(ValueError, match="cannot split"):
-        split_by_largest_remainder(total, weights)
+def test_a_part_outside_the_whole_is_refused(
+    total: int, offset: int, part: int, whole: int
+) -> None:
+    """It would hand out more than there is."""
+    with pytest.raises(ValueError, match="part outside the whole"):
+        floor_share(total, offset, part, whole)

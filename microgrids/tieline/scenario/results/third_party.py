@@ -14,8 +14,8 @@ from tieline.scenario.results.material import FreeClearing, Material, free_clear
 from tieline.scenario.results.slots import COLLAPSED_PU
 from tieline.scenario.run_records import SlotRecord, ThirdParty, ThirdPartyCase, TradeRecord
 from tieline.swap.evidence import SlotEvidence
+from tieline.units.energy import floor_to_milliwatt
 
-MILLIWATT_SECONDS_PER_WH = 3_600_000
 TOGETHER_MIN = 2
 ALONE_MAX = 4
 """More devices than this make a picture that nobody reads."""
@@ -130,7 +130,7 @@ def _lowest(
     for key, wh in chosen.items():
         bus = check.bus_of(free.orders[key].meter_id)
         p, q = injections.get(bus, (0, 0))
-        injections[bus] = (p + wh * MILLIWATT_SECONDS_PER_WH // length, q)
+        injections[bus] = (p + floor_to_milliwatt(wh, length), q)
     point = _solve(material, injections)
     return {
         microgrid.name: COLLAPSED_PU

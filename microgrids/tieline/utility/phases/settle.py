@@ -34,6 +34,7 @@ from tieline.power.losses import loss_shares
 from tieline.power.operating_point import operating_point
 from tieline.swap.evidence import SignedReading, SlotEvidence, Zone
 from tieline.swap.records import DeliveryKind, Role
+from tieline.units.energy import floor_to_milliwatt, nearest_wh
 from tieline.utility.cell import UtilityCell
 from tieline.utility.phases.statement import (
     attribution,
@@ -46,7 +47,6 @@ from tieline.utility.phases.statement import (
 from tieline.utility.phases.verdict import measured_slack_ppm
 
 CONNECTOR = NamedAccount(AccountKind.CONNECTOR, "connector")
-MILLIWATT_SECONDS_PER_WH = 3_600_000
 MILLIWATT_PER_MEGAWATT = 1_000_000_000
 FIT_ROUNDS = 6
 """Losses hardly move with the backbone's loads: two rounds are enough, six never miss."""
@@ -308,10 +308,9 @@ def _grid_tag(cell: UtilityCell) -> bytes:
 
 
 def _milliwatt(cell: UtilityCell, wh: int) -> int:
-    return wh * MILLIWATT_SECONDS_PER_WH // cell.slot_length
+    return floor_to_milliwatt(wh, cell.slot_length)
 
 
 def _wh(cell: UtilityCell, milliwatt: int) -> int:
     """Return mean milliwatt over a slot in Wh, to the nearest."""
-    unit = MILLIWATT_SECONDS_PER_WH // cell.slot_length
-    return (2 * milliwatt + unit) // (2 * unit)
+    return nearest_wh(milliwatt, cell.slot_length)
