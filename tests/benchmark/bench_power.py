@@ -27,7 +27,7 @@ from tieline.power.gate import Gate
 from tieline.power.gate_result import TradeInjection
 from tieline.power.importers import Ownership, import_network
 from tieline.power.judgement import Judge
-from tieline.power.limits import LimitTable
+from tieline.power.limits import SCREEN_STEP_PU, LimitTable, screen
 from tieline.power.network import Network
 from tieline.power.power_flow import (
     ReferencePoint,
@@ -92,7 +92,7 @@ def near_a_limit(
     directions = draw_candidates(base, count, 2)
 
     def room_at(scale: np.ndarray) -> np.ndarray:
-        return table.room(model, solve_batch(model, directions * scale)).min(axis=0)
+        return screen(model, table, directions * scale)
 
     low, high = np.zeros(count), np.ones(count)
     while (inside := room_at(high) >= 0).any() and high.max() < 1_000:
@@ -111,7 +111,7 @@ def near_a_limit(
         low, room_low = np.where(inside, middle, low), np.where(inside, room, room_low)
         high, room_high = np.where(inside, high, middle), np.where(inside, room_high, room)
     candidates = directions * low
-    room = table.room(model, solve_batch(model, candidates)).min(axis=0)
+    room = screen(model, table, candidates)
     near = (room >= 0) & (room < NEAR_PU)
     assert near.mean() > 0.9, "candidates do not reach a limit"
     return candidates[:, near]
@@ -121,7 +121,7 @@ def largest_difference(network: Network, model: AdmittanceModel, S: Complexes) -
     """Return the largest |V| difference from runpp over all candidates."""
     reference = RunppReference()
     islands = max(1, ISLAND_BUSES // model.n)
-    magnitude = np.abs(solve_batch(model, S).V)
+    magnitude = np.abs(solve_batch(model, S, step_pu=SCREEN_STEP_PU).V)
     worst = 0.0
     for start in range(0, S.shape[1], islands):
         places = [min(start + offset, S.shape[1] - 1) for offset in range(islands)]
@@ -174,11 +174,8 @@ def measure_batch(name: str, network: Network, limits: Limits, base: Complexes) 
     table = LimitTable(network, limits, NO_MARGINS)
     S = draw_candidates(base, CANDIDATES, 1)
 
-    def judge() -> None:
-        table.room(model, solve_batch(model, S)).min(axis=0)
-
-    ours_us = median_s(judge, 7) / CANDIDATES * 1e6
-    solve_us = median_s(lambda: solve_batch(model, S), 7) / CANDIDATES * 1e6
+    ours_us = median_s(lambda: screen(model, table, S), 7) / CANDIDATES * 1e6
+    solve_us = median_s(lambda: solve_batch(model, S, step_pu=SCREEN_STEP_PU), 7) / CANDIDATES * 1e6
     solution = solve_batch(model, S)
     runpp_ms = time_runpp(network, S)
     near = near_a_limit(model, table, base, NEAR_LIMIT_CHECKED)

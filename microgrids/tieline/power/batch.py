@@ -25,10 +25,11 @@ RADIUS_MAX_PU = 1e-6
 """A ball larger than this proves nothing useful; the runpp check disagrees at the same size."""
 FLOAT_SLACK = 1 + 1e-9
 """Rounding of the sums in L."""
-CHUNK_ELEMENTS = 16_384
-"""Buses times candidates of one piece: its arrays stay in the second-level cache."""
-ELIMINATION_ELEMENTS = 131_072
-"""The same for eliminations: rows must be long enough to outweigh numpy's call, about 1 us."""
+ELIMINATION_ELEMENTS = 65_536
+"""
+Buses times candidates of one piece: its arrays stay in the cache, its rows are long enough to
+outweigh numpy's call of about a microsecond.
+"""
 SMALL_PRODUCT = 48_000
 """
 Up to so many multiplications the matrix product stays on one thread. Above, BLAS wakes its others,
@@ -90,18 +91,17 @@ def solve_batch(
     scale = np.broadcast_to(np.asarray(slack_scale, dtype=np.float64), (m,))
     V = np.empty((n, m), dtype=np.complex128)
     T = np.empty_like(V)
-    if model.elimination is None:
-        width = max(64, SMALL_PRODUCT // max(n * n, 1))
-    else:
-        width = max(64, ELIMINATION_ELEMENTS // n)
+    radius, rounding = np.empty(m), np.empty(m)
+    current_error = np.zeros(n)
+    width = piece_width(model)
     with np.errstate(all="ignore"):
         for start in range(0, m, width):
             piece = slice(start, min(start + width, m))
             V[:, piece], T[:, piece] = _sweep(model, S[:, piece], scale[piece], step_pu)
-        magnitude = np.abs(V)
-        rounding = rounding_error(model, np.abs(S), magnitude)
-        rounding = rounding + model.elimination_gain * magnitude.max(axis=0, initial=0.0)
-        radius, current_error = _bounds(model, S, V, T, rounding)
+            radius[piece], rounding[piece], worst = _bounds(
+                model, S[:, piece], V[:, piece], T[:, piece]
+            )
+            np.maximum(current_error, worst, out=current_error)
     certified = radius <= RADIUS_MAX_PU
     return BatchSolution(
         V=V,
@@ -112,6 +112,14 @@ def solve_batch(
         slack=np.asarray(model.slack_voltage * scale, dtype=np.complex128),
         current_error=current_error,
     )
+
+
+def piece_width(model: AdmittanceModel) -> int:
+    """Return how many candidates to work on at once, so that their arrays stay near the core."""
+    n = max(model.n, 1)
+    if model.elimination is None:
+        return max(64, SMALL_PRODUCT // n**2)
+    return max(64, ELIMINATION_ELEMENTS // n)
 
 
 def _sweep(
@@ -147,28 +155,27 @@ def _sweep(
 
 
 def _bounds(
-    model: AdmittanceModel, S: Complexes, V: Complexes, T: Complexes, rounding: Floats
-) -> tuple[Floats, Floats]:
-    """Return the proved radius of every candidate and the gain of current errors."""
-    n, m = S.shape
-    if n == 0 or m == 0:
-        return np.zeros(m), np.zeros(n)
+    model: AdmittanceModel, S: Complexes, V: Complexes, T: Complexes
+) -> tuple[Floats, Floats, Floats]:
+    """Return every candidate's proved radius and rounding, and the gain of current errors."""
     power = np.abs(S)
     magnitude = np.abs(V)
-    rho = np.abs(T - V).max(axis=0) + rounding
-    # With L <= 1/2 twice rho is radius enough; one bound for all candidates together is cheap.
+    rounding = rounding_error(model, power, magnitude)
+    rounding = rounding + model.elimination_gain * magnitude.max(axis=0, initial=0.0)
+    rho = np.abs(T - V).max(axis=0, initial=0.0) + rounding
+    # With L <= 1/2 twice rho is radius enough; one bound for all together is cheap.
     trial = 2 * rho
     worst = _weight(power, magnitude, trial).max(axis=1, initial=0.0)
     contraction = float((model.Z_abs @ worst).max(initial=0.0)) * FLOAT_SLACK
     if contraction <= 0.5:
-        return rho / (1 - contraction), worst
+        return rho / (1 - contraction), rounding, worst
     # Not enough: one for each, at the radius that its own L asks for.
     each = (model.Z_abs @ _weight(power, magnitude, trial)).max(axis=0) * FLOAT_SLACK
     radius = np.where(each < 1, 1.01 * rho / (1 - each), np.inf)
     weight = _weight(power, magnitude, radius)
     each = (model.Z_abs @ weight).max(axis=0) * FLOAT_SLACK
     proved = rho <= (1 - each) * radius
-    return np.where(proved, radius, np.inf), np.where(proved, weight, 0.0).max(axis=1)
+    return np.where(proved, radius, np.inf), rounding, np.where(proved, weight, 0.0).max(axis=1)
 
 
 def _weight(power: Floats, magnitude: Floats, radius: Floats) -> Floats:

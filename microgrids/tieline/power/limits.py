@@ -8,6 +8,7 @@ power limits, STEP.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,11 +16,13 @@ import numpy as np
 
 from tieline.interfaces.limits import LimitKind
 from tieline.power.admittance import AdmittanceModel, Complexes, Floats, Places
-from tieline.power.batch import CHUNK_ELEMENTS, BatchSolution
+from tieline.power.batch import BatchSolution, piece_width, solve_batch
 from tieline.power.errors import NetworkError
 from tieline.power.network import Network
 from tieline.power.settings import Limits, Margins
 
+SCREEN_STEP_PU = 1e-8
+"""End of the sweeps in a screening of thousands, 1 % of the margin for a second solver."""
 LOW_VOLTAGE_MILLIVOLT = 1_000_000
 """Up to 1 kV single-phase customers make the phases differ."""
 
@@ -159,23 +162,37 @@ class LimitTable:
         """
         before = previous if is_nominal else None
         m = solution.V.shape[1]
-        width = max(64, CHUNK_ELEMENTS // max(model.n, 1))
+        width = piece_width(model)
         room = np.empty((len(self.limits), m))
         # Candidates without a solution are full of NaN and infinities until the last line.
         with np.errstate(all="ignore"):
             for start in range(0, m, width):
                 piece = slice(start, start + width)
-                room[:, piece] = self._room(model, solution.piece(piece), before)
+                row = 0
+                for block in self._blocks(model, solution.piece(piece), before):
+                    room[row : row + len(block), piece] = block
+                    row += len(block)
+                room[row:, piece] = np.inf
         room[:, ~solution.certified] = -np.inf
         return room
 
-    def _room(
-        self, model: AdmittanceModel, solution: BatchSolution, previous: Floats | None
+    def least_room(
+        self, model: AdmittanceModel, solution: BatchSolution, previous: Floats | None = None
     ) -> Floats:
-        V, radius = solution.V, solution.radius
-        m = V.shape[1]
-        magnitude = np.abs(V)
-        blocks: list[Floats] = []
+        """Return the room of each candidate's tightest limit, (m,); -inf: not certified."""
+        least = np.full(solution.V.shape[1], np.inf)
+        with np.errstate(all="ignore"):
+            for block in self._blocks(model, solution, previous):
+                np.minimum(least, block.min(axis=0, initial=np.inf), out=least)
+        least[~solution.certified] = -np.inf
+        return least
+
+    def _blocks(
+        self, model: AdmittanceModel, solution: BatchSolution, previous: Floats | None
+    ) -> Iterator[Floats]:
+        """Yield room in the order of the table; steps that are not judged are left out."""
+        radius = solution.radius
+        magnitude = np.abs(solution.V)
         down = self.unbalance[:, None] + radius
         up = down
         if self.peak_excess.any():
@@ -183,25 +200,17 @@ class LimitTable:
             swing = self.peak_excess[:, None] * (magnitude - drop)
             down = down - np.minimum(swing, 0.0)
             up = up + np.maximum(swing, 0.0)
-        blocks.extend(
-            (
-                magnitude - self.v_min[:, None] - down,
-                self.v_max[:, None] - magnitude - up,
-                self.loading_max - self._loading(model, solution),
-            )
-        )
+        yield magnitude - self.v_min[:, None] - down
+        yield self.v_max[:, None] - magnitude - up
+        yield self.loading_max - self._loading(model, solution)
         if len(self.power_places):
             bounds, signs = self.power_bounds
             power, error = self._power(model, solution)
-            blocks.append(signs[:, None] * (bounds[:, None] - power) - error)
-        if self.step_max is not None:
-            if previous is None:
-                blocks.append(np.full((model.n, m), np.inf))
-            else:
-                moved = np.abs(magnitude - previous[:, None])
-                free = np.isnan(previous)[:, None]
-                blocks.append(np.where(free, np.inf, self.step_max - moved - radius))
-        return np.concatenate(blocks, axis=0)
+            yield signs[:, None] * (bounds[:, None] - power) - error
+        if self.step_max is not None and previous is not None:
+            moved = np.abs(magnitude - previous[:, None])
+            free = np.isnan(previous)[:, None]
+            yield np.where(free, np.inf, self.step_max - moved - radius)
 
     def _loading(self, model: AdmittanceModel, solution: BatchSolution) -> Floats:
         """Return the larger end's current over its rating, upper end of the interval: (rows, m)."""
@@ -224,6 +233,39 @@ class LimitTable:
         error_v = 2 * solution.radius
         error = np.abs(voltage) * error_i + (np.abs(current) + error_i) * error_v
         return np.real(voltage * np.conjugate(current)), error
+
+
+def screen(
+    model: AdmittanceModel,
+    table: LimitTable,
+    S: Complexes,
+    slack_scale: float = 1.0,
+    previous: Floats | None = None,
+) -> Floats:
+    """
+    Solve candidates and return the least room of each, without keeping their voltages.
+
+    Sweeps end a decade earlier than in a judgement; the interval is wider by as much, so what
+    fits here fits there.
+
+    Args:
+        model: Matrices of the network.
+        table: Its limits.
+        S: (n, m), MW + j Mvar into the network.
+        slack_scale: Slack voltage as a factor of the network table's.
+        previous: |V| of the slot before, (n,); None: steps are not judged.
+
+    Returns:
+        (m,): room of the tightest limit before margins; -inf for what is not certified.
+    """
+    m = S.shape[1]
+    least = np.empty(m)
+    width = piece_width(model)
+    for start in range(0, m, width):
+        piece = slice(start, start + width)
+        solution = solve_batch(model, S[:, piece], slack_scale, SCREEN_STEP_PU)
+        least[piece] = table.least_room(model, solution, previous)
+    return least
 
 
 def full_voltage(solution: BatchSolution) -> Complexes:

@@ -9,6 +9,8 @@ from fakes.networks import VECTORS, PublishedCase, published_case
 from tieline.power import batch
 from tieline.power.admittance import build_admittance_model
 from tieline.power.batch import solve_batch
+from tieline.power.limits import LimitTable, screen
+from tieline.power.settings import NO_MARGINS
 from tieline.power.vectors import injection_vector
 
 TWO_FEEDERS = json.loads((VECTORS / "two_feeders.json").read_text())
@@ -152,3 +154,19 @@ def test_no_candidates_and_no_load_are_answers_too() -> None:
     assert solve_batch(model, np.zeros((model.n, 0), complex)).V.shape == (model.n, 0)
     idle = solve_batch(model, np.zeros((model.n, 1), complex))
     assert np.abs(idle.V[:, 0] - model.w).max() < 1e-12
+
+
+def test_screening_says_what_a_judgement_says() -> None:
+    """The least room of thousands, found without keeping any voltage."""
+    case = published_case("cigre_mv_feeder_1")
+    model = build_admittance_model(case.network)
+    table = LimitTable(case.network, case.limits, NO_MARGINS)
+    base = injection_vector(case.network, case.baseline, "test")
+    S = base[:, None] * np.linspace(-2, 4, 3_000)
+    previous = np.abs(solve_batch(model, base[:, None]).V[:, 0])
+    for before in (None, previous):
+        room = table.room(model, solve_batch(model, S), before).min(axis=0)
+        assert np.abs(screen(model, table, S, previous=before) - room).max() < 2e-6
+        assert (room < 0).any()
+        assert (room > 0).any()
+    assert screen(model, table, 60 * base[:, None])[0] == -np.inf
