@@ -75,6 +75,12 @@ conform: $(VENV)/.dev ## every ledger through one door; LEDGER=tendermint ENGINE
 e2e: $(VENV)/.dev ## whole worlds through scenario and command line
 	@$(BIN)/pytest -q tests/e2e
 
+.PHONY: bench
+bench: $(VENV)/.dev ## measure everything; adds to docs/benchmarks.jsonl (ONLY=packets for one)
+	@$(UV) sync --frozen --inexact --group bench --group data --compile-bytecode --quiet
+	@BENCHMARK_DATE=$${BENCHMARK_DATE:-$$(date -u +%F)} $(BIN)/python tests/benchmark/run.py \
+		$(if $(ONLY),--only $(ONLY)) --table docs/benchmarks.md
+
 .PHONY: proto
 proto: $(VENV)/.dev ## generate messages from proto/ (make proto CHECK=1: fail when stale)
 	@$(BIN)/python deploy/tools/generate_messages.py $(if $(CHECK),--check)

@@ -1,24 +1,23 @@
-"""How long 100,000 orders take to clear. Prints one JSON line; a number, not a verdict."""
+"""How long 100,000 integer orders take to clear, with many, few and one price."""
 
 from __future__ import annotations
 
-import json
-import statistics
-import time
 from fractions import Fraction
 
 import numpy as np
+from clock import at_most, best_of, report
 
-from tieline.market.mechanisms.k_double_auction import clear_arrays
+from tieline.market.mechanisms.k_double_auction import ArrayFills, clear_arrays
 from tieline.market.rationing import coin
 
 ORDERS = 100_000
-REPEATS = 15
+ROUNDS = 25
+LONGEST_MS = 25
 PRICE_STEPS = {"distinct": 300_000, "centi_eur": 30, "one_price": 1}
 
 
-def measure(steps: int) -> tuple[float, int]:
-    """Return the median in ms, and the volume in Wh."""
+def measure(name: str, steps: int) -> None:
+    """Clear one book again and again."""
     draw = np.random.default_rng(7)
     half = ORDERS // 2
     scale = 300_000 // steps
@@ -31,25 +30,26 @@ def measure(steps: int) -> tuple[float, int]:
     def tie(index: int) -> bytes:
         return coin(b"seed", ids[index])
 
-    took: list[float] = []
-    volume = 0
-    for _ in range(REPEATS):
-        start = time.perf_counter()
-        volume = clear_arrays(
-            bid_price, bid_wh, ask_price, ask_wh, Fraction(1, 2), tie, tie
-        ).energy_wh
-        took.append((time.perf_counter() - start) * 1_000)
-    return statistics.median(took), volume
+    def clear() -> ArrayFills:
+        return clear_arrays(bid_price, bid_wh, ask_price, ask_wh, Fraction(1, 2), tie, tie)
+
+    took = best_of(ROUNDS, clear)
+    report(
+        f"clearing.{name}",
+        took.cpu_s * 1e3,
+        "ms",
+        at_most(LONGEST_MS),
+        orders=ORDERS,
+        wall_ms=round(took.wall_s * 1e3, 2),
+        volume_wh=clear().energy_wh,
+        clock="CPU, best of rounds",
+    )
 
 
 def main() -> None:
-    """Measure books with many, few and one price."""
-    line: dict[str, object] = {"benchmark": "clearing", "orders": ORDERS}
+    """Measure all books."""
     for name, steps in PRICE_STEPS.items():
-        median, volume = measure(steps)
-        line[f"{name}_ms"] = round(median, 2)
-        line[f"{name}_wh"] = volume
-    print(json.dumps(line))  # noqa: T201
+        measure(name, steps)
 
 
 if __name__ == "__main__":

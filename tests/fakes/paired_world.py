@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
+from pathlib import Path
 
 from fakes.microgrid import EchoApplication, key
 from fakes.relay_world import Board, HandClock
@@ -145,7 +146,9 @@ class PairedWorld:
         names: Sequence[str] = ("north", "south", "east"),
         lanes: Sequence[str] = ("lane one", "lane two"),
         journal_url: str = "sqlite://",
+        folder: Path | None = None,
     ) -> None:
+        self.folder = folder
         self.clock = HandClock(START_S)
         self.lanes = tuple(lanes)
         self.names = tuple(names)
@@ -187,7 +190,9 @@ class PairedWorld:
         installed = Installation(light_clients=(rules,), applications=(EchoApplication(),))
         seeds = [sha256(f"{chain_id} {n}".encode()) for n in range(4)]
         application = Application(genesis, installation=installed)
-        ledger = EmbeddedTendermint(genesis, seeds, application=application)
+        store = None if self.folder is None else self.folder / chain_id
+        ledger = EmbeddedTendermint(genesis, seeds, store, application=application)
+        ledger.resume()
         for who in accounts:
             ledger.add_lane(who, key(f"{who} of {name}"))
         return ledger

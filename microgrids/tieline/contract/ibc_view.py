@@ -7,6 +7,8 @@ in ibc-go.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from tieline.contract.context import Context
 from tieline.contract.store import Scoped
 from tieline.protocol.client import BoundClient, Counterparty
@@ -105,6 +107,7 @@ def encode_counterparty(counterparty: Counterparty) -> bytes:
     return b"".join(len(part).to_bytes(1, "big") + part for part in parts)
 
 
+@lru_cache(maxsize=1_024)
 def decode_counterparty(data: bytes) -> Counterparty:
     """Read what ``encode_counterparty`` made."""
     parts: list[bytes] = []

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from operator import attrgetter
 from types import MappingProxyType
 
 from tieline.market import direct_sale
@@ -28,7 +29,7 @@ from tieline.market.mechanisms.posted_price import serve
 from tieline.market.order import BookOrder, merit
 from tieline.market.pairing import crowded, pair
 from tieline.market.position import Position
-from tieline.swap.records import Level, Levels, Side
+from tieline.swap.records import Level, Side
 
 NO_CAPS: Mapping[bytes, int] = MappingProxyType({})
 
@@ -119,7 +120,7 @@ class _Book:
         seed: bytes,
         caps: Mapping[bytes, int],
     ) -> None:
-        self.orders = sorted(orders, key=lambda order: order.order_id)
+        self.orders = sorted(orders, key=attrgetter("order_id"))
         self.rules, self.seed = rules, seed
         self.found: list[Piece] = []
         self.prices: list[LevelPrice] = []
@@ -131,25 +132,32 @@ class _Book:
             if cap < 0:
                 raise ValueError(f"negative cap: {order.order_id.hex()}")
             self.left[order.order_id] = min(cap, order.energy_wh)
+        self.direct_sales = tuple(order for order in self.orders if order.is_direct)
+        self.pools: dict[tuple[bytes, Side], list[BookOrder]] = {}
+        for order in self.orders:
+            if not order.is_direct:
+                self.pools.setdefault((order.microgrid, order.side), []).append(order)
         tags = {order.microgrid for order in self.orders}
         self.microgrids = tuple(sorted(tags - {rules.grid}))
 
     def eligible(self, level: Level, tags: Sequence[bytes], side: Side) -> list[Fill]:
         """Return what is left of the pool's orders at a level, ascending order id."""
+        pool = [order for tag in tags for order in self.pools.get((tag, side), ())]
+        if len(tags) > 1:
+            pool.sort(key=attrgetter("order_id"))
+        left = self.left
         return [
-            Fill(order, self.left[order.order_id])
-            for order in self.orders
-            if order.side is side
-            and order.microgrid in tags
-            and not order.is_direct
-            and Levels(level) in order.levels
-            and self.left[order.order_id]
+            Fill(order, left[order.order_id])
+            for order in pool
+            if left[order.order_id] and order.is_for(level)
         ]
 
     def clear_round(self, level: Level, tags: Sequence[bytes]) -> None:
         """Clear the direct sales and the pool of one level among some microgrids."""
         fee = self.rules.fee(level)
-        pairs = direct_sale.match(self.orders, self.left, level, tags, fee, self.rules.bounds)
+        pairs: list[tuple[Fill, Fill]] = []
+        if self.direct_sales:
+            pairs = direct_sale.match(self.orders, self.left, level, tags, fee, self.rules.bounds)
         for buy, sell in pairs:
             self._spend((buy, sell))
         buys, sells = (self.eligible(level, tags, side) for side in Side)

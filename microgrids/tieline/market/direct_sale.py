@@ -12,7 +12,7 @@ from fractions import Fraction
 
 from tieline.market.allocation import Bounds, Fill, Piece, Terms
 from tieline.market.order import BookOrder, merit
-from tieline.swap.records import DeliveryKind, Level, Levels, Side
+from tieline.swap.records import DeliveryKind, Level, Side
 
 
 def match(
@@ -38,7 +38,7 @@ def match(
         (buy, sell) of equal Wh; the caller subtracts them from what is left.
     """
     left = dict(left_wh)
-    able = [o for o in orders if o.microgrid in tags and Levels(level) in o.levels]
+    able = [o for o in orders if o.microgrid in tags and o.is_for(level)]
     sales = sorted((o for o in able if o.is_direct), key=merit)
     buyers = sorted((o for o in able if o.side is Side.BUY), key=merit)
     pairs: list[tuple[Fill, Fill]] = []

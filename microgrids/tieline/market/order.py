@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tieline.swap.records import ZERO_HASH, DeliveryKind, Levels, Order, Side
+from tieline.swap.records import ZERO_HASH, DeliveryKind, Level, Levels, Order, Side
 
 ENERGY_WH_MAX = 2**40 - 1
 """Locks pack energy into 40 bits; above it no ledger could carry the fill."""
@@ -18,6 +18,12 @@ PRICE_MAX = 2**62 - 1
 
 class InvalidOrder(ValueError):
     """An order that no book can hold. Trying again gives the same answer."""
+
+
+# Looked up, because making an enumeration's member from its number costs a microsecond.
+_SIDES = {side.value: side for side in Side}
+_DELIVERIES = {kind.value: kind for kind in DeliveryKind}
+_LEVELS = {bits: Levels(bits) for bits in range(1, Levels.ALL + 1)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +77,11 @@ class BookOrder:
         """The price that binds: the most of a buyer, the least of a seller."""
         return self.price_max if self.side is Side.BUY else self.price_min
 
+    def is_for(self, level: Level) -> bool:
+        """Whether it may be matched at *level*."""
+        # As plain integers: flags make an object of every answer.
+        return int.__and__(self.levels, level) != 0
+
     @property
     def is_direct(self) -> bool:
         """Whether it is a direct sale."""
@@ -90,11 +101,12 @@ def book_order(order: Order, order_id: bytes, bus: int, time: int) -> BookOrder:
     Raises:
         InvalidOrder: A field is outside its range.
     """
-    try:
-        side, levels = Side(order.side), Levels(order.levels)
-        delivery = DeliveryKind(order.delivery)
-    except ValueError as exc:
-        raise InvalidOrder(f"side, levels or delivery: {exc}") from exc
+    side, levels = _SIDES.get(order.side), _LEVELS.get(order.levels)
+    delivery = _DELIVERIES.get(order.delivery)
+    if side is None or levels is None or delivery is None:
+        raise InvalidOrder(
+            f"side, levels or delivery: {order.side}, {order.levels}, {order.delivery}"
+        )
     return BookOrder(
         order_id=order_id,
         account=order.account,

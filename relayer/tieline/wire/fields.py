@@ -7,6 +7,7 @@ not know are checked on the way in.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from operator import attrgetter
@@ -19,7 +20,7 @@ from tieline.wire.errors import Malformed
 
 _LENGTHS = {"bytes32": 32, "address": 20, "bytes65": 65}
 _HIGHEST = {"uint8": 0xFF, "uint16": 0xFFFF}
-_PLAIN = {"uint32", "uint64", "string", "bytes"}
+_PLAIN = {"uint32", "uint64", "bytes"}
 _UINT128_MAX = (1 << 128) - 1
 _UINT128_DIGITS = 39
 
@@ -133,6 +134,9 @@ class RecordCodec(Generic[RecordT]):
             outgoing, incoming = forms[kind]
             self._outgoing.append((index, outgoing))
             self._incoming.append((index, incoming))
+        elif kind == "string":
+            # Names of clients and ports come with every packet: one object serves all of a kind.
+            self._incoming.append((index, sys.intern))
         elif kind not in _PLAIN:
             codec = nested[kind.rstrip("[]?")]
             if kind.endswith("[]"):

@@ -277,7 +277,7 @@ def test_a_signed_order_becomes_a_book_order_or_is_refused() -> None:
     signed = Order(A, bytes(20), bytes(32), 2, 7, 1, 900, 900, 500, 10, 99, ZERO_HASH, 1)
     found = book_order(signed, b"\x05" * 32, bus=4, time=17)
     assert (found.side, found.levels, found.limit, found.bus) == (Side.SELL, Levels.ALL, 10, 4)
-    with pytest.raises(InvalidOrder, match="3 is not a valid Side"):
+    with pytest.raises(InvalidOrder, match="side, levels or delivery: 3, 7, 1"):
         book_order(replace(signed, side=3), b"\x05" * 32, bus=4, time=17)
 
 

@@ -17,6 +17,8 @@ from tieline.interfaces.errors import ConfigError
 from tieline.wire.blocks import StoredBlock, encode_frame, split_frames
 from tieline.wire.errors import Malformed
 
+BLOCKS_FILE = "blocks.bin"
+
 _ENTRY = Struct(">QQ32s")
 """Height, offset in ``blocks.bin``, app hash after the block."""
 
@@ -43,7 +45,7 @@ class BlockFile:
         _keep(folder / "genesis.json", genesis)
         _keep(folder / "validators.bin", validators)
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
-        self._blocks = os.open(folder / "blocks.bin", flags, 0o644)
+        self._blocks = os.open(folder / BLOCKS_FILE, flags, 0o644)
         self._index = os.open(folder / "blocks.idx", flags, 0o644)
         self._folder = folder
         self._is_synced = is_synced
@@ -55,7 +57,7 @@ class BlockFile:
         Raises:
             ConfigError: The file is damaged, not merely cut short.
         """
-        data = (self._folder / "blocks.bin").read_bytes()
+        data = (self._folder / BLOCKS_FILE).read_bytes()
         payloads, used = split_frames(data)
         if used != len(data):
             os.ftruncate(self._blocks, used)

@@ -29,7 +29,7 @@ from tieline.interfaces.ledger import (
     SubmitResult,
 )
 from tieline.interfaces.signer import Signer
-from tieline.ledgers.tendermint.block_file import BlockFile
+from tieline.ledgers.tendermint.block_file import BLOCKS_FILE, BlockFile
 from tieline.ledgers.tendermint.validators import Validators
 from tieline.light_clients.tendermint.messages import (
     ClientHeader,
@@ -48,6 +48,7 @@ from tieline.wire.blocks import (
     block_id,
     consensus_hash,
     data_hash,
+    decode_export,
     results_hash,
 )
 from tieline.wire.cometbft import EMPTY_COMMIT, NO_BLOCK, Header, SignedHeader
@@ -107,7 +108,9 @@ class EmbeddedTendermint:
         self._validators = Validators(validator_seeds)
         hosted = Application(genesis) if application is None else application
         self._host = ContractHost(hosted, proves_by_next_block=True)
-        self._stored: list[StoredBlock] = []
+        self._headers: list[SignedHeader] = []
+        self._store = store
+        self._kept: list[StoredBlock] = []
         self._results_hash = results_hash(())
         self._file: BlockFile | None = None
         if store is not None:
@@ -143,8 +146,10 @@ class EmbeddedTendermint:
 
     @property
     def blocks(self) -> Sequence[StoredBlock]:
-        """All blocks with their commits, from height 1."""
-        return self._stored
+        """All blocks with their commits, from height 1; read from the folder if there is one."""
+        if self._store is None:
+            return self._kept
+        return decode_export((self._store / BLOCKS_FILE).read_bytes())
 
     def add_lane(self, name: str, key: Signer) -> None:
         """Let *name* submit with *key*."""
@@ -158,7 +163,7 @@ class EmbeddedTendermint:
             ConfigError: They are not a history of this ledger, or give another state now.
         """
         if self._is_resumed or self._file is None:
-            return len(self._stored)
+            return len(self._headers)
         blocks, app_hashes = self._file.read()
         for stored in blocks:
             header = stored.block.header
@@ -199,7 +204,7 @@ class EmbeddedTendermint:
         Raises:
             NotYet: There is no such block yet.
         """
-        header = self._block(height).block.header
+        header = self._signed_header(height).header
         spans = terms or ClientTerms()
         client = ClientState(
             self._chain_id,
@@ -257,7 +262,7 @@ class EmbeddedTendermint:
 
     async def header(self, height: int, trusted_height: int) -> AnyMessage:
         """Return the client message from *trusted_height* to *height*. Raises NotYet."""
-        self._block(height)
+        self._signed_header(height)
         return self._client_message(height, trusted_height)
 
     async def submit(self, lane: str, messages: Sequence[Message]) -> SubmitResult:
@@ -268,26 +273,24 @@ class EmbeddedTendermint:
         """Return the 20-byte account of *lane*."""
         return self._host.lane_account(lane)
 
-    def _block(self, height: int) -> StoredBlock:
-        if not 1 <= height <= len(self._stored):
-            raise NotYet(f"no such block: height={height} latest={len(self._stored)}")
-        return self._stored[height - 1]
+    def _signed_header(self, height: int) -> SignedHeader:
+        if not 1 <= height <= len(self._headers):
+            raise NotYet(f"no such block: height={height} latest={len(self._headers)}")
+        return self._headers[height - 1]
 
     def _make_client_message(self, height: int, trusted_height: int) -> AnyMessage:
-        stored = self._stored[height - 1]
-        signed = SignedHeader(stored.block.header, stored.seen_commit)
         members = self._validators.set
         trusted = Height(self._revision, trusted_height)
-        return ClientHeader(signed, members, trusted, members).as_any()
+        return ClientHeader(self._headers[height - 1], members, trusted, members).as_any()
 
     def _make_block(self, time_ns: int, transactions: tuple[bytes, ...]) -> StoredBlock:
-        height = len(self._stored) + 1
-        last = self._stored[-1].seen_commit if self._stored else EMPTY_COMMIT
+        height = len(self._headers) + 1
+        last = self._headers[-1].commit if self._headers else EMPTY_COMMIT
         header = Header(
             chain_id=self._chain_id,
             height=height,
             time_ns=time_ns,
-            last_block_id=last.block_id if self._stored else NO_BLOCK,
+            last_block_id=last.block_id if self._headers else NO_BLOCK,
             last_commit_hash=last.hash(),
             data_hash=data_hash(transactions),
             validators_hash=self._validators.hash,
@@ -312,13 +315,15 @@ class EmbeddedTendermint:
         self._results_hash = results_hash(
             (one.code, one.data, one.gas_wanted, one.gas_used) for one in result.tx_results
         )
-        self._stored.append(stored)
+        self._headers.append(SignedHeader(header, stored.seen_commit))
+        if self._store is None:
+            self._kept.append(stored)
         return result
 
     def _check_stored(self, stored: StoredBlock) -> None:
         """Raise ConfigError unless this block is the one that this ledger made here."""
-        header, height = stored.block.header, len(self._stored) + 1
-        last = self._stored[-1].seen_commit if self._stored else EMPTY_COMMIT
+        header, height = stored.block.header, len(self._headers) + 1
+        last = self._headers[-1].commit if self._headers else EMPTY_COMMIT
         facts = (
             ("height", header.height == height),
             ("last block", header.last_block_id == last.block_id),

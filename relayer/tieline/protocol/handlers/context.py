@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from functools import lru_cache
 from typing import Protocol
 
 from tieline.protocol.client import BoundClient, ClientStatus, Counterparty
@@ -134,10 +135,15 @@ def packet_event(ctx: WriteContext, name: str, packet: Packet) -> Event:
     return Event(
         name,
         (
-            ("packet_source_client", packet.source_client),
-            ("packet_dest_client", packet.destination_client),
+            *_ends(packet.source_client, packet.destination_client),
             ("packet_sequence", str(packet.sequence)),
             ("packet_timeout_timestamp", str(packet.timeout_s)),
             ("encoded_packet_hex", ctx.encode_packet(packet).hex()),
         ),
     )
+
+
+@lru_cache(maxsize=1_024)
+def _ends(source_client: str, destination_client: str) -> tuple[tuple[str, str], tuple[str, str]]:
+    """Return the attributes that all events of a pair share: ledgers keep events for good."""
+    return ("packet_source_client", source_client), ("packet_dest_client", destination_client)
