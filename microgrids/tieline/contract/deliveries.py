@@ -5,7 +5,7 @@ With three cells one Byzantine cell can sign two, so there is no first-wins: eve
 stored, and a claim may use a leaf of any of them.
 
 Sources:
-    ``docs/spec/trust.md`` 3; ``docs/spec/bytes.md`` (Delivery).
+    ``docs/spec/trust.md`` 3; ``docs/spec/bytes.md`` (Delivery); ``docs/spec/trade.md`` 6 (GRID).
 """
 
 from __future__ import annotations
@@ -33,10 +33,11 @@ from tieline.contract.registry import (
     mark_used,
 )
 from tieline.contract.slots import last_tick
+from tieline.contract.terms import require_members
 from tieline.contract.trade_errors import ProofRefused
 from tieline.protocol.quorum import byzantine_majority
 from tieline.swap.messages import MsgPostDelivery, ProvedDeliveryLeaf
-from tieline.swap.records import Delivery
+from tieline.swap.records import Delivery, Level
 from tieline.wire.abi import encode_delivery_leaf
 from tieline.wire.errors import Malformed
 from tieline.wire.merkle import verify
@@ -126,9 +127,54 @@ def delivered_wh(ctx: Context, record: LockRecord, proved: ProvedDeliveryLeaf) -
     Return what a stored statement says was delivered of a lock's trade.
 
     Raises:
-        NotYetPosted: No statement is stored at that index of the trade's last tick.
+        NotYetPosted: No statement is stored at that index of the trade's last tick, or it lacks a
+            signature that a GRID trade needs.
         ProofRefused: The leaf is another trade's, not in that statement, or of another cell set.
     """
+    stored = _statement_of(ctx, record, proved)
+    missing = _missing_signers(ctx, record, stored)
+    if missing:
+        raise NotYetPosted("both cells of a GRID trade sign its statement", missing=bin(missing))
+    return proved.leaf.delivered_wh
+
+
+def delivered_by_all(
+    ctx: Context, record: LockRecord, leaves: Sequence[ProvedDeliveryLeaf]
+) -> tuple[int, ...] | None:
+    """
+    Return what the shown statements say was delivered; None if one that counts is not shown.
+
+    Raises:
+        NotYetPosted, ProofRefused: A leaf is not in a stored statement, as ``delivered_wh``.
+    """
+    said = [(_statement_of(ctx, record, proved), proved.leaf.delivered_wh) for proved in leaves]
+    shown = {proved.index for proved in leaves}
+    tick = last_tick(record.slot_start, record.slot_length)
+    for index, stored in statements_of(ctx, tick):
+        if index not in shown and _counts(ctx, record, stored):
+            return None
+    return tuple(wh for stored, wh in said if _counts(ctx, record, stored))
+
+
+def _counts(ctx: Context, record: LockRecord, stored: DeliveryRecord) -> bool:
+    """Say whether a statement speaks of this lock's trade at all."""
+    is_of_its_set = stored.cell_set_id == record.cell_set_id
+    return is_of_its_set and not _missing_signers(ctx, record, stored)
+
+
+def _missing_signers(ctx: Context, record: LockRecord, stored: DeliveryRecord) -> int:
+    """
+    Return the bits of cells that must have signed and have not: of a GRID trade, the microgrid's
+    and the grid operator's, because each meters one end of it.
+    """
+    if record.level != Level.GRID:
+        return 0
+    members = require_members(ctx, record.cell_set_id)
+    return members.owners_required(record.peer_chain_tag, ctx.chain_tag) & ~stored.signers
+
+
+def _statement_of(ctx: Context, record: LockRecord, proved: ProvedDeliveryLeaf) -> DeliveryRecord:
+    """Return the stored statement that a leaf lies in."""
     tick = last_tick(record.slot_start, record.slot_length)
     value = ctx.state.get(delivery_key(tick, proved.index))
     if value is None:
@@ -147,17 +193,4 @@ def delivered_wh(ctx: Context, record: LockRecord, proved: ProvedDeliveryLeaf) -
         stored.deliveries_root, encoded, proved.proof
     ):
         raise ProofRefused("leaf is not in the statement by this proof")
-    return proved.leaf.delivered_wh
-
-
-def is_every_statement_covered(
-    ctx: Context, record: LockRecord, leaves: Sequence[ProvedDeliveryLeaf]
-) -> bool:
-    """Say whether there is a leaf from every statement of the trade's set, or none is stored."""
-    shown = {leaf.index for leaf in leaves}
-    tick = last_tick(record.slot_start, record.slot_length)
-    return all(
-        index in shown
-        for index, stored in statements_of(ctx, tick)
-        if stored.cell_set_id == record.cell_set_id
-    )
+    return stored

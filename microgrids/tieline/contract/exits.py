@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from tieline.contract import trade_events
 from tieline.contract.context import Context, Outcome
-from tieline.contract.deliveries import delivered_wh, is_every_statement_covered
+from tieline.contract.deliveries import delivered_by_all, delivered_wh
 from tieline.contract.errors import NotPermitted
 from tieline.contract.limits import SIGNATURE_GAS
 from tieline.contract.locks import move_lock, require_lock
@@ -115,12 +115,11 @@ def handle_refund(ctx: Context, message: MsgRefund) -> Outcome:
     if record.leg is not Leg.IN:
         if len(message.deliveries) > STATEMENTS_MAX:
             raise NotPermitted("too many leaves", leaves=len(message.deliveries))
-        is_covered = is_every_statement_covered(ctx, record, message.deliveries)
-        if not is_covered and ctx.now_s < record.late_expiry:
+        delivered = delivered_by_all(ctx, record, message.deliveries)
+        if delivered is None and ctx.now_s < record.late_expiry:
             raise TooEarly(
                 "refund without a leaf from every stored statement", until=record.late_expiry
             )
-        delivered = tuple(delivered_wh(ctx, record, leaf) for leaf in message.deliveries)
-        asked = RefundAsked(delivered, is_every_root_covered=is_covered)
+        asked = RefundAsked(delivered or (), is_every_root_covered=delivered is not None)
     move_lock(ctx, message.lock_id, record, asked)
     return Outcome.DONE

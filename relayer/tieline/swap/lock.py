@@ -346,7 +346,9 @@ def _refund(state: LockState, event: RefundAsked, now_s: int) -> Transition:
         return _close(state, ())
     if now_s < state.terms.late_expiry and not event.is_every_root_covered:
         return _refused(state, "refund without a leaf from every stored statement")
-    largest_wh = max(event.delivered_wh, default=None)
+    # Some of the statements are as good as none: the bringer would choose the one that slashes.
+    shown_wh = event.delivered_wh if event.is_every_root_covered else ()
+    largest_wh = max(shown_wh, default=None)
     shortfall_wh = 0
     if largest_wh is not None:
         # What the most generous statement says was never delivered.

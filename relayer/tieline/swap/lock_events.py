@@ -76,7 +76,7 @@ class RefundAsked:
     """A11, B8: anyone asks for what an expired lock still holds."""
 
     delivered_wh: tuple[int, ...] = ()
-    """Proved leaves of this trade."""
+    """Proved leaves of this trade; without one of every statement they slash nothing."""
     is_every_root_covered: bool = True
     """A leaf from every stored statement of the slot is there, or none is stored."""
 

@@ -219,6 +219,12 @@ def test_a_refund_without_every_statement_waits_for_the_late_expiry() -> None:
     assert advance(locked(), partial, T_A).effects == (RefundPayer(5000), ReturnBond(5000))
 
 
+def test_some_of_the_statements_slash_nothing_even_at_the_late_expiry() -> None:
+    """Whoever brings the refund would else choose the statement that says least."""
+    partial = RefundAsked((0,), is_every_root_covered=False)
+    assert advance(locked(), partial, T_A).effects == (RefundPayer(5000), ReturnBond(5000))
+
+
 def test_a_lock_opens_on_its_own_leg_only_and_never_empty() -> None:
     with pytest.raises(ValueError, match="wrong leg"):
         open_source(OUT)
