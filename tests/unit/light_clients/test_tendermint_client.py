@@ -214,6 +214,15 @@ def test_what_is_no_misbehaviour_is_refused(chain, followed):
     assert CLIENT.status(followed, NOW_NS) is ClientStatus.ACTIVE
 
 
+@pytest.mark.parametrize("height", [9, 10])
+def test_no_header_at_or_below_its_trusted_height_is_misbehaviour(chain, followed, height):
+    """Its validators need not have been any then: whoever signs it now risks nothing."""
+    one, other = chain.update(height, 10), chain.update(height, 10, app_hash=b"\x01" * 32)
+    with pytest.raises(ClientRefused, match="not above its trusted height"):
+        CLIENT.update(followed, _misbehaviour(one, other), NOW_NS)
+    assert CLIENT.status(followed, NOW_NS) is ClientStatus.ACTIVE
+
+
 SPOILED_STATES = [
     ("chain id", {"chain_id": ""}),
     ("chain id", {"chain_id": "x" * 49 + "-1"}),

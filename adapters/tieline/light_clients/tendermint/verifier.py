@@ -106,10 +106,7 @@ def verify_header(raw: bytes, anchor: Anchor) -> ClientHeader:
         HeaderRefused: Any other rule is broken.
     """
     header = _decode(raw)
-    if header.height.revision_number != anchor.height.revision_number:
-        raise HeaderRefused("header of another revision")
-    if header.height <= anchor.height:
-        raise HeaderRefused(f"header not above its trusted height: height={header.height}")
+    _check_heights(header, anchor)
     _check_sets(header, anchor)
     is_adjacent = header.height.revision_height == anchor.height.revision_height + 1
     signed = header.signed_header
@@ -134,8 +131,7 @@ def verify_conflicting(raw: bytes, anchor: Anchor) -> ClientHeader:
         HeaderRefused: A rule is broken.
     """
     header = _decode(raw)
-    if header.height.revision_number != anchor.height.revision_number:
-        raise HeaderRefused("header of another revision")
+    _check_heights(header, anchor)
     _check_sets(header, anchor)
     _check_trust(header.signed_header, header.trusted_validators, anchor)
     check_commit(anchor.chain_id, header.signed_header, header.validators)
@@ -210,6 +206,13 @@ def _decode(raw: bytes) -> ClientHeader:
         return ClientHeader.decode(raw)
     except Malformed as exc:
         raise HeaderRefused(f"header malformed: {exc}") from exc
+
+
+def _check_heights(header: ClientHeader, anchor: Anchor) -> None:
+    if header.height.revision_number != anchor.height.revision_number:
+        raise HeaderRefused("header of another revision")
+    if header.height <= anchor.height:
+        raise HeaderRefused(f"header not above its trusted height: height={header.height}")
 
 
 def _check_form(chain_id: str, header: Header) -> None:
