@@ -206,7 +206,19 @@ def test_a_claim_on_the_source_does_not_wait_for_the_acknowledgement() -> None:
 def test_a_claim_never_comes_before_the_verdict() -> None:
     world = ViewWorld()
     locked(world, status_b="PENDING")
-    assert "b-1" not in claims(world)
+    assert claims(world) == []
+    world.board.preimages.clear()
+    world.block("b-1", S + 1205, event("claimed", lock_id=LOCK_B, wh=1, preimage=PREIMAGE))
+    assert claims(world) == ["a-1"]
+
+
+@pytest.mark.parametrize("end", ["pending_expired", "lock_closed"])
+def test_a_secret_that_pays_no_seller_is_not_first_shown_to_pay_the_connector(end: str) -> None:
+    """A statement may name a trade that the destination refused; a quorum of three can err."""
+    world = ViewWorld()
+    locked(world, status_b="PENDING")
+    world.block("b-1", S + 1205, event(end, lock_id=LOCK_B, paid_wh=0))
+    assert claims(world) == []
 
 
 @pytest.mark.parametrize("offset", AROUND)
@@ -287,6 +299,42 @@ def test_a_statement_without_the_trade_makes_the_refund_wait_for_t_a(offset: int
     assert run(refund_lock, world) == []
     world.block("b-1", T_A + offset)
     assert len(run(refund_lock, world)) == (offset >= 0)
+
+
+def local_at_t_b(world: ViewWorld, *statements: bytes) -> list[Effect]:
+    """An INTRA lock with statements stored, at its expiry."""
+    local = lock_opened("local", "LOCKED", client="local", sequence=0)
+    stored = [world.stored(index, root) for index, root in enumerate(statements)]
+    world.block("b-1", S + 1200, local, *stored)
+    world.block("b-1", T_B)
+    return run(refund_lock, world)
+
+
+def test_an_intra_refund_brings_the_stored_statements_leaf() -> None:
+    """T_A = T_B there: the ledger would refund without it, and the shortfall would cost nobody."""
+    world = ViewWorld()
+    world.deliver(900)
+    (effect,) = local_at_t_b(world, b"\x0d" * 32)
+    brought = message(effect)
+    assert isinstance(brought, MsgRefund)
+    assert [leaf.leaf.delivered_wh for leaf in brought.deliveries] == [900]
+
+
+def test_an_intra_refund_without_any_statement_is_due_at_once() -> None:
+    assert len(local_at_t_b(ViewWorld())) == 1
+
+
+@pytest.mark.parametrize("offset", AROUND)
+def test_an_intra_refund_waits_for_a_leaf_that_is_not_published_yet(offset: int) -> None:
+    world = ViewWorld()
+    assert local_at_t_b(world, b"\x0d" * 32) == []
+    world.block("b-1", T_A + offset)
+    assert len(run(refund_lock, world)) == (offset >= 0)
+    world.deliver(900)
+    (effect,) = run(refund_lock, world)
+    brought = message(effect)
+    assert isinstance(brought, MsgRefund)
+    assert len(brought.deliveries) == 1
 
 
 @pytest.mark.parametrize("offset", AROUND)

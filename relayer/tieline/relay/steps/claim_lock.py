@@ -15,7 +15,7 @@ from tieline.relay.ledger_view import LedgerView
 from tieline.relay.lock_watch import LockWatch
 from tieline.relay.published import Published
 from tieline.relay.view import RelayView
-from tieline.swap.lock import CLAIMABLE, Leg
+from tieline.swap.lock import CLAIMABLE, Leg, LockStatus
 from tieline.swap.messages import MsgClaim, ProvedDeliveryLeaf
 
 
@@ -65,7 +65,8 @@ def _preimage(
     if lock.leg is Leg.LOCAL:
         return board.preimage(lock.trade_id)
     sellers = lock if lock.leg is Leg.OUT else view.other_leg(lock)
-    if sellers is None:
+    if sellers is None or not (sellers.status is LockStatus.LOCKED or sellers.paid_wh):
+        # Not to be paid there, or not yet: shown here, the seller's secret would pay the connector.
         return None
     sellers_ledger = view.ledgers[sellers.ledger_id]
     last_reveal_s = sellers.expiry - sellers_ledger.terms.reveal_lead_s

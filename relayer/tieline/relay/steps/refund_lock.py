@@ -52,7 +52,7 @@ def _leaves(
 
 def _late_expiry(view: RelayView, ledger: LedgerView, lock: LockWatch) -> int:
     """Return T_A of the trade: the source lock's expiry, or the least it can be."""
-    if lock.leg is Leg.LOCAL:
-        return lock.expiry
-    other = view.other_leg(lock)
+    # The ledger lets an INTRA lock go without leaves at once, and a seller's shortfall with it: a
+    # statement that is stored gets as long here as on any other leg.
+    other = None if lock.leg is Leg.LOCAL else view.other_leg(lock)
     return lock.expiry + ledger.terms.min_margin_s if other is None else other.expiry
