@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import assert_never
 
 from tieline.interfaces.ledger import BlockEvents
@@ -326,7 +326,20 @@ class RelayView:
                     heights.append(journey.sent_height - 1 if journey.sent_height else 0)
                 if journey.destination.ledger_id == ledger_id and journey.received_height:
                     heights.append(journey.received_height - 1)
-        return min(heights)
+        # The preimage that a leg was claimed with stands in its events, and the other leg needs it.
+        shown = self._locks_with_an_open_leg_elsewhere(ledger_id)
+        heights.extend(lock.opened_height - 1 for lock in shown)
+        return max(min(heights), 0)
+
+    def _locks_with_an_open_leg_elsewhere(self, ledger_id: str) -> Iterator[LockWatch]:
+        for ledger in self.ledgers.values():
+            if ledger.ledger_id == ledger_id:
+                continue
+            for tick in ledger.open_ticks:
+                for lock in ledger.open_locks(tick):
+                    here = self.lock_of_trade(ledger_id, lock.trade_id)
+                    if here is not None:
+                        yield here
 
 
 def _serves(source: LedgerView, height: int, header_min: int, time_s_min: int) -> bool:

@@ -7,6 +7,7 @@ from fakes.relay_view import (
     END_A,
     END_B,
     HASHLOCK,
+    LOCK_A,
     LOCK_B,
     PREIMAGE,
     TAU,
@@ -171,6 +172,28 @@ def test_resuming_starts_below_the_oldest_thing_under_way() -> None:
     assert world.view.resume_height("a-1") == 4
     world.block("a-1", TAU, event("order_released", order_id=b"\x07" * 32, amount=0))
     assert world.view.resume_height("a-1") == 7
+
+
+@pytest.mark.parametrize(("first", "other"), [("b-1", "a-1"), ("a-1", "b-1")])
+def test_what_one_leg_showed_is_read_again_while_the_other_is_open(first: str, other: str) -> None:
+    """A hub that is killed between both claims must find the preimage where it was shown."""
+    locks = {"a-1": lock_opened("in", "OPEN"), "b-1": lock_opened("out", "LOCKED")}
+    ids = {"a-1": LOCK_A, "b-1": LOCK_B}
+    world = ViewWorld()
+    for ledger, opened in locks.items():
+        world.block(ledger, S)
+        world.block(ledger, S + 5, opened)
+    claimed = event("claimed", lock_id=ids[first], wh=1000, preimage=PREIMAGE)
+    closed = event("lock_closed", lock_id=ids[first], paid_wh=1000, refunded_wh=0)
+    world.block(first, S + 10, closed, claimed)
+    assert world.view.resume_height(first) == 1
+    restarted = ViewWorld()
+    restarted.view.resume_from(first, 1)
+    restarted.block(first, S + 5, locks[first])
+    restarted.block(first, S + 10, closed, claimed)
+    assert restarted.view.preimages[HASHLOCK] == PREIMAGE
+    world.block(other, S + 10, event("lock_closed", lock_id=ids[other], paid_wh=0, refunded_wh=0))
+    assert world.view.resume_height(first) == 3
 
 
 def test_a_topology_refuses_what_cannot_be() -> None:
