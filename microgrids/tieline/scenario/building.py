@@ -28,9 +28,9 @@ from tieline.swap.topology import (
     Topology,
 )
 from tieline.utility.board import SlotBoard, write_durably
+from tieline.utility.books import book_orders
 from tieline.utility.keys import KeyRing
 from tieline.utility.ledger_index import LedgerIndex
-from tieline.utility.phases.clear import book_orders
 from tieline.utility.phases.forecast import coin_secret
 from tieline.utility.service import CellService
 from tieline.wire.canonical_json import canonical

@@ -11,10 +11,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tieline.interfaces import bulletin
+from tieline.interfaces.errors import ConfigError
 from tieline.swap.evidence import Position, SignedReading, SlotEvidence
 from tieline.swap.messages import ProvedVerdictLeaf
 from tieline.swap.records import Allocation, Decision, OwnLeaf, Side, TradeEvidence
+from tieline.swap.secret import HashLock
 from tieline.swap.topology import Topology
+from tieline.utility.sufficiency import InsufficientEvidence, Objection, objection_to_evidence
 from tieline.wire.abi import (
     encode_allocation,
     encode_delivery_leaf,
@@ -56,23 +59,48 @@ class SlotBoard:
         if self._folder is None or not self._folder.exists():
             return
         for path in sorted(self._folder.glob("*.json")):
-            self._keep(parse(SlotEvidence, path.read_bytes()))
+            evidence = parse(SlotEvidence, path.read_bytes())
+            wrong = self.objection(evidence)
+            if wrong is not None:
+                raise ConfigError(
+                    f"evidence does not hold: {wrong[0]}: {wrong[1]}",
+                    file=str(path),
+                    instead="put the file back as it was, or remove it",
+                )
+            self._keep(evidence)
 
     def take_over(self, other: SlotBoard) -> None:
         """Take up what another board holds: after a restart, or after having been away."""
         for slot_start in other.slots():
             evidence = other.slot(slot_start)
-            if evidence is not None and self.slot(slot_start) is not evidence:
+            if evidence is None or self.slot(slot_start) is evidence:
+                continue
+            # Two statements can each have a quorum of three cells: then this board keeps its own.
+            if self.objection(evidence) is None:
                 self.put(evidence)
 
     def slot(self, slot_start: int) -> SlotEvidence | None:
         """Return the evidence of a slot as far as it has come."""
         return self._evidence.get(slot_start)
 
+    def objection(self, evidence: SlotEvidence) -> Objection | None:
+        """Return None if *evidence* would be kept, else rule and first difference."""
+        known = self._evidence.get(evidence.slot_start)
+        return objection_to_evidence(self._topology, evidence, known)
+
     def put(self, evidence: SlotEvidence) -> None:
-        """Keep *evidence* in place of what was known of its slot, durably."""
+        """
+        Keep *evidence* in place of what was known of its slot, durably.
+
+        Raises:
+            InsufficientEvidence: Too few signatures, or they are not over what it says, or it
+                takes back what is known. Nothing changes.
+        """
         if self._evidence.get(evidence.slot_start) == evidence:
             return
+        wrong = self.objection(evidence)
+        if wrong is not None:
+            raise InsufficientEvidence(*wrong)
         if self._folder is not None:
             write_durably(self._folder / f"{evidence.slot_start}.json", canonical(evidence))
         self._keep(evidence)
@@ -87,7 +115,19 @@ class SlotBoard:
             self._readings[slot_start, signed.reading.meter_id] = signed
 
     def reveal(self, trade_id: bytes, preimage: bytes) -> None:
-        """Let relayers know a preimage: only after a delivery leaf of the trade is known."""
+        """
+        Let relayers know a preimage.
+
+        Raises:
+            InsufficientEvidence: No delivery leaf of the trade yet, or it does not fit its lock.
+        """
+        found = self._positions.get(trade_id)
+        evidence = None if found is None else self._evidence[found[0]]
+        stated = () if evidence is None or evidence.delivery is None else evidence.delivery.leaves
+        if found is None or all(leaf.trade_id != trade_id for leaf in stated):
+            raise InsufficientEvidence("reveal", f"no delivery leaf of trade {trade_id.hex()}")
+        if not HashLock(hashlock_of(found[1])).is_opened_by(preimage):
+            raise InsufficientEvidence("reveal", f"does not open trade {trade_id.hex()}")
         if trade_id not in self._preimages:
             self._preimages[trade_id] = preimage
             self._revision += 1
@@ -193,6 +233,14 @@ class SlotBoard:
 def level_of(position: Position) -> int:
     """Return the level of a position: 1 INTRA, 2 INTER, 4 GRID."""
     return 1 if position.packet is None else position.packet.level
+
+
+def hashlock_of(position: Position) -> bytes:
+    """Return the hash lock of a position."""
+    if position.packet is not None:
+        return position.packet.hashlock
+    assert position.local is not None, "a position is a packet or local"
+    return position.local.hashlock
 
 
 def sides_on(position: Position, chain_tag: bytes) -> tuple[Side, ...]:

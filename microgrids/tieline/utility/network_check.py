@@ -14,7 +14,8 @@ from tieline.market.position import Position as ClearedPosition
 from tieline.power.errors import NetworkError
 from tieline.power.evidence import gate_evidence, injections_of_zones, network_at, result_of
 from tieline.power.gate import Gate
-from tieline.power.gate_result import DecisionKind, GateResult, TradeInjection
+from tieline.power.gate_result import DecisionKind, GateKind, GateResult, TradeInjection
+from tieline.power.judgement import Judge
 from tieline.power.network import Network
 from tieline.power.settings import Limits, Margins
 from tieline.power.verification import verify_result
@@ -49,6 +50,7 @@ class NetworkCheck:
         self._limits = limits
         self._margins = margins
         self._gates: dict[int, Gate] = {}
+        self._judges: dict[int, Judge] = {}
         self._buses = {meter.meter_id: meter.bus for meter in topology.meters}
         self._buses |= {meter.meter_id: meter.bus for meter in topology.boundary_meters}
         self._slack = network.slack.bus
@@ -130,6 +132,15 @@ class NetworkCheck:
             )
         return self._gates[slack_ppm].judge(injections_of_zones(baseline), trades)
 
+    def own_judgement(
+        self, baseline: Sequence[Zone], trades: Sequence[TradeInjection], slack_ppm: int = PPM
+    ) -> GateResult:
+        """Judge as the gate does, without the second solver: for those who check a proposal."""
+        if slack_ppm not in self._judges:
+            network = network_at(self._network, slack_ppm)
+            self._judges[slack_ppm] = Judge(network, self._limits, self._margins)
+        return self._judges[slack_ppm].judge(injections_of_zones(baseline), trades)
+
     def objection(
         self, baseline: Sequence[Zone], trades: Sequence[TradeInjection], shown: GateEvidence
     ) -> str | None:
@@ -141,6 +152,11 @@ class NetworkCheck:
             return f"unreadable: {error}"
         if gate_evidence(result, trades, shown.slack_ppm).injections != shown.injections:
             return "injections are not those of the trades"
+        if result.kind is GateKind.NOT_CERTIFIED:
+            # It refuses everything and proves nothing: believed only if the own gate says so too.
+            own = self.judge(baseline, trades, shown.slack_ppm)
+            if own.kind is not GateKind.NOT_CERTIFIED:
+                return f"kind: posted={result.kind.value} own={own.kind.value}"
         findings = verify_result(
             network,
             self._limits,

@@ -11,46 +11,59 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from tieline.interfaces.cell_link import ProposeClearing, ProposeDelivery, ProposeVerdict
-from tieline.market.clearing import clear_slot
+from tieline.interfaces.limits import PPM
+from tieline.market.clearing import NO_CAPS, clear_slot
+from tieline.market.delivery import MissingReading
 from tieline.market.position import Position as ClearedPosition
 from tieline.protocol.errors import ProtocolError
-from tieline.swap.evidence import SignedReading, SlotEvidence, Zone
+from tieline.swap.evidence import PublishedDelivery, SlotEvidence, Zone
+from tieline.utility.board import hashlock_of
+from tieline.utility.books import book_orders, objection_to_orders
 from tieline.utility.cell import UtilityCell
 from tieline.utility.phases import clear, verdict
 from tieline.utility.phases.forecast import committed_zone, open_coin
 from tieline.utility.phases.statement import (
     build_statement,
-    hashlock_of,
+    cleared_position,
     locked_caps,
+    prove_locked,
     sellers_tag,
 )
+from tieline.utility.readings import objection_to_readings, remember_earlier
+from tieline.utility.rounds import refused_rounds
 from tieline.utility.slot_work import SlotWork
+from tieline.utility.sufficiency import Objection
 from tieline.utility.trade_records import build_clearings, build_positions
-from tieline.wire.errors import Malformed
-from tieline.wire.keys import cosmos_account_of
-from tieline.wire.typed_data import order_id, recover_signer, recover_signer_address
-
-Objection = tuple[str, str]
-"""Rule, first difference."""
+from tieline.wire.typed_data import order_id
 
 
 async def clearing(
     cell: UtilityCell, work: SlotWork, proposal: ProposeClearing
 ) -> Objection | None:
-    """Check orders, the clearing, its records, and that the network holds it."""
-    objection = _orders(cell, work, proposal) or _own_zone(cell, work, proposal.baseline)
+    """Check orders, the clearing, its records, its caps, and that the network holds it."""
+    if proposal.evidence.slot_length != work.slot_length:
+        return "slot", f"{proposal.evidence.slot_length} s instead of {work.slot_length}"
+    objection = _orders(cell, work, proposal) or await _zones(cell, work, proposal.baseline)
     if objection:
         return objection
     coin = await open_coin(cell, work)
-    book = clear.book_orders(cell, proposal.evidence.orders)
-    caps = {row.order_id: row.cap_wh for row in proposal.caps}
-    cleared = clear_slot(book, cell.terms.rules, coin, caps).positions
+    book = book_orders(cell, proposal.evidence.orders)
+    rounds = [{row.order_id: row.cap_wh for row in caps} for caps in proposal.rounds]
+    cleared = clear_slot(book, cell.terms.rules, coin, rounds[-1] if rounds else NO_CAPS).positions
     objection = _positions(cell, work, proposal.evidence, cleared)
     if objection:
         return objection
+    if proposal.gate.slack_ppm != PPM:
+        return "slack voltage", f"{proposal.gate.slack_ppm} ppm, but none is measured yet"
     trades = cell.check.order_trades(book, cleared)
     wrong = cell.check.objection(proposal.baseline, trades, proposal.gate)
-    return ("network", wrong) if wrong else None
+    if wrong:
+        return "network", wrong
+    refused = [row.key.hex() for row in proposal.gate.decisions if row.cap_ppm != PPM]
+    if refused:
+        return "network", f"order {refused[0]} is cleared although the gate does not hold it"
+    wrong = refused_rounds(cell, book, proposal.baseline, coin, rounds)
+    return ("cuts", wrong) if wrong else None
 
 
 def _positions(
@@ -66,6 +79,8 @@ def _positions(
         mine.key: hashlock_of(theirs)
         for mine, theirs in zip(cleared, evidence.positions, strict=True)
     }
+    if len(set(hashlocks.values())) != len(hashlocks):
+        return "hash lock", "one for two positions"
     if any(mine.is_direct and hashlocks[mine.key] != mine.anchor for mine in cleared):
         return "anchor", "a direct sale is under another hash lock than its order's"
     terms = clear.slot_terms(cell, work)
@@ -97,7 +112,7 @@ async def judgement(
     evidence = cell.board.slot(work.slot_start)
     if evidence is None or not evidence.clearings:
         return "clearing", "not sealed here"
-    objection = _own_zone(cell, work, proposal.verdict.baseline)
+    objection = await _zones(cell, work, proposal.verdict.baseline)
     if objection:
         return objection
     try:
@@ -122,63 +137,84 @@ async def judgement(
     return None
 
 
-def statement(cell: UtilityCell, work: SlotWork, proposal: ProposeDelivery) -> Objection | None:
-    """Check signatures of all meters, the own readings, and every delivered Wh."""
+async def statement(
+    cell: UtilityCell, work: SlotWork, proposal: ProposeDelivery
+) -> Objection | None:
+    """Check all meters' signatures, the own readings, the locks by proof, every delivered Wh."""
     evidence = cell.board.slot(work.slot_start)
     if evidence is None or evidence.verdict is None:
         return "verdict", "no verdict here"
     theirs = proposal.delivery
-    objection = _readings(cell, (*theirs.readings, *theirs.boundary))
+    await remember_earlier(cell, (*theirs.readings, *theirs.boundary))
+    objection = _readings(cell, work, theirs)
     if objection:
         return objection
-    own = cell.field_source.readings(work.slot_start)
-    shown = {signed.reading.meter_id: signed for signed in theirs.readings}
-    for signed in own:
-        if shown.get(signed.reading.meter_id) != signed:
-            return "readings", f"meter {signed.reading.meter_id.hex()}"
-    mine = build_statement(
-        cell,
-        work,
-        evidence,
-        locked_caps(cell, evidence),
-        theirs.readings,
-        theirs.boundary,
-        theirs.estimates,
-    )
-    if mine != theirs:
+    locked = locked_caps(cell, evidence)
+    try:
+        await prove_locked(cell, evidence, locked)
+        mine = build_statement(
+            cell, work, evidence, locked, theirs.readings, theirs.boundary, theirs.estimates
+        )
+    except ProtocolError as error:
+        return "locked trades", str(error)
+    except MissingReading as error:
+        return "readings", str(error)
+    if mine.leaves != theirs.leaves:
         return "delivered energy", _first_difference(mine.leaves, theirs.leaves)
+    if mine != theirs:
+        return "delivery statement", f"{theirs.delivery} instead of {mine.delivery}"
+    return None
+
+
+def published(cell: UtilityCell, work: SlotWork, evidence: SlotEvidence) -> Objection | None:
+    """
+    Check what no signature covers of published trades: accounts, connectors, expiries, lock ids.
+
+    The clearing is signed over trade ids, which stand for allocations and hash locks only.
+    """
+    cleared = [
+        cleared_position(evidence, position, place)
+        for place, position in enumerate(evidence.positions)
+    ]
+    hashlocks = {
+        mine.key: hashlock_of(shown)
+        for mine, shown in zip(cleared, evidence.positions, strict=True)
+    }
+    anchors = {order_id(signed.order): signed.order.anchor for signed in evidence.orders}
+    rows = [
+        replace(row, anchor=anchors[row.sells[0].order_id]) if len(row.sells) == 1 else row
+        for row in cleared
+    ]
+    own = build_positions(rows, hashlocks, clear.slot_terms(cell, work), cell.topology)
+    for mine, shown in zip(own, evidence.positions, strict=True):
+        if mine != shown:
+            return "trade", f"{shown.trade_id.hex()} is not on the agreed terms"
     return None
 
 
 def _orders(cell: UtilityCell, work: SlotWork, proposal: ProposeClearing) -> Objection | None:
-    evidence = proposal.evidence
-    tags = {entry.chain_tag for entry in cell.topology.cells}
-    previous = b""
-    for signed in evidence.orders:
-        order, key = signed.order, order_id(signed.order)
-        if key <= previous:
-            return "orders", f"not ascending at {key.hex()}"
-        previous = key
-        if order.chain_tag not in tags or order.slot_start != work.slot_start:
-            return "orders", f"ledger or slot of {key.hex()}"
-        try:
-            account = cosmos_account_of(recover_signer(cell.domain, order, signed.signature))
-        except Malformed as error:
-            return "orders", f"signature of {key.hex()}: {error}"
-        if account != order.account:
-            return "orders", f"signature of {key.hex()}"
-    own = tuple(s for s in evidence.orders if s.order.chain_tag == cell.entry.chain_tag)
+    orders = proposal.evidence.orders
+    wrong = objection_to_orders(cell, work, orders)
+    if wrong is not None:
+        return "orders", wrong
+    own = tuple(s for s in orders if s.order.chain_tag == cell.entry.chain_tag)
     if work.book is not None and own != work.book:
-        return "orders", f"own book has {len(work.book)} orders, {len(own)} shown"
+        return "orders", f"own book has {len(work.book)} orders, {len(own)} shown, or others"
     return None
 
 
-def _own_zone(cell: UtilityCell, work: SlotWork, baseline: Sequence[Zone]) -> Objection | None:
-    shown = [zone for zone in baseline if zone.zone_tag == cell.entry.chain_tag]
-    if shown != [committed_zone(cell, work.slot_start)]:
+async def _zones(cell: UtilityCell, work: SlotWork, baseline: Sequence[Zone]) -> Objection | None:
+    """Check every zone against what its cell committed to: one false zone makes others unsafe."""
+    tags = sorted(entry.chain_tag for entry in cell.topology.cells)
+    if [zone.zone_tag for zone in baseline] != tags:
+        return "baseline", "not one zone a cell, ascending"
+    committed = {entry.address: entry.chain_tag for entry in cell.topology.cells}
+    zones = {zone.zone_tag: zone for zone in baseline}
+    if zones[cell.entry.chain_tag] != committed_zone(cell, work.slot_start):
         return "baseline", "own zone differs from what was committed"
-    if [zone.zone_tag for zone in baseline] != sorted(e.chain_tag for e in cell.topology.cells):
-        return "baseline", "not one zone a cell"
+    for link in cell.links:
+        if zones[committed[link.cell]] != await link.zone(work.slot_start):
+            return "baseline", f"zone of {link.cell.hex()} differs from what it committed to"
     return None
 
 
@@ -191,6 +227,10 @@ async def _check_proofs(cell: UtilityCell, work: SlotWork, proposal: ProposeVerd
     """
     evidence = cell.board.slot(work.slot_start)
     assert evidence is not None, "the caller looked"
+    for closing in proposal.closings:
+        expected = verdict.closing_height(cell, closing.chain_tag, work.timeline.tau)
+        if closing.height != expected:
+            raise ProtocolError("closing height", posted=closing.height, own=expected)
     closings = {closing.chain_tag: closing for closing in proposal.closings}
     shown = {proof.trade_id: proof for proof in proposal.receipts}
     for position in evidence.positions:
@@ -205,17 +245,24 @@ async def _check_proofs(cell: UtilityCell, work: SlotWork, proposal: ProposeVerd
         await verdict.check_pending_proof(cell, work, position, proof, closings)
 
 
-def _readings(cell: UtilityCell, readings: Sequence[SignedReading]) -> Objection | None:
-    known = {
-        meter.meter_id: meter.key
-        for meter in (*cell.topology.meters, *cell.topology.boundary_meters)
-    }
-    for signed in readings:
-        key = known.get(signed.reading.meter_id)
-        if key != recover_signer_address(cell.domain, signed.reading, signed.signature):
-            return "readings", f"signature of meter {signed.reading.meter_id.hex()}"
-    if len({signed.reading.meter_id for signed in readings}) != len(known):
-        return "readings", f"{len(readings)} readings of {len(known)} meters"
+def _readings(cell: UtilityCell, work: SlotWork, theirs: PublishedDelivery) -> Objection | None:
+    """Check every meter's reading, and that the own meters' are as this cell read them."""
+    topology, source = cell.topology, cell.field_source
+    members = {meter.meter_id for meter in topology.meters}
+    boundary = {meter.meter_id for meter in topology.boundary_meters}
+    wrong = objection_to_readings(cell, work, theirs.readings, members)
+    wrong = wrong or objection_to_readings(cell, work, theirs.boundary, boundary)
+    if wrong is not None:
+        return "readings", wrong
+    shown = {signed.reading.meter_id: signed for signed in (*theirs.readings, *theirs.boundary)}
+    own = (*source.readings(work.slot_start), *source.boundary_readings(work.slot_start))
+    for signed in own:
+        if shown.get(signed.reading.meter_id) != signed:
+            return "readings", f"meter {signed.reading.meter_id.hex()}"
+    estimated = dict(theirs.estimates)
+    for meter_id, wh in source.estimates(work.slot_start):
+        if estimated.get(meter_id) != wh:
+            return "estimates", f"meter {meter_id.hex()}: {estimated.get(meter_id)} instead of {wh}"
     return None
 
 

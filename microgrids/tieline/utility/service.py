@@ -6,6 +6,8 @@ Implements ``interfaces.cell_link.CellLink``; the same calls go over a network l
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tieline.interfaces.cell_link import (
     HashlockRequest,
     MeteredSlot,
@@ -25,6 +27,7 @@ from tieline.utility.journal import SigningConflict, Statement
 from tieline.utility.phases import clear, collect, forecast, lock, statement, verdict
 from tieline.utility.set_points import set_points
 from tieline.utility.slot_work import SlotWork
+from tieline.utility.sufficiency import Objection
 from tieline.wire.hashes import keccak
 from tieline.wire.typed_data import SignedRecord, digest, sign_record
 
@@ -55,7 +58,17 @@ class CellService:
         return self._parts
 
     async def step(self, slot_start: int, now_s: int) -> None:
-        """Do what is due for a slot at chain time *now_s*; nothing twice."""
+        """
+        Do what is due for a slot at chain time *now_s*; nothing twice.
+
+        What is not there yet, or does not answer, is asked for again at the next step.
+        """
+        try:
+            await self._step(slot_start, now_s)
+        except (NotYet, Unavailable) as waiting:
+            self._parts.slot(slot_start).waits_for = str(waiting)
+
+    async def _step(self, slot_start: int, now_s: int) -> None:
         cell = self._parts
         if cell.silent_slots.get(slot_start):
             return
@@ -138,11 +151,7 @@ class CellService:
             return
         if self._turn(work, now_s, work.timeline.tau + VERDICT_LAG_S) is None:
             return
-        try:
-            done = await verdict.propose(self._parts, work)
-        except NotYet:
-            return  # A ledger has not closed the batch yet.
-        if done:
+        if await verdict.propose(self._parts, work):
             self._apply(work, Event.VERDICT_REACHED, now_s)
 
     def recall(self, slot_start: int) -> None:
@@ -231,10 +240,7 @@ class CellService:
         await collect.close_book(self._parts, work)
         objection = await review.clearing(self._parts, work, proposal)
         records = [signed.clearing for signed in proposal.evidence.clearings]
-        keys = [b"%d" % record.level for record in records]
-        answer = self._answer(
-            "clearing", work.slot_start, list(zip(keys, records, strict=True)), objection
-        )
+        answer = self._answer("clearing", work.slot_start, records, objection)
         work.has_signed_clearing |= isinstance(answer, Signature)
         return answer
 
@@ -244,44 +250,46 @@ class CellService:
         record = proposal.verdict.verdict
         work = self._parts.slot(record.slot_start)
         objection = await review.judgement(self._parts, work, proposal)
-        return self._answer("verdict", work.slot_start, [(b"", record)], objection)
+        return self._answer("verdict", work.slot_start, [record], objection)
 
     async def propose_delivery(self, proposal: ProposeDelivery) -> Signature | Refusal:
         """Check a delivery statement and sign it."""
         self._listen(proposal.delivery.delivery.slot_start)
         record = proposal.delivery.delivery
         work = self._parts.slot(record.slot_start)
-        delivery = proposal.delivery
-        await statement.remember_earlier(self._parts, (*delivery.readings, *delivery.boundary))
-        objection = review.statement(self._parts, work, proposal)
-        return self._answer("delivery", work.slot_start, [(b"", record)], objection)
+        objection = await review.statement(self._parts, work, proposal)
+        return self._answer("delivery", work.slot_start, [record], objection)
 
-    async def publish(self, evidence: SlotEvidence) -> None:
-        """Keep what reached its quorum."""
+    async def publish(self, evidence: SlotEvidence) -> Refusal | None:
+        """Keep what reached its quorum; say why if it did not."""
         self._listen(evidence.slot_start)
-        self._parts.board.put(evidence)
+        cell = self._parts
+        wrong = cell.board.objection(evidence)
+        wrong = wrong or review.published(cell, cell.slot(evidence.slot_start), evidence)
+        if wrong is not None:
+            return Refusal(self.cell, *wrong)
+        cell.board.put(evidence)
+        return None
 
     def _answer(
         self,
         kind: str,
         slot_start: int,
-        records: list[tuple[bytes, SignedRecord]],
-        objection: review.Objection | None,
+        records: Sequence[SignedRecord],
+        objection: Objection | None,
     ) -> Signature | Refusal:
-        """Write the journal, then sign; one answer a slot and level, for ever."""
+        """Write the journal, then sign; one answer a slot, for ever."""
         cell = self._parts
         if objection is not None:
             return Refusal(self.cell, *objection)
-        scope = cell.cell_set_id
-        statements = [
-            Statement(kind, scope, slot_start.to_bytes(8, "big") + key, digest(cell.domain, record))
-            for key, record in records
-        ]
+        # One subject a slot, not one a level: levels of two proposals never go together.
+        content = keccak(b"".join(digest(cell.domain, record) for record in records))
+        subject = slot_start.to_bytes(8, "big")
         try:
-            cell.journal.bind(statements)
+            cell.journal.bind([Statement(kind, cell.cell_set_id, subject, content)])
         except SigningConflict as conflict:
             return Refusal(self.cell, "signed before", str(conflict))
-        signatures = tuple(sign_record(cell.key, cell.domain, record) for _, record in records)
+        signatures = tuple(sign_record(cell.key, cell.domain, record) for record in records)
         return Signature(self.cell, signatures)
 
 

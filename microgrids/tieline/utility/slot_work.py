@@ -48,6 +48,8 @@ class SlotWork:
     """By cell, of the proposal; proposer only."""
     refusals: list[str] = field(default_factory=list[str])
     """Why other cells did not sign, in their words."""
+    waits_for: str = ""
+    """What the last step could not have yet, in words; for the operator."""
     rounds: tuple[CheckRound, ...] = ()
     has_set_points: bool = False
     revealed: set[bytes] = field(default_factory=set[bytes])

@@ -83,7 +83,8 @@ class ProposeClearing:
     evidence: SlotEvidence
     """Orders valid at gate closure, positions, clearings without signatures."""
     baseline: tuple[Zone, ...]
-    caps: tuple[OrderCap, ...]
+    rounds: tuple[tuple[OrderCap, ...], ...]
+    """Caps after each round of the network's check, ascending id; the last ones are in force."""
     gate: GateEvidence
     """On orders: what each dispatchable one would move."""
 
@@ -178,6 +179,9 @@ class CellLink(Protocol):
         """Ask for the signature over a statement."""
         ...
 
-    async def publish(self, evidence: SlotEvidence) -> None:
-        """Hand over what reached its quorum; the cell checks the signatures before it keeps it."""
+    async def publish(self, evidence: SlotEvidence) -> Refusal | None:
+        """
+        Hand over what reached its quorum; the cell checks the signatures before it keeps it, and
+        says why it does not.
+        """
         ...

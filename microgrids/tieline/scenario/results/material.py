@@ -21,9 +21,10 @@ from tieline.scenario.driven_world import World
 from tieline.scenario.results.history import LedgerHistory, read_history
 from tieline.swap.evidence import SlotEvidence, Zone
 from tieline.swap.records import ZERO_HASH, DeliveryKind, Order, Role, Side
-from tieline.utility.phases.clear import book_orders, clear_and_check
+from tieline.utility.books import book_orders
 from tieline.utility.phases.forecast import coin_secret, committed_zone
 from tieline.utility.phases.settle import settle
+from tieline.utility.rounds import clear_and_check
 from tieline.utility.slot_work import CheckRound
 from tieline.wire.typed_data import order_id, struct_hash
 

@@ -26,8 +26,7 @@ from tieline.swap.records import (
     Order,
     Reason,
 )
-from tieline.utility.board import level_of, local_chain_tag
-from tieline.utility.phases.statement import hashlock_of
+from tieline.utility.board import hashlock_of, level_of, local_chain_tag
 from tieline.wire.typed_data import order_id
 
 LEVEL_NAMES: Mapping[Level, LevelName] = {

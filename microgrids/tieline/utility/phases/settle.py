@@ -38,13 +38,11 @@ from tieline.units.energy import floor_to_milliwatt, nearest_wh
 from tieline.utility.cell import UtilityCell
 from tieline.utility.phases.statement import (
     attribution,
-    exported_wh,
-    imported_wh,
     locked_caps,
     locked_positions,
-    remember_earlier,
 )
 from tieline.utility.phases.verdict import measured_slack_ppm
+from tieline.utility.readings import exported_wh, imported_wh, remember_earlier
 
 CONNECTOR = NamedAccount(AccountKind.CONNECTOR, "connector")
 MILLIWATT_PER_MEGAWATT = 1_000_000_000

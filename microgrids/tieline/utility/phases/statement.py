@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from tieline.interfaces.cell_link import ProposeDelivery, Refusal
-from tieline.interfaces.errors import Unavailable
+from tieline.contract.terms import lock_id_out
+from tieline.interfaces.cell_link import ProposeDelivery
 from tieline.market.delivery import Attribution, CappedPosition, delivered
 from tieline.market.position import Position as ClearedPosition
+from tieline.protocol.commitment import acknowledgement_key, commit_acknowledgement
+from tieline.protocol.errors import ProtocolError
+from tieline.protocol.packet import Acknowledgement
 from tieline.protocol.quorum import byzantine_majority
 from tieline.swap.evidence import (
     Position,
@@ -19,18 +22,29 @@ from tieline.swap.evidence import (
     SignedReading,
     SlotEvidence,
 )
-from tieline.swap.records import Decision, Delivery, DeliveryKind, DeliveryLeaf, Level
-from tieline.utility.board import level_of, local_chain_tag
+from tieline.swap.records import (
+    Decision,
+    Delivery,
+    DeliveryKind,
+    DeliveryLeaf,
+    Level,
+    TradeAck,
+)
+from tieline.utility.asking import gather_signatures
+from tieline.utility.board import hashlock_of, level_of, local_chain_tag
 from tieline.utility.cell import TICK_S, UtilityCell
 from tieline.utility.phases.clear import publish
+from tieline.utility.readings import exported_wh, remember_earlier
 from tieline.utility.slot_work import SlotWork
-from tieline.wire.abi import encode_delivery_leaf, encode_id_leaf
-from tieline.wire.hashes import keccak
+from tieline.utility.sufficiency import estimate_hash
+from tieline.wire.abi import (
+    TRADE_ACK_VERSION,
+    encode_delivery_leaf,
+    encode_id_leaf,
+    encode_trade_ack,
+)
 from tieline.wire.merkle import merkle_root
 from tieline.wire.typed_data import order_id, struct_hash
-
-FIRST_COUNTER = 1
-"""Of a meter's first reading."""
 
 
 async def propose(cell: UtilityCell, work: SlotWork) -> bool:
@@ -53,41 +67,15 @@ async def propose(cell: UtilityCell, work: SlotWork) -> bool:
     proposal = ProposeDelivery(
         build_statement(cell, work, evidence, locked, readings, boundary, estimates)
     )
-    signed: dict[bytes, bytes] = {}
-    for link in cell.links:
-        try:
-            answer = await link.propose_delivery(proposal)
-        except Unavailable as silence:
-            work.refusals.append(f"{link.cell.hex()}: {silence}")
-            continue
-        if isinstance(answer, Refusal):
-            work.refusals.append(f"{link.cell.hex()}: {answer.rule}: {answer.first_difference}")
-        else:
-            signed[answer.cell] = answer.signatures[0]
+    signed = await gather_signatures(
+        cell, work, [proposal.delivery.delivery], lambda link: link.propose_delivery(proposal)
+    )
     if len(signed) < byzantine_majority(len(cell.addresses)):
         return False
-    signatures = tuple(signed[signer] for signer in sorted(signed))
+    signatures = tuple(signed[signer][0] for signer in sorted(signed))
     published = replace(proposal.delivery, signatures=signatures)
     await publish(cell, replace(evidence, delivery=published))
     return True
-
-
-async def remember_earlier(cell: UtilityCell, readings: Sequence[SignedReading]) -> None:
-    """
-    Ask for the registers of the slot before where the board lacks them: nothing was stated then,
-    so nobody published them.
-    """
-    missing = {
-        reading.period_start - reading.period_length
-        for reading in (signed.reading for signed in readings)
-        if reading.counter > FIRST_COUNTER
-        and cell.board.reading(reading.period_start - reading.period_length, reading.meter_id)
-        is None
-    }
-    for slot_start in sorted(missing):
-        for link in cell.links:
-            metered = await link.metered(slot_start)
-            cell.board.keep_readings(slot_start, (*metered.readings, *metered.boundary))
 
 
 def build_statement(
@@ -113,7 +101,7 @@ def build_statement(
         struct_hash(evidence.verdict.verdict),
         merkle_root(encode_id_leaf(struct_hash(signed.reading)) for signed in readings),
         merkle_root(encode_id_leaf(struct_hash(signed.reading)) for signed in boundary),
-        keccak(b"".join(key + wh.to_bytes(8, "big", signed=True) for key, wh in rows)),
+        estimate_hash(rows),
         merkle_root(map(encode_delivery_leaf, leaves)),
     )
     return PublishedDelivery(record, (), leaves, tuple(readings), tuple(boundary), rows)
@@ -155,7 +143,7 @@ def locked_positions(
     return [
         (
             position.trade_id,
-            CappedPosition(_cleared(evidence, position, place), locked[position.trade_id]),
+            CappedPosition(cleared_position(evidence, position, place), locked[position.trade_id]),
         )
         for place, position in enumerate(positions)
     ]
@@ -167,27 +155,6 @@ def attribution(
     """Give what each meter fed in (Wh by meter id) to the trades of its orders."""
     meter_of = {order_id(signed.order): signed.order.meter_id for signed in evidence.orders}
     return delivered(capped, exported, meter_of)
-
-
-def exported_wh(cell: UtilityCell, signed: SignedReading) -> int:
-    """
-    Return what a meter says was fed in during its period: the difference of the export registers.
-
-    Note:
-        A meter's first reading counts from zero.
-    """
-    reading = signed.reading
-    earlier = cell.board.reading(reading.period_start - reading.period_length, reading.meter_id)
-    before = 0 if earlier is None else earlier.reading.export_register_wh
-    return reading.export_register_wh - before
-
-
-def imported_wh(cell: UtilityCell, signed: SignedReading) -> int:
-    """Return what a meter says was drawn in its period, as ``exported_wh``."""
-    reading = signed.reading
-    earlier = cell.board.reading(reading.period_start - reading.period_length, reading.meter_id)
-    before = 0 if earlier is None else earlier.reading.import_register_wh
-    return reading.import_register_wh - before
 
 
 def locked_caps(cell: UtilityCell, evidence: SlotEvidence) -> dict[bytes, int]:
@@ -204,6 +171,52 @@ def locked_caps(cell: UtilityCell, evidence: SlotEvidence) -> dict[bytes, int]:
         if seen is not None and seen.lock_id in cell.indexes[leaf.dest_chain_tag].accepted:
             caps[leaf.trade_id] = cell.indexes[leaf.dest_chain_tag].accepted[seen.lock_id]
     return caps
+
+
+async def prove_locked(
+    cell: UtilityCell, evidence: SlotEvidence, locked: Mapping[bytes, int]
+) -> None:
+    """
+    Prove with the own light clients that each packet's destination has locked it under this cap:
+    its acknowledgement says so, and nobody writes that before the lock is there.
+
+    A local trade has no acknowledgement; its own ledger's events must do.
+
+    Raises:
+        ProtocolError: A header or proof does not convince, or another answer was written.
+        NotYet: The header that proves it is not there.
+    """
+    assert evidence.verdict is not None, "delivery follows a verdict"
+    sequences = {leaf.trade_id: leaf.sequence for leaf in evidence.verdict.leaves}
+    heights: dict[bytes, int] = {}
+    for position in evidence.positions:
+        packet = position.packet
+        if packet is None or packet.trade_id not in locked:
+            continue
+        tag = packet.dest_chain_tag
+        ledger = cell.indexes[tag].ledger
+        lag = ledger.capabilities.proof_lag
+        if tag not in heights:
+            heights[tag] = await ledger.latest_height()
+            header = await ledger.header(
+                heights[tag], cell.attestor.trusted_height(tag, heights[tag])
+            )
+            await cell.attestor.verified_time_s(tag, heights[tag], header)
+        route = cell.topology.route(packet.source_chain_tag, tag)
+        key = acknowledgement_key(route.dest_client, sequences[packet.trade_id])
+        answer = TradeAck(
+            TRADE_ACK_VERSION,
+            packet.trade_id,
+            lock_id_out(packet),
+            evidence.verdict.verdict.decisions_root,
+            locked[packet.trade_id],
+            packet.expiry_out,
+        )
+        expected = commit_acknowledgement(Acknowledgement((encode_trade_ack(answer),)))
+        entry = await ledger.prove(key, heights[tag] - lag)
+        if entry.key != key or entry.value != expected:
+            raise ProtocolError("not locked under this cap", trade=packet.trade_id.hex())
+        await cell.attestor.verified_value(tag, heights[tag], entry)
 
 
 async def reveal(cell: UtilityCell, work: SlotWork, now_s: int) -> None:
@@ -236,15 +249,7 @@ def sellers_tag(evidence: SlotEvidence, position: Position) -> bytes:
     return local_chain_tag(evidence, position)
 
 
-def hashlock_of(position: Position) -> bytes:
-    """Return the hash lock of a position."""
-    if position.packet is not None:
-        return position.packet.hashlock
-    assert position.local is not None, "a position is a packet or local"
-    return position.local.hashlock
-
-
-def _cleared(evidence: SlotEvidence, position: Position, index: int) -> ClearedPosition:
+def cleared_position(evidence: SlotEvidence, position: Position, index: int) -> ClearedPosition:
     """Return a position in the market's own form, for attribution."""
     packet = position.packet
     source = destination = b""

@@ -15,9 +15,8 @@ from tieline.interfaces.cell_link import (
     ClosingHeight,
     PendingProof,
     ProposeVerdict,
-    Refusal,
 )
-from tieline.interfaces.errors import NotYet, Unavailable
+from tieline.interfaces.errors import NotYet
 from tieline.interfaces.limits import PPM
 from tieline.power.evidence import gate_evidence
 from tieline.power.flow_proof import flow_proof_hash
@@ -46,6 +45,7 @@ from tieline.swap.records import (
     Verdict,
     VerdictLeaf,
 )
+from tieline.utility.asking import gather_signatures
 from tieline.utility.board import local_chain_tag
 from tieline.utility.cell import UtilityCell
 from tieline.utility.network_check import explain
@@ -53,11 +53,10 @@ from tieline.utility.packets import packet_commitment
 from tieline.utility.phases.clear import publish
 from tieline.utility.set_points import set_points
 from tieline.utility.slot_work import SlotWork
+from tieline.utility.sufficiency import baseline_hash
 from tieline.wire.abi import (
     encode_pending_leaf,
     encode_verdict_leaf,
-    encode_zone_leaf,
-    encode_zone_root_leaf,
 )
 from tieline.wire.hashes import keccak, tag
 from tieline.wire.ids import setpoints_hash
@@ -90,22 +89,14 @@ async def propose(cell: UtilityCell, work: SlotWork) -> bool:
     verdict = published(cell, work, evidence, received, baseline, gate)
     verdict = replace(verdict, explanation=explain(result))
     proposal = ProposeVerdict(verdict, closings, receipts)
-    signed: dict[bytes, bytes] = {}
-    for link in cell.links:
-        try:
-            answer = await link.propose_verdict(proposal)
-        except Unavailable as silence:
-            work.refusals.append(f"{link.cell.hex()}: {silence}")
-            continue
-        if isinstance(answer, Refusal):
-            work.refusals.append(f"{link.cell.hex()}: {answer.rule}: {answer.first_difference}")
-        else:
-            signed[answer.cell] = answer.signatures[0]
+    signed = await gather_signatures(
+        cell, work, [verdict.verdict], lambda link: link.propose_verdict(proposal)
+    )
     if len(signed) < more_than_two_thirds(len(cell.addresses)):
         return False
     if any(not is_owner_signed(cell, leaf, set(signed)) for leaf in verdict.leaves):
         return False
-    signatures = tuple(signed[signer] for signer in sorted(signed))
+    signatures = tuple(signed[signer][0] for signer in sorted(signed))
     await publish(cell, replace(evidence, verdict=replace(verdict, signatures=signatures)))
     return True
 
@@ -161,16 +152,26 @@ async def closing_heights(
     """
     closings: list[ClosingHeight] = []
     for chain_tag in sorted(_packet_tags(evidence)):
-        index = cell.indexes[chain_tag]
-        closed = index.first_height_from(tau)
-        if closed is None:
-            raise NotYet(f"{index.ledger.ledger_id} has no block from {tau} on")
-        height = closed + index.ledger.capabilities.proof_lag
+        height = closing_height(cell, chain_tag, tau)
         trusted = cell.attestor.trusted_height(chain_tag, height)
-        closings.append(
-            ClosingHeight(chain_tag, height, await index.ledger.header(height, trusted))
-        )
+        header = await cell.indexes[chain_tag].ledger.header(height, trusted)
+        closings.append(ClosingHeight(chain_tag, height, header))
     return tuple(closings)
+
+
+def closing_height(cell: UtilityCell, chain_tag: bytes, tau: int) -> int:
+    """
+    Return the height of the header that proves a ledger's state at its first block from tau on.
+
+    Raises:
+        NotYet: The ledger has no such block.
+        KeyError: It is no ledger of the set.
+    """
+    index = cell.indexes[chain_tag]
+    closed = index.first_height_from(tau)
+    if closed is None:
+        raise NotYet(f"{index.ledger.ledger_id} has no block from {tau} on")
+    return closed + index.ledger.capabilities.proof_lag
 
 
 async def prove_receipts(
@@ -276,20 +277,6 @@ def received_positions(
         )
         received.append(Received(position, leaf))
     return tuple(received)
-
-
-def baseline_hash(baseline: Sequence[Zone]) -> bytes:
-    """Return the root over the zones' roots."""
-    return merkle_root(
-        encode_zone_root_leaf(
-            zone.zone_tag,
-            merkle_root(
-                encode_zone_leaf(leaf.salt, leaf.bus, leaf.p_milliwatt, leaf.q_millivar)
-                for leaf in zone.leaves
-            ),
-        )
-        for zone in baseline
-    )
 
 
 def is_owner_signed(cell: UtilityCell, leaf: VerdictLeaf, signers: set[bytes]) -> bool:
