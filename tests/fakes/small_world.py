@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tieline.contract.accounts import pay_key
 from tieline.contract.block import Application
 from tieline.contract.books import Books, audit_books
 from tieline.contract.genesis import Genesis
@@ -177,6 +178,10 @@ class SeenLedger:
     def scan(self, prefix: bytes) -> list[tuple[bytes, bytes]]:
         """Return all pairs of store ``tieline`` under *prefix*."""
         return list(self.application.scan("tieline", prefix))
+
+    def pay(self, account: bytes) -> int:
+        """PAY of one account, nano-EUR."""
+        return int.from_bytes(self.application.query("tieline", pay_key(account)) or b"", "big")
 
     def events(self, kind: str) -> list[Mapping[str, str]]:
         """Return the attributes of all events of a kind, in the order of the blocks."""
