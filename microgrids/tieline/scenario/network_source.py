@@ -41,6 +41,13 @@ def read_wires(config: ScenarioConfig, addresses: Mapping[str, bytes]) -> Wires:
     try:
         net = _read_net(config)
         slack = {int(bus) for bus in net.ext_grid.bus}
+        if len(slack) != 1:
+            raise ConfigError(
+                f"{len(slack)} slack buses (external grids) instead of one",
+                file=str(source.pandapower_json or source.case),
+                key="network",
+                instead="keep the one external grid over which the operator imports",
+            )
         check_buses(config, [int(bus) for bus in net.bus.index if int(bus) not in slack])
         net.ext_grid["vm_pu"] = source.slack_voltage_pu
         net.load["scaling"] = 1.0

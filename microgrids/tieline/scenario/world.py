@@ -52,8 +52,18 @@ def prepare(config: ScenarioConfig, path: Path) -> None:
 
 async def _prepare(config: ScenarioConfig, folder: RunFolder) -> None:
     _begin(config, folder)
-    world = await build_world(config, folder, key_ring(config, folder.keys))
+    world = await _built(config, folder, key_ring(config, folder.keys))
     world.close()
+
+
+async def _built(config: ScenarioConfig, folder: RunFolder, ring: KeyRing) -> World:
+    """Build the world; a scenario that cannot be leaves no run behind."""
+    try:
+        return await build_world(config, folder, ring)
+    except ConfigError:
+        if not folder.ledger_ids():
+            folder.run_json.unlink()
+        raise
 
 
 async def _run(
@@ -71,7 +81,7 @@ async def _run(
         _begin(config, folder)
     folder.checksums.unlink(missing_ok=True)
     ring = key_ring(config, keys_from if keys_from is not None else folder.keys)
-    world = await build_world(config, folder, ring)
+    world = await _built(config, folder, ring)
     try:
         await world.advance_to_end(progress)
         await write_results(world, wall_seconds=time.perf_counter() - started)
@@ -95,14 +105,14 @@ def _begin(config: ScenarioConfig, folder: RunFolder) -> None:
             instead="go on with it (resume), or choose an empty folder",
         )
     folder.path.mkdir(parents=True, exist_ok=True)
-    text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-    folder.scenario_yaml.write_text(text, encoding="utf-8")
+    folder.scenario_yaml.write_text(_text(config), encoding="utf-8")
     folder.write_state(_state(config, folder, "running", None))
 
 
 def _require_same(config: ScenarioConfig, folder: RunFolder) -> None:
     state = folder.read_state()
-    if state.scenario != config.scenario or state.scenario_sha256 != _sha256(folder):
+    began_with = hashlib.sha256(_text(config).encode()).hexdigest()
+    if not state.scenario_sha256 == _sha256(folder) == began_with:
         raise ConfigError(
             "the scenario was changed since the run began",
             file=str(folder.scenario_yaml),
@@ -120,6 +130,10 @@ def _state(config: ScenarioConfig, folder: RunFolder, state: str, world: World |
             "slots_done": 0 if world is None else config.slot_count,
         }
     )
+
+
+def _text(config: ScenarioConfig) -> str:
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
 def _sha256(folder: RunFolder) -> str:
