@@ -4,7 +4,7 @@ import asyncio
 import json
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pandapower
@@ -21,6 +21,7 @@ from tieline.scenario.results.trades import trade_records
 from tieline.scenario.run_folder import RunFolder
 from tieline.scenario.run_records import RunSummary, TradeRecord
 from tieline.scenario.summary import write_results
+from tieline.swap.lock import LockStatus
 
 BAND_LOW = 0.95
 
@@ -66,6 +67,12 @@ def test_money_changes_sum_to_zero_on_every_ledger_and_in_the_settlement(
         changes[row.chain_id] += row.closing_nano_eur - row.opening_nano_eur
     assert changes == dict.fromkeys(["mg-a", "mg-b", "mg-c", "grid-1", "settlement"], 0)
     assert sum(abs(row.closing_nano_eur - row.opening_nano_eur) for row in summary.accounts) > 0
+
+
+def test_the_settlement_does_not_count_again_what_locks_have_moved(summary: RunSummary) -> None:
+    labels = {row.label for row in summary.accounts if row.chain_id == "settlement"}
+    assert "balancing" in labels
+    assert "connector" not in labels
 
 
 def test_two_that_are_fine_alone_hurt_a_third_together_and_the_marginal_one_is_cut(
@@ -252,6 +259,7 @@ def test_losses_are_shared_by_those_whose_energy_came_on_top(material: Material)
     assert names["a-depot"] > names["b-electrolyser"] > 0
     network = statement.network
     assert sum(names.values()) == network.loss_wh - network.base_loss_wh
+    assert network.loss_wh < 5 * network.base_loss_wh < 2.5 * network.loss_wh
     truth = material.world.truth.slot(material.world.slots[0]).point
     assert abs(network.loss_wh - truth.losses_mw * 250_000) < network.loss_wh / 20
 
@@ -271,3 +279,59 @@ def test_who_does_not_deliver_deviates_by_what_is_missing(material: Material) ->
     row = next(r for r in statement.participants if r.account.name.endswith(meter.account.hex()))
     assert row.metered_wh == 0 < row.position_wh
     assert row.deviation_wh == -row.position_wh
+
+
+def with_lock_left_open(material: Material) -> Material:
+    tag, history = next(iter(material.histories.items()))
+    lock_id, lock = next(iter(history.locks.items()))
+    locks = {**history.locks, lock_id: replace(lock, status=LockStatus.LOCKED)}
+    return replace(material, histories={**material.histories, tag: replace(history, locks=locks)})
+
+
+def with_escrow_left(material: Material) -> Material:
+    tag, history = next(iter(material.histories.items()))
+    order_id, order = next(iter(history.orders.items()))
+    orders = {**history.orders, order_id: replace(order, money_left=1)}
+    spoiled = {**material.histories, tag: replace(history, orders=orders)}
+    return replace(material, histories=spoiled)
+
+
+def with_another_verdict(material: Material) -> Material:
+    start, judged = next(iter(material.judgements.items()))
+    judgements = {**material.judgements, start: replace(judged, is_same=False)}
+    return replace(material, judgements=judgements)
+
+
+def with_client_without_attestors(material: Material) -> Material:
+    world = material.world
+    first, *rest = world.topology.routes
+    routes = (replace(first, source_client="07-tendermint-9"), *rest)
+    return replace(material, world=replace(world, topology=replace(world.topology, routes=routes)))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "name"),
+    [
+        (with_lock_left_open, "every lock has ended"),
+        (with_escrow_left, "no order holds money"),
+        (with_another_verdict, "verdicts can be made again"),
+        (with_client_without_attestors, "clients in AND mode"),
+    ],
+)
+def test_each_check_fails_for_its_own_reason(
+    material: Material, spoil: Callable[[Material], Material], name: str
+) -> None:
+    trades, accounts = trade_records(material), account_rows(material)
+    rows = check_rows(spoil(material), trades, accounts)
+    assert [row.name for row in rows if not row.is_ok] == [name]
+
+
+def test_a_payment_without_a_verdict_or_to_nobody_is_a_failed_check(material: Material) -> None:
+    trades, accounts = trade_records(material), account_rows(material)
+    paid = next(place for place, trade in enumerate(trades) if trade.paid_out_nano_eur)
+    trades[paid] = trades[paid].model_copy(update={"decision": "none"})
+    accounts[0] = accounts[0].model_copy(
+        update={"closing_nano_eur": accounts[0].closing_nano_eur + 1}
+    )
+    names = [row.name for row in check_rows(material, trades, accounts) if not row.is_ok]
+    assert names == ["money of all accounts", "a verdict stands behind every payment"]

@@ -11,9 +11,10 @@ from tieline.market.settlement import NetworkEnergy, ParticipantEnergy, settle_s
 from tieline.power.gate_result import TightestLimit, Violation
 from tieline.power.limits import Limit
 from tieline.power.operating_point import OperatingPoint
+from tieline.protocol.commitment import acknowledgement_key, packet_commitment_key
 from tieline.protocol.events import Event
 from tieline.scenario.results.event_lines import record_of
-from tieline.scenario.results.history import Happening
+from tieline.scenario.results.history import Happening, open_packets
 from tieline.scenario.results.notes import note_of_tightest, note_of_violation
 from tieline.scenario.results.slots import cuts_in_words, imbalance_wh, worst_voltages
 from tieline.utility.phases.settle import unmetered
@@ -98,3 +99,32 @@ def test_an_event_of_a_lock_carries_the_slot_of_its_opening() -> None:
     assert json.loads(json.dumps(first))["price"] == 7
     assert (second["slot_start_s"], second["wh"], second["preimage"]) == (900, 12, "00")
     assert (second["time_s"], second["height"], second["chain_id"]) == (95, 9, "mg-a")
+
+
+class State:
+    """A ledger's state of which only some keys are there."""
+
+    def __init__(self, *keys: bytes) -> None:
+        self.keys = keys
+
+    def query(self, store: str, key: bytes) -> bytes | None:
+        return b"x" if store == "ibc" and key in self.keys else None
+
+
+def packet_event(kind: str, client: str, sequence: int) -> Happening:
+    end = "source" if kind == "send_packet" else "dest"
+    attributes = ((f"packet_{end}_client", client), ("packet_sequence", str(sequence)))
+    return Happening("mg-a", 3, 40, Event(kind, attributes))
+
+
+def test_a_packet_is_open_while_it_is_committed_or_not_answered() -> None:
+    rows = [
+        packet_event("send_packet", "07-tendermint-0", 1),
+        packet_event("send_packet", "07-tendermint-0", 2),
+        packet_event("recv_packet", "07-tendermint-1", 7),
+        packet_event("recv_packet", "07-tendermint-1", 8),
+    ]
+    state = State(
+        packet_commitment_key("07-tendermint-0", 2), acknowledgement_key("07-tendermint-1", 7)
+    )
+    assert open_packets(state, rows) == ("sent 07-tendermint-0/2", "received 07-tendermint-1/8")

@@ -105,7 +105,7 @@ def _details(material: Material) -> Mapping[str, str]:
     return {
         "E1": f"; {meters} meters, at most {rounding} Wh of rounding; {unaccounted} Wh unaccounted",
         "E4": f"; {losses} Wh of losses",
-        "E6": f"; {moved} nano-EUR moved beside the ledgers, and all ledgers",
+        "E6": f"; {moved} nano-EUR of claims beside the ledgers, each with a payer and a payee",
     }
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from tieline.contract.accounts import pay_key
-from tieline.contract.block import Application
 from tieline.contract.books import Books, audit_books
 from tieline.contract.genesis import Genesis
 from tieline.contract.keys import vault_key
@@ -35,6 +35,14 @@ ACCOUNT_KEY_BYTES = 22
 POSTINGS = frozenset({"clearing_posted", "verdict_posted", "delivery_posted"})
 PROVING = frozenset({"recv_packet", "acknowledge_packet", "timeout_packet"})
 """Events of transactions that bring proofs."""
+
+
+class Queried(Protocol):
+    """A ledger's state, for reading."""
+
+    def query(self, store: str, key: bytes) -> bytes | None:
+        """Return a committed value."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +163,7 @@ async def read_history(
         },
         vaults=_vaults(state),
         books=audit_books(lambda prefix: _under(state, prefix)),
-        open_packets=_open_packets(application, happenings),
+        open_packets=open_packets(application, happenings),
     )
 
 
@@ -173,19 +181,19 @@ def _vaults(state: Mapping[bytes, bytes]) -> dict[bytes, int]:
     return vaults
 
 
-def _open_packets(application: Application, happenings: Sequence[Happening]) -> tuple[str, ...]:
+def open_packets(application: Queried, happenings: Sequence[Happening]) -> tuple[str, ...]:
     """Name what was sent and is still committed, or was received and has no answer."""
-    open_packets: list[str] = []
+    found: list[str] = []
     for row in happenings:
         if row.kind == "send_packet":
             client, sequence = row.text("packet_source_client"), row.number("packet_sequence")
             if application.query("ibc", packet_commitment_key(client, sequence)) is not None:
-                open_packets.append(f"sent {client}/{sequence}")
+                found.append(f"sent {client}/{sequence}")
         elif row.kind == "recv_packet":
             client, sequence = row.text("packet_dest_client"), row.number("packet_sequence")
             if application.query("ibc", acknowledgement_key(client, sequence)) is None:
-                open_packets.append(f"received {client}/{sequence}")
-    return tuple(open_packets)
+                found.append(f"received {client}/{sequence}")
+    return tuple(found)
 
 
 def _proofs(

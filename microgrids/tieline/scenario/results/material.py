@@ -20,7 +20,7 @@ from tieline.power.network import Network
 from tieline.scenario.driven_world import World
 from tieline.scenario.results.history import LedgerHistory, read_history
 from tieline.swap.evidence import SlotEvidence, Zone
-from tieline.swap.records import ZERO_HASH, DeliveryKind, Order, Role, Side
+from tieline.swap.records import ZERO_HASH, DeliveryKind, Order, Side
 from tieline.utility.books import book_orders
 from tieline.utility.phases.forecast import coin_secret, committed_zone
 from tieline.utility.phases.settle import settle
@@ -55,13 +55,6 @@ class Material:
     def network(self) -> Network:
         """All joined feeders."""
         return self.world.services[0].parts.check.network
-
-    @property
-    def grid_meter(self) -> bytes:
-        """The operator's meter, at the slack."""
-        topology = self.world.topology
-        pairs = zip(topology.cells, topology.boundary_meters, strict=True)
-        return next(meter.meter_id for cell, meter in pairs if cell.role == Role.GRID)
 
     def verdict_hash(self, slot_start: int) -> bytes:
         """Return the hash under which ledgers know a slot's verdict; zeros where there is none."""

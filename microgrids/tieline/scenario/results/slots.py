@@ -78,7 +78,7 @@ def reduced_wh(material: Material, evidence: SlotEvidence, free: FreeClearing) -
     for order_id, wh in free.dispatchable().items():
         order = free.orders[order_id]
         missing = abs(wh) - sealed.get(order_id, 0)
-        if missing > 0 and order.meter_id != material.grid_meter:
+        if missing > 0:
             name = material.names.of_order(order)
             reduced[name] = reduced.get(name, 0) + missing
     return reduced
