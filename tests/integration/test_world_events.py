@@ -1,11 +1,13 @@
 """Whole runs in which something goes wrong: each ends with every nano-EUR where it belongs."""
 
+import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from fakes.small_world import (
+    SMALL,
     SeenLedger,
     assert_all_money_came_back,
     dispatch,
@@ -147,6 +149,28 @@ def test_what_was_not_delivered_is_not_paid(run: Run) -> None:
     for lock in outcome.locks():
         assert lock.paid_wh == delivered[lock.trade_id]
         assert lock.paid_wh + lock.refunded_wh == lock.energy_wh
+
+
+def test_an_order_that_cannot_be_paid_keeps_no_other_away(run: Run) -> None:
+    """One member's account is too small for its escrow; its neighbours trade all the same."""
+    microgrids = copy.deepcopy(SMALL["microgrids"])
+    microgrids[0]["energy_cells"][0] |= {"id": "a-poor", "count": 1, "rating_kw": 400}
+    microgrids[0]["energy_cells"].append(
+        {
+            "id": "a-shop",
+            "kind": "commercial",
+            "buses": [5],
+            "rating_kw": 4,
+            "profile": ["G1-A"],
+            "price_max_micro_eur_per_kwh": 400_000,
+        }
+    )
+    outcome = run(small(slot_count=1, opening_balance_eur=1, microgrids=microgrids))
+    placed = outcome.ledgers["mg-a"].events("order_placed")
+    refused = outcome.ledgers["mg-a"].refusals()
+    assert any("insufficient" in reason for reason in refused)
+    assert placed
+    assert any(lock.paid_wh for lock in outcome.ledgers["mg-a"].locks)
 
 
 def test_packets_that_no_relayer_brought_time_out_and_everything_is_refunded(run: Run) -> None:
