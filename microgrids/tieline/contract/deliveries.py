@@ -84,7 +84,9 @@ def handle_post_delivery(ctx: Context, message: MsgPostDelivery) -> Outcome:
     record = DeliveryRecord(delivery.cell_set_id, delivery.deliveries_root, signers)
     ctx.state.set(delivery_key(delivery.slot_start, index), encode_delivery(record))
     mark_used(ctx, members, delivery.slot_start)
-    ctx.emit(trade_events.delivery_posted(delivery.slot_start, index, delivery.deliveries_root))
+    ctx.emit(
+        trade_events.delivery_posted(delivery.slot_start, index, delivery.deliveries_root, signers)
+    )
     if is_conflict:
         ctx.emit(trade_events.conflicting_delivery(delivery.slot_start, index, signers))
     return Outcome.DONE
@@ -119,6 +121,9 @@ def _add_signers(
         return Outcome.ALREADY_DONE
     merged = replace(stored, signers=stored.signers | signers)
     ctx.state.set(delivery_key(tick_start, index), encode_delivery(merged))
+    ctx.emit(
+        trade_events.delivery_signed(tick_start, index, stored.deliveries_root, merged.signers)
+    )
     return Outcome.DONE
 
 

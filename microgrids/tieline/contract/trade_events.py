@@ -74,13 +74,23 @@ def receive_refused(client: str, sequence: int, reason: Reason, detail: str) -> 
     )
 
 
-def verdict_posted(slot_start: int, verdict_hash: bytes, decisions_root: bytes) -> Event:
-    """The slot's verdict is stored."""
+def verdict_posted(
+    slot_start: int, verdict_hash: bytes, decisions_root: bytes, signers: int
+) -> Event:
+    """The slot's verdict is stored, with the bitmap of its signers."""
     return _event(
         "verdict_posted",
         slot_start=slot_start,
         verdict_hash=verdict_hash,
         decisions_root=decisions_root,
+        signers=signers,
+    )
+
+
+def verdict_signed(slot_start: int, verdict_hash: bytes, signers: int) -> Event:
+    """The stored verdict has more signers: these, as a bitmap."""
+    return _event(
+        "verdict_signed", slot_start=slot_start, verdict_hash=verdict_hash, signers=signers
     )
 
 
@@ -114,10 +124,25 @@ def pending_expired(lock_id: bytes) -> Event:
     return _event("pending_expired", lock_id=lock_id)
 
 
-def delivery_posted(tick_start: int, index: int, deliveries_root: bytes) -> Event:
-    """Rows A8, B5."""
+def delivery_posted(tick_start: int, index: int, deliveries_root: bytes, signers: int) -> Event:
+    """Rows A8, B5; *signers* is a bitmap."""
     return _event(
-        "delivery_posted", slot_start=tick_start, index=index, deliveries_root=deliveries_root
+        "delivery_posted",
+        slot_start=tick_start,
+        index=index,
+        deliveries_root=deliveries_root,
+        signers=signers,
+    )
+
+
+def delivery_signed(tick_start: int, index: int, deliveries_root: bytes, signers: int) -> Event:
+    """A stored statement has more signers: these, as a bitmap."""
+    return _event(
+        "delivery_signed",
+        slot_start=tick_start,
+        index=index,
+        deliveries_root=deliveries_root,
+        signers=signers,
     )
 
 

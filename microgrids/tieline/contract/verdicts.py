@@ -118,11 +118,16 @@ def _post_verdict(ctx: Context, message: MsgApplyVerdict, verdict: Verdict) -> b
         if signers | stored.signers != stored.signers:
             merged = replace(stored, signers=signers | stored.signers)
             ctx.state.set(key, encode_verdict(merged))
+            ctx.emit(trade_events.verdict_signed(verdict.slot_start, verdict_hash, merged.signers))
         return True
     first = VerdictRecord(verdict_hash, verdict.decisions_root, signers)
     ctx.state.set(key, encode_verdict(first))
     mark_used(ctx, members, verdict.slot_start)
-    ctx.emit(trade_events.verdict_posted(verdict.slot_start, verdict_hash, verdict.decisions_root))
+    ctx.emit(
+        trade_events.verdict_posted(
+            verdict.slot_start, verdict_hash, verdict.decisions_root, signers
+        )
+    )
     return True
 
 

@@ -33,8 +33,12 @@ class LedgerView:
         self.clearing_roots: set[bytes] = set()
         self.verdict_hashes: dict[int, bytes] = {}
         """By slot start; the first valid one, the only one that counts here."""
+        self.verdict_signers: dict[int, int] = {}
+        """By slot start: bitmap of the cells whose signatures are stored."""
         self.deliveries: dict[int, dict[bytes, int]] = {}
         """By tick: deliveries root to the index it is stored under."""
+        self.delivery_signers: dict[int, dict[bytes, int]] = {}
+        """By tick: deliveries root to the bitmap of its signers."""
         self.orders: dict[int, dict[bytes, int]] = {}
         """By slot start: orders that were neither cancelled nor released, with their height."""
         self.order_slots: dict[bytes, int] = {}
@@ -89,6 +93,18 @@ class LedgerView:
         else:
             self.open_ticks.setdefault(lock.tick, {})[lock.lock_id] = None
 
+    def add_verdict(self, slot_start: int, verdict_hash: bytes, signers: int) -> None:
+        """Remember the slot's verdict; the first one stays, its signers add up."""
+        if self.verdict_hashes.setdefault(slot_start, verdict_hash) == verdict_hash:
+            known = self.verdict_signers.get(slot_start, 0)
+            self.verdict_signers[slot_start] = known | signers
+
+    def add_delivery(self, tick: int, root: bytes, index: int, signers: int) -> None:
+        """Remember a statement and that these cells signed it."""
+        self.deliveries.setdefault(tick, {})[root] = index
+        signed = self.delivery_signers.setdefault(tick, {})
+        signed[root] = signed.get(root, 0) | signers
+
     def add_order(self, order_id: bytes, slot_start: int) -> None:
         """Remember an order that holds money or bond."""
         self.orders.setdefault(slot_start, {})[order_id] = self.height
@@ -125,8 +141,10 @@ class LedgerView:
         for tick in [tick for tick in self.deliveries if tick < slot_start]:
             if tick not in self.open_ticks:
                 del self.deliveries[tick]
+                self.delivery_signers.pop(tick, None)
         for slot in [slot for slot in self.verdict_hashes if slot < slot_start]:
             del self.verdict_hashes[slot]
+            self.verdict_signers.pop(slot, None)
         old = [
             lock
             for lock in self.locks.values()

@@ -16,6 +16,9 @@ from tieline.relay import lock_watch
 from tieline.swap.lock import Leg, LockStatus
 from tieline.wire.codec import decode_acknowledgement, decode_packet
 
+ALL_SIGNED = -1
+"""Bitmap of signers where a ledger does not say: every bit is set."""
+
 
 @dataclass(frozen=True, slots=True)
 class SendSeen:
@@ -72,19 +75,21 @@ class ClearingSeen:
 
 @dataclass(frozen=True, slots=True)
 class VerdictSeen:
-    """A verdict was stored here."""
+    """A verdict was stored here, or got more signers."""
 
     slot_start: int
     verdict_hash: bytes
+    signers: int = ALL_SIGNED
 
 
 @dataclass(frozen=True, slots=True)
 class DeliverySeen:
-    """A delivery statement was stored here under an index."""
+    """A delivery statement was stored here under an index, or got more signers."""
 
     slot_start: int
     index: int
     deliveries_root: bytes
+    signers: int = ALL_SIGNED
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +198,18 @@ def _delivery(attributes: _Attributes) -> DeliverySeen:
         int(attributes["slot_start"]),
         int(attributes["index"]),
         _bytes(attributes, "deliveries_root"),
+        _signers(attributes),
     )
+
+
+def _verdict(attributes: _Attributes) -> VerdictSeen:
+    return VerdictSeen(
+        int(attributes["slot_start"]), _bytes(attributes, "verdict_hash"), _signers(attributes)
+    )
+
+
+def _signers(attributes: _Attributes) -> int:
+    return int(attributes.get("signers", ALL_SIGNED))
 
 
 def _lock_opened(attributes: _Attributes) -> LockOpened:
@@ -245,8 +261,10 @@ _READERS: dict[str, Callable[[_Attributes], Observation]] = {
     "update_client": _client_heights,
     "cell_set_posted": lambda a: CellSetSeen(int(a["epoch"])),
     "clearing_posted": lambda a: ClearingSeen(_bytes(a, "clearing_root")),
-    "verdict_posted": lambda a: VerdictSeen(int(a["slot_start"]), _bytes(a, "verdict_hash")),
+    "verdict_posted": _verdict,
+    "verdict_signed": _verdict,
     "delivery_posted": _delivery,
+    "delivery_signed": _delivery,
     "order_placed": lambda a: OrderSeen(_bytes(a, "order_id"), int(a["slot_start"])),
     "order_cancelled": lambda a: OrderEnded(_bytes(a, "order_id")),
     "order_released": lambda a: OrderEnded(_bytes(a, "order_id")),

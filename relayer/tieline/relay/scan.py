@@ -108,11 +108,12 @@ def _reconcile_posted(ledger: LedgerView, answers: Answers) -> list[str]:
             ledger.cell_set_epochs.add(decode_cell_set(cell_set_id, value).epoch)
     for key, value in answers[VERDICTS]:
         slot_start = int.from_bytes(key[1:9], "big")
-        ledger.verdict_hashes[slot_start] = records.decode_verdict(value).verdict_hash
+        verdict = records.decode_verdict(value)
+        ledger.add_verdict(slot_start, verdict.verdict_hash, verdict.signers)
     for key, value in answers[DELIVERIES]:
         tick, index = int.from_bytes(key[1:9], "big"), int.from_bytes(key[9:17], "big")
-        root = records.decode_delivery(value).deliveries_root
-        ledger.deliveries.setdefault(tick, {})[root] = index
+        statement = records.decode_delivery(value)
+        ledger.add_delivery(tick, statement.deliveries_root, index, statement.signers)
     return []
 
 

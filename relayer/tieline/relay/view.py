@@ -121,10 +121,10 @@ class RelayView:
                 view.cell_set_epochs.add(epoch)
             case observations.ClearingSeen(root):
                 view.clearing_roots.add(root)
-            case observations.VerdictSeen(slot_start, verdict_hash):
-                view.verdict_hashes.setdefault(slot_start, verdict_hash)
-            case observations.DeliverySeen(slot_start, index, root):
-                view.deliveries.setdefault(slot_start, {})[root] = index
+            case observations.VerdictSeen(slot_start, verdict_hash, signers):
+                view.add_verdict(slot_start, verdict_hash, signers)
+            case observations.DeliverySeen(slot_start, index, root, signers):
+                view.add_delivery(slot_start, root, index, signers)
             case observations.OrderSeen(order_id, slot_start):
                 view.add_order(order_id, slot_start)
             case observations.OrderEnded(order_id):

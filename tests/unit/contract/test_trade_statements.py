@@ -21,6 +21,7 @@ from fakes.trade_world import (
     TradeLedger,
     TradeWorld,
     account,
+    events,
     signed_by,
 )
 
@@ -98,7 +99,8 @@ def test_a_grid_trade_is_claimed_under_both_cells_signatures_only(missing: str) 
         scene.state(ledger, 3600, [name for name in CELLS if name != missing])
         early = ledger.run("relayer", scene.claim(lock_id, 3600))
         assert (early.code, "both cells of a GRID trade" in early.log) == (2, True)
-        scene.state(ledger, 3600)
+        more = ledger.must("relayer", scene.world.delivery([(scene.trade_id, 3600)]))
+        assert [told["signers"] for told in events(more, "delivery_signed")] == ["7"]
         ledger.must("relayer", scene.claim(lock_id, 3600))
         assert ledger.lock(lock_id).paid_wh == 3600
 
@@ -235,11 +237,13 @@ def test_the_same_verdict_with_other_signers_adds_them() -> None:
     assert message.verdict is not None
     cell_set_id = ids.cell_set_id(NETWORK_ID, NETWORK_EPOCH, 2, cells)
     verdict = replace(message.verdict, cell_set_id=cell_set_id, epoch=2)
-    for missing, count in (("cell d", 3), ("cell a", 4)):
+    for missing, count, kind in (("cell d", 3, "posted"), ("cell a", 4, "signed")):
         names = [name for name in four if name != missing]
-        world.a.must(
+        result = world.a.must(
             "relayer", replace(message, verdict=verdict, signatures=signed_by(verdict, names))
         )
+        (told,) = events(result, f"verdict_{kind}")
+        assert int(told["signers"]).bit_count() == count
         stored = world.a.app.query(TIELINE, verdict_key(S))
         assert stored is not None
         assert decode_verdict(stored).signers.bit_count() == count

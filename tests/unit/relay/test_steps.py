@@ -1,6 +1,7 @@
 """Each step at its deadlines: one second before, at, and after."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from fakes.relay_view import (
@@ -156,6 +157,40 @@ def test_a_stored_verdict_is_not_brought_again() -> None:
     assert isinstance(brought, MsgApplyVerdict)
     assert (brought.verdict, brought.signatures) == (None, ())
     assert brought.leaves[0].leaf.group == 2
+
+
+def test_a_stored_verdict_that_lacks_an_owner_is_brought_again_with_all_signatures() -> None:
+    """Else whoever posts it first, without one owner's signature, would refuse its trades."""
+    world = ViewWorld()
+    world.board.verdicts[S] = verdict_of(accept())
+    seen = {"slot_start": S, "verdict_hash": b"\x0f" * 32}
+    opened = lock_opened("out", "PENDING")
+    world.block("b-1", TAU, opened, event("verdict_posted", signers=3, **seen))
+    (effect,) = run(apply_verdict, world)
+    brought = message(effect)
+    assert isinstance(brought, MsgApplyVerdict)
+    assert len(brought.signatures) == 1
+    world.block("b-1", TAU + 5, event("verdict_signed", signers=7, **seen))
+    (effect,) = run(apply_verdict, world)
+    brought = message(effect)
+    assert isinstance(brought, MsgApplyVerdict)
+    assert brought.signatures == ()
+
+
+def test_a_stored_statement_that_lacks_signatures_is_posted_again() -> None:
+    world = ViewWorld()
+    world.deliver(900)
+    (published,) = world.board.statements[S]
+    world.board.statements[S] = [replace(published, signatures=(b"\x01" * 65,) * 3)]
+    seen = {"slot_start": S, "index": 0, "deliveries_root": b"\x0d" * 32}
+    world.block("b-1", S + 1200, lock_opened("out", "LOCKED"))
+    (first,) = run(post_delivery, world)
+    world.block("b-1", S + 1205, event("delivery_posted", signers=3, **seen))
+    (again,) = run(post_delivery, world)
+    assert again.messages == first.messages
+    assert again.key != first.key  # what landed already does not hold it up
+    world.block("b-1", S + 1210, event("delivery_signed", signers=7, **seen))
+    assert run(post_delivery, world) == []
 
 
 @pytest.mark.parametrize("offset", AROUND)

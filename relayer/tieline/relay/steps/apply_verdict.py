@@ -27,12 +27,12 @@ def apply_verdict(view: RelayView, board: Published) -> Iterator[Effect]:
             published = board.verdict(slot_start) if ledger.time_s < deadline_s else None
             if published is None:
                 continue
-            is_stored = ledger.verdict_hashes.get(slot_start) == published.verdict_hash
             for group in published.groups:
                 if group.dest_chain_tag != ledger.terms.chain_tag:
                     continue
                 if not _is_pending(ledger, group):
                     continue
+                is_stored = _is_stored(ledger, slot_start, published, group)
                 yield Effect(
                     StepName.APPLY_VERDICT,
                     ledger_id,
@@ -58,6 +58,20 @@ def _is_pending(ledger: LedgerView, group: VerdictGroup) -> bool:
         if lock_id is not None and ledger.locks[lock_id].status is LockStatus.PENDING:
             return True
     return False
+
+
+def _is_stored(
+    ledger: LedgerView, slot_start: int, published: PublishedVerdict, group: VerdictGroup
+) -> bool:
+    """
+    Say whether the ledger holds the verdict with the signatures that the group needs.
+
+    Anyone may post it with a bare quorum; without an owner's signature the group would be refused.
+    """
+    if ledger.verdict_hashes.get(slot_start) != published.verdict_hash:
+        return False
+    signers = ledger.verdict_signers.get(slot_start, 0)
+    return not any(proved.leaf.owners & ~signers for proved in group.leaves)
 
 
 def _key(slot_start: int, group: VerdictGroup) -> str:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tieline.interfaces.bulletin import PublishedDelivery
 from tieline.relay.effects import NO_SIGNER, Effect, StepName
+from tieline.relay.ledger_view import LedgerView
+from tieline.relay.observations import ALL_SIGNED
 from tieline.relay.published import Published
 from tieline.relay.view import RelayView
 from tieline.swap.messages import MsgPostDelivery
@@ -21,8 +24,20 @@ def post_delivery(view: RelayView, board: Published) -> Iterator[Effect]:
             stored = ledger.deliveries.get(tick, {})
             for published in board.deliveries(tick):
                 root = published.delivery.deliveries_root
-                if root in stored:
+                if root in stored and not _lacks_signers(ledger, tick, published):
                     continue
                 message = MsgPostDelivery(NO_SIGNER, published.delivery, published.signatures)
                 key = f"delivery/{tick}/{root.hex()[:16]}"
+                if root in stored:
+                    key += f"/{ledger.delivery_signers[tick][root]:x}"
                 yield Effect(StepName.POST_DELIVERY, ledger_id, key, (message,))
+
+
+def _lacks_signers(ledger: LedgerView, tick: int, published: PublishedDelivery) -> bool:
+    """
+    Say whether fewer cells' signatures are stored than were published.
+
+    Anyone may post a statement with a bare quorum; a GRID trade needs two cells' by name.
+    """
+    signers = ledger.delivery_signers[tick][published.delivery.deliveries_root]
+    return signers != ALL_SIGNED and signers.bit_count() < len(published.signatures)
