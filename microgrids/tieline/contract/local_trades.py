@@ -25,7 +25,7 @@ from tieline.contract.registry import require_own_cell, require_slot
 from tieline.contract.slots import bands_of, deadlines_of
 from tieline.contract.terms import lock_id_local, require_members
 from tieline.contract.trade_errors import TooLate, TradeRefused
-from tieline.swap.ladder import Deadlines
+from tieline.swap.ladder import Deadlines, expiry_max
 from tieline.swap.lock import Leg, LockStatus
 from tieline.swap.messages import MsgOpenLocal
 from tieline.swap.records import LOCAL_CLIENT, ZERO_HASH, Level, LocalTrade, Reason, Side
@@ -53,6 +53,9 @@ def handle_open_local(ctx: Context, message: MsgOpenLocal) -> Outcome:
         raise TooLate("local lock from tau on", tau=points.tau)
     if trade.expiry < points.expiry_out:
         raise TradeRefused("expiry too early", expiry=trade.expiry, need=points.expiry_out)
+    latest = expiry_max(trade.slot_start, trade.slot_length)
+    if trade.expiry > latest:
+        raise TradeRefused("expiry too late", expiry=trade.expiry, latest=latest)
     if is_hash_lock_used(ctx, trade.hashlock):
         raise TradeRefused("hash lock is used", reason=Reason.H_USED.name)
     _require_clearing_of(ctx, trade)

@@ -9,6 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+EXPIRY_LEAD_MAX_S = 86_400
+"""
+From a slot's end to the last expiry of its locks: the slow ladder with the longest relayer outage
+that a profile plans for fits many times over, and nobody's money is frozen for longer than a day
+by a cell that writes a date far ahead.
+"""
 DISPATCH_S = 30
 """From the final verdict to devices that have their set points."""
 
@@ -215,7 +221,8 @@ def failed_trade_time(leads: LadderParameters, asked: TradeTimes) -> FailedSum |
     """
     Return the first rule that a trade's times break under the pair's governed leads, or None.
 
-    tau and the verdict deadline are exact, so that no caller chooses them; expiries may be later.
+    tau and the verdict deadline are exact, so that no caller chooses them; expiries may be later,
+    but not for ever.
     """
     floor = deadlines(leads, asked.slot_start, asked.slot_length)
     if asked.tau != floor.tau:
@@ -234,7 +241,15 @@ def failed_trade_time(leads: LadderParameters, asked: TradeTimes) -> FailedSum |
     need = asked.expiry_out + leads.min_margin_s
     if asked.expiry_in < need:
         return FailedSum("T_A", asked.expiry_in, need, f"T_B + {leads.min_margin_s}")
+    latest = expiry_max(asked.slot_start, asked.slot_length)
+    if asked.expiry_in > latest:
+        return FailedSum("T_A at most", asked.expiry_in, latest, f"E + {EXPIRY_LEAD_MAX_S}")
     return None
+
+
+def expiry_max(slot_start: int, slot_length: int) -> int:
+    """Return the latest expiry a lock of the slot may have, unix seconds."""
+    return slot_start + slot_length + EXPIRY_LEAD_MAX_S
 
 
 def failed_send_time(leads: LadderParameters, slot_start: int, now_s: int) -> FailedSum | None:

@@ -240,6 +240,7 @@ def test_a_spoiled_intra_trade_is_refused() -> None:
         ({"slot_length": 901}, "not a slot"),
         ({"energy_wh": 0}, "no energy"),
         ({"expiry": T_B - 1}, "expiry too early"),
+        ({"expiry": T_B + 86_400}, "expiry too late"),
         ({"cell_set_epoch": 2}, "another cell set, slot or level"),
         ({"clearing_root": bytes(32)}, "clearing not posted"),
         ({"buyer": bytes(20)}, "party is not"),

@@ -93,6 +93,7 @@ SPOILED = [
     ("T_B", {"expiry_out": S + 1799}),
     ("T_A", {"expiry_in": S + 2699}),
     ("T_A", {"expiry_out": S + 1801}),
+    ("T_A at most", {"expiry_in": S + 900 + 86_401}),
 ]
 
 
@@ -100,9 +101,16 @@ def test_the_times_of_the_golden_trade_hold() -> None:
     assert ladder.failed_trade_time(FAST, GOOD) is None
 
 
-def test_later_expiries_hold() -> None:
-    later = replace(GOOD, expiry_out=S + 5000, expiry_in=S + 5900)
-    assert ladder.failed_trade_time(FAST, later) is None
+def test_later_expiries_hold_up_to_a_day_after_delivery() -> None:
+    for later in (S + 5900, S + 900 + 86_400):
+        asked = replace(GOOD, expiry_out=S + 5000, expiry_in=later)
+        assert ladder.failed_trade_time(FAST, asked) is None
+
+
+def test_every_preset_stays_far_below_the_latest_expiry() -> None:
+    for leads, _ in ladder.PRESETS.values():
+        points = ladder.deadlines(leads, S, 3600)
+        assert points.expiry_in + 4 * 3600 < ladder.expiry_max(S, 3600)
 
 
 @pytest.mark.parametrize(("point", "spoil"), SPOILED)
