@@ -18,7 +18,7 @@ from tieline.wire.hashes import keccak
 from tieline.wire.keys import SecpKey, cosmos_account_of, recover
 
 COUNT = 10_000
-ROUNDS = 5
+ROUNDS = 9
 SLOWEST = 12_000
 MICROGRIDS = tuple(keccak(name) for name in (b"a", b"b", b"c"))
 GRID = keccak(b"grid")

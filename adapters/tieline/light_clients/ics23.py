@@ -25,7 +25,7 @@ from tieline.wire.ics23_proofs import (
     NonExistenceProof,
     decode_merkle_proof,
 )
-from tieline.wire.proto_fields import delimited, read_uvarint, unzigzag
+from tieline.wire.proto_fields import delimited, read_uvarint
 
 DEPTH_MAX = 128
 """Default of ICS-23; an IAVL tree of 2**60 keys is less than 90 deep."""
@@ -171,17 +171,15 @@ def _check_inner(spec: ProofSpec, step: InnerOp, layer: int) -> None:
 
 def _measures(prefix: bytes) -> tuple[int, int, int, int]:
     """Read height, size and version, none negative, and the place behind them."""
-    numbers: list[int] = []
-    place = 0
-    for _ in range(3):
-        try:
-            raw, place = read_uvarint(prefix, place)
-        except Malformed as exc:
-            raise ProofRefused("prefix is not that of an IAVL tree") from exc
-        numbers.append(unzigzag(raw))
-    if min(numbers) < 0:
+    try:
+        height, place = read_uvarint(prefix, 0)
+        size, place = read_uvarint(prefix, place)
+        version, place = read_uvarint(prefix, place)
+    except Malformed as exc:
+        raise ProofRefused("prefix is not that of an IAVL tree") from exc
+    if (height | size | version) & 1:  # zigzag: odd means below zero
         raise ProofRefused("negative measure in an IAVL prefix")
-    return numbers[0], numbers[1], numbers[2], place
+    return height >> 1, size >> 1, version >> 1, place
 
 
 def _branch(spec: ProofSpec, step: InnerOp) -> int:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from tieline.wire.errors import Malformed
 
 _SMALL = tuple(bytes([n]) if n < 0x80 else bytes([n & 0x7F | 0x80, n >> 7]) for n in range(1 << 12))
+_SMALL_COUNT = len(_SMALL)
 _UINT64_COUNT = 1 << 64
 _INT64_COUNT = 1 << 63
 
@@ -22,7 +23,7 @@ FIXED32 = 5
 
 def uvarint(number: int) -> bytes:
     """Encode 0 <= *number* < 2**64 in base 128, low groups first."""
-    if number < len(_SMALL):
+    if number < _SMALL_COUNT:
         return _SMALL[number]
     groups = bytearray()
     while number > 0x7F:
@@ -44,6 +45,9 @@ def read_uvarint(data: bytes, start: int) -> tuple[int, int]:
     Raises:
         Malformed: Cut short, longer than 64 bits, or not the shortest spelling.
     """
+    first = data[start] if start < len(data) else 0x80
+    if first < 0x80:  # nearly all of them
+        return first, start + 1
     number = shift = 0
     place = start
     for octet in data[start : start + 10]:
@@ -57,14 +61,9 @@ def read_uvarint(data: bytes, start: int) -> tuple[int, int]:
     raise Malformed(f"varint out of range: offset={start}")
 
 
-def unzigzag(number: int) -> int:
-    """Undo the zigzag of an already read varint."""
-    return number >> 1 if not number & 1 else -((number + 1) >> 1)
-
-
 def uint_field(number: int, value: int) -> bytes:
     """Write an unsigned or enumerated field; nothing for zero."""
-    return uvarint(number << 3) + uvarint(value) if value else b""
+    return _SMALL[number << 3] + uvarint(value) if value else b""
 
 
 def int_field(number: int, value: int) -> bytes:
@@ -86,7 +85,9 @@ def bytes_field(number: int, value: bytes) -> bytes:
 
 def message_field(number: int, value: bytes) -> bytes:
     """Write an embedded message, even when it is empty."""
-    return uvarint(number << 3 | LENGTH_DELIMITED) + uvarint(len(value)) + value
+    length = len(value)
+    size = _SMALL[length] if length < _SMALL_COUNT else uvarint(length)
+    return _SMALL[number << 3 | LENGTH_DELIMITED] + size + value
 
 
 def delimited(message: bytes) -> bytes:
@@ -108,20 +109,24 @@ class Fields:
         Raises:
             Malformed: Cut short, a group, or a number beyond *known*.
         """
-        self._values: dict[int, list[int | bytes]] = {}
+        values: dict[int, list[int | bytes]] = {}
         place, end = 0, len(data)
         while place < end:
-            key, place = read_uvarint(data, place)
+            key = data[place]
+            if key < 0x80:
+                place += 1
+            else:
+                key, place = read_uvarint(data, place)
             number, kind = key >> 3, key & 7
             if not 1 <= number <= known:
                 raise Malformed(f"unknown field: number={number}")
             value: int | bytes
-            if kind == VARINT:
+            if kind == LENGTH_DELIMITED:
+                length, start = read_uvarint(data, place)
+                place = start + length
+                value = data[start:place]
+            elif kind == VARINT:
                 value, place = read_uvarint(data, place)
-            elif kind == LENGTH_DELIMITED:
-                length, place = read_uvarint(data, place)
-                value = data[place : place + length]
-                place += length
             elif kind == FIXED64:
                 value = int.from_bytes(data[place : place + 8], "little", signed=True)
                 place += 8
@@ -129,7 +134,11 @@ class Fields:
                 raise Malformed(f"unknown wire type: number={number} type={kind}")
             if place > end:
                 raise Malformed(f"field cut short: number={number}")
-            self._values.setdefault(number, []).append(value)
+            if number in values:
+                values[number].append(value)
+            else:
+                values[number] = [value]
+        self._values = values
 
     def uint(self, number: int) -> int:
         """Return an unsigned field, 0 if it is not there."""
