@@ -74,11 +74,12 @@ class SigningJournal:
         Raises:
             SigningConflict: One of them was signed differently before; nothing is recorded.
         """
-        fresh: list[Statement] = []
+        fresh: dict[tuple[str, bytes, bytes], bytes] = {}
         for statement in statements:
-            signed = self.content(statement.kind, statement.scope, statement.subject)
+            key = (statement.kind, statement.scope, statement.subject)
+            signed = fresh.get(key, self.content(*key))
             if signed is None:
-                fresh.append(statement)
+                fresh[key] = statement.content
             elif signed != statement.content:
                 raise SigningConflict(statement, signed)
         if not fresh:
@@ -87,7 +88,7 @@ class SigningJournal:
         try:
             self._connection.executemany(
                 "INSERT INTO bound VALUES (?, ?, ?, ?)",
-                [(s.kind, s.scope, s.subject, s.content) for s in fresh],
+                [(*key, content) for key, content in fresh.items()],
             )
         except BaseException:
             self._connection.execute("ROLLBACK")

@@ -70,9 +70,9 @@ class PreimageStore:
         nonce, text = sealed[:NONCE_BYTES], sealed[NONCE_BYTES:]
         return Preimage(self._cipher.decrypt(nonce, text, position.encode()))
 
-    def forget(self, position: str) -> None:
-        """Drop a preimage whose locks are closed."""
-        self._connection.execute("DELETE FROM preimage WHERE position=?", (position,))
+    def forget(self, hash_lock: bytes) -> None:
+        """Drop a preimage whose locks are closed; nothing to do for a stranger's."""
+        self._connection.execute("DELETE FROM preimage WHERE hash_lock=?", (hash_lock,))
 
     def close(self) -> None:
         """Close the file."""

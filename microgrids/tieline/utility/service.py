@@ -106,6 +106,7 @@ class CellService:
                 await self._state(work, now_s)
             case Phase.STATED:
                 await statement.reveal(self._parts, work, now_s)
+                statement.forget_closed(self._parts, work, now_s)
             case _:
                 pass
 

@@ -46,6 +46,8 @@ from tieline.wire.abi import (
 from tieline.wire.merkle import merkle_root
 from tieline.wire.typed_data import order_id, struct_hash
 
+LEGS = ("in", "out", "local")
+
 
 async def propose(cell: UtilityCell, work: SlotWork) -> bool:
     """Make the statement and ask for signatures; say whether it was published (or none is due)."""
@@ -240,6 +242,21 @@ async def reveal(cell: UtilityCell, work: SlotWork, now_s: int) -> None:
             if preimage is not None:
                 cell.notices.reveal(leaf.trade_id, preimage.secret)
                 work.revealed.add(leaf.trade_id)
+
+
+def forget_closed(cell: UtilityCell, work: SlotWork, now_s: int) -> None:
+    """Drop the preimages of own sellers' trades whose locks have all ended: they open nothing."""
+    if now_s < work.timeline.expiry_out:
+        return
+    evidence = cell.board.slot(work.slot_start)
+    for position in () if evidence is None else evidence.positions:
+        if all(
+            lock.lock_id in index.closed
+            for index in cell.indexes.values()
+            for leg in LEGS
+            if (lock := index.locks.get((position.trade_id, leg))) is not None
+        ):
+            cell.preimages.forget(hashlock_of(position))
 
 
 def sellers_tag(evidence: SlotEvidence, position: Position) -> bytes:
