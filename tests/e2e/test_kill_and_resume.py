@@ -163,6 +163,19 @@ def test_any_moment_heals(undisturbed: Undisturbing, tmp_path: Path, moment: Mom
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("count", [1, 61, 73])
+def test_an_interrupted_instant_is_gone_through_again(
+    undisturbed: Undisturbing, tmp_path: Path, count: int
+) -> None:
+    """Killed between two ledgers' blocks of one instant: even the bytes are those of no kill."""
+    expected = undisturbed()
+    run = tmp_path / "run"
+    kill_at(("block", count, "after"), run)
+    go_on(expected.config, run)
+    assert blocks_bin(run) == blocks_bin(expected.path)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [30, 70, 110])
 def test_the_journal_is_rebuilt_from_the_ledgers(
     undisturbed: Undisturbing, tmp_path: Path, count: int
