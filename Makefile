@@ -71,6 +71,10 @@ property: $(VENV)/.dev ## property tests alone
 conform: $(VENV)/.dev ## every ledger through one door; LEDGER=tendermint ENGINE=embedded chooses
 	@LEDGER=$(LEDGER) ENGINE=$(ENGINE) $(BIN)/pytest -q tests/conformance
 
+.PHONY: ledgers
+ledgers: ## build the pinned native engines into the cache; skips what is there (needs Go)
+	@$(PYTHON) deploy/tools/build_engines.py
+
 .PHONY: e2e
 e2e: $(VENV)/.dev ## whole worlds through scenario and command line
 	@$(BIN)/pytest -q tests/e2e

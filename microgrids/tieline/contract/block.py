@@ -16,7 +16,7 @@ from tieline.contract.assembly import microgrid_installation, microgrid_light_cl
 from tieline.contract.context import LedgerNames
 from tieline.contract.errors import InvalidMessage
 from tieline.contract.genesis import Genesis
-from tieline.contract.genesis_state import CHAIN_TAG_KEY, write_genesis
+from tieline.contract.genesis_state import CHAIN_TAG_KEY, GENESIS_KEY, write_genesis
 from tieline.contract.installation import Installation
 from tieline.contract.limits import ADMITTED_MAX
 from tieline.contract.multistore import MultiStore
@@ -28,6 +28,15 @@ from tieline.protocol.errors import ProtocolError
 from tieline.protocol.time import TimestampNanoseconds
 from tieline.wire import ids
 from tieline.wire.typed_data import domain_separator
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a host stored of the last committed block, to open the ledger there again."""
+
+    time_ns: int
+    stores: dict[str, dict[bytes, bytes]]
+    """All pairs of every store; the tree that is given must hold the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +58,22 @@ class Application:
         genesis: Genesis,
         *,
         tree: StateTree | None = None,
+        kept: Kept | None = None,
         installation: Installation | None = None,
         record_access: bool = False,
     ) -> None:
         """
-        Open the ledger at height 0 with what genesis gives.
+        Open the ledger at height 0 with what genesis gives, or where it was kept.
 
         Args:
             genesis: The ledger's birth.
-            tree: Commits the stores; an IAVL multistore unless given. Empty.
+            tree: Commits the stores; an IAVL multistore unless given. Empty, or as *kept* says.
+            kept: The state after the last block; a new ledger unless given.
             installation: Applications and light clients; the microgrid's own unless given.
             record_access: Keep which keys each transaction of the last block read and wrote.
+
+        Raises:
+            ValueError: What was kept is another ledger's.
         """
         self.genesis = genesis
         self.last_access: tuple[Access, ...] = ()
@@ -79,7 +93,10 @@ class Application:
         born = write_genesis(genesis, installed.genesis_writers)
         self._genesis_writes = {name: overlay.sorted_writes() for name, overlay in born.items()}
         self._flat: dict[str, dict[bytes, bytes]] = {name: {} for name in STORES}
-        self._apply_flat(self._genesis_writes)
+        if kept is None:
+            self._apply_flat(self._genesis_writes)
+        else:
+            self._take_up(kept)
 
     @property
     def height(self) -> int:
@@ -172,6 +189,11 @@ class Application:
         self._pending = None
         self._check_sequences.clear()
 
+    @property
+    def time_ns(self) -> int:
+        """Time of the last committed block; 0 before the first."""
+        return self._time_ns
+
     def query(self, store: str, key: bytes) -> bytes | None:
         """Return a committed value, unproved. Raises KeyError for an unknown store."""
         return self._flat[store].get(key)
@@ -193,6 +215,16 @@ class Application:
     def account(self, account: bytes) -> tuple[int, int]:
         """Return account number and next sequence, as transactions must carry them."""
         return auth.ACCOUNT_NUMBER, accounts.next_sequence(self._flat[TIELINE], account)
+
+    def _take_up(self, kept: Kept) -> None:
+        if kept.stores[TIELINE].get(GENESIS_KEY) != self.genesis.to_bytes():
+            message = f"the kept state is of another genesis than {self.genesis.chain_id}"
+            raise ValueError(message)
+        self._flat = kept.stores
+        self._height = self._tree.version
+        self._time_ns = kept.time_ns
+        self._chain_tag = kept.stores[TIELINE][CHAIN_TAG_KEY]
+        self._app_hash = self._tree.app_hash()
 
     def _require_next(self, block: BlockInput) -> None:
         if block.height != self._height + 1:

@@ -60,14 +60,15 @@ class _Absent(Node):
         super().__init__(b"", b"", 0, self, self)
 
 
-_ABSENT: Node = _Absent()
+ABSENT: Node = _Absent()
+"""What an empty tree has for a root."""
 
 _Path = list[tuple[Node, bool]]
 """From the root down: a node, and whether the way went left."""
 
 
 def _leaf(key: bytes, value: bytes, version: int) -> Node:
-    return Node(key, value, version, _ABSENT, _ABSENT)
+    return Node(key, value, version, ABSENT, ABSENT)
 
 
 def _measure(node: Node) -> None:
@@ -156,16 +157,26 @@ class IavlTree:
     def __init__(self, provable_versions: int = PROVABLE_VERSIONS) -> None:
         self._provable_versions = provable_versions
         self._version = 0
-        self._root: Node = _ABSENT
-        self._roots: dict[int, Node] = {0: _ABSENT}
+        self._root: Node = ABSENT
+        self._roots: dict[int, Node] = {0: ABSENT}
 
     @property
     def version(self) -> int:
         """The last committed version; 0 before the first."""
         return self._version
 
+    def root(self, version: int) -> Node:
+        """Return the top of a committed version. Raises KeyError if it is not kept."""
+        return self._roots[version]
+
+    def restore(self, roots: dict[int, Node]) -> None:
+        """Take up a history that was stored: committed tops by version, at least one."""
+        self._version = max(roots)
+        self._roots = dict(roots)
+        self._root = roots[self._version]
+
     def __len__(self) -> int:
-        return self._root.size if self._root is not _ABSENT else 0
+        return self._root.size if self._root is not ABSENT else 0
 
     def get(self, key: bytes, version: int | None = None) -> bytes | None:
         """
@@ -175,7 +186,7 @@ class IavlTree:
             KeyError: *version* is not kept.
         """
         node = self._root if version is None else self._roots[version]
-        if node is _ABSENT:
+        if node is ABSENT:
             return None
         while node.height:
             node = node.left if key < node.key else node.right
@@ -186,7 +197,7 @@ class IavlTree:
     ) -> Iterator[tuple[bytes, bytes]]:
         """Yield the pairs under *prefix*, ascending, under work or as of a committed *version*."""
         root = self._root if version is None else self._roots[version]
-        waiting = [] if root is _ABSENT else [root]
+        waiting = [] if root is ABSENT else [root]
         while waiting:
             node = waiting.pop()
             if not node.height:
@@ -208,7 +219,7 @@ class IavlTree:
         if not key or not value:
             raise ValueError(f"empty key or value: key={key.hex()}")
         version = self._version + 1
-        if self._root is _ABSENT:
+        if self._root is ABSENT:
             self._root = _leaf(key, value, version)
             return False
         path, leaf = self._owned_path(key)
@@ -238,7 +249,7 @@ class IavlTree:
         version = self._version + 1
         path, _ = self._owned_path(key)
         if not path:
-            self._root = _ABSENT
+            self._root = ABSENT
             return old
         parent, went_left = path.pop()
         node = parent.right if went_left else parent.left
@@ -260,7 +271,7 @@ class IavlTree:
 
     def root_hash(self) -> bytes:
         """Return the root of the work as it stands."""
-        return EMPTY_ROOT if self._root is _ABSENT else _digest(self._root)
+        return EMPTY_ROOT if self._root is ABSENT else _digest(self._root)
 
     def committed_root_hash(self, version: int) -> bytes:
         """
@@ -270,7 +281,7 @@ class IavlTree:
             KeyError: *version* is not kept.
         """
         root = self._roots[version]
-        return EMPTY_ROOT if root is _ABSENT else _digest(root)
+        return EMPTY_ROOT if root is ABSENT else _digest(root)
 
     def commit(self) -> bytes:
         """Close the version under work, forget the oldest, and return the new root."""
@@ -293,7 +304,7 @@ class IavlTree:
             ValueError: The tree of that version is empty: there is nothing to prove with.
         """
         root = self._roots[version]
-        if root is _ABSENT:
+        if root is ABSENT:
             raise ValueError(f"empty tree proves nothing: version={version}")
         path: _Path = []
         leaf = _descend(root, key, path)

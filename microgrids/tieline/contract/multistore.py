@@ -66,6 +66,11 @@ class MultiStore:
         """The last committed version; 0 before the first."""
         return next(iter(self._trees.values())).version
 
+    @property
+    def stores(self) -> tuple[str, ...]:
+        """The names of the stores, ascending."""
+        return tuple(self._trees)
+
     def tree(self, store: str) -> IavlTree:
         """
         Return the tree of *store*.

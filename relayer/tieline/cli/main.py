@@ -11,7 +11,7 @@ import sys
 
 import typer
 
-from tieline.cli import audit, data, demo, explain, init, ledger, run, status, trade
+from tieline.cli import audit, data, demo, engines, explain, init, ledger, run, status, trade
 from tieline.interfaces.errors import ConfigError, HubError
 
 CHECK_FAILED = 1
@@ -31,6 +31,7 @@ app.command("explain")(explain.explain)
 app.command("audit")(audit.audit)
 app.command("status")(status.status)
 app.command("init")(init.init)
+app.command("engines")(engines.engines)
 app.add_typer(trade.app, name="trade")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(data.app, name="data")

@@ -11,7 +11,6 @@ Sources:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -23,18 +22,16 @@ from tieline.interfaces.errors import ConfigError, NotYet, Unavailable
 from tieline.interfaces.ledger import (
     BlockEvents,
     Capabilities,
-    Finality,
     Message,
     StoredValue,
     SubmitResult,
 )
 from tieline.interfaces.signer import Signer
 from tieline.ledgers.tendermint.block_file import BLOCKS_FILE, BlockFile
+from tieline.ledgers.tendermint.client_terms import CAPABILITIES, ClientTerms, client_states
 from tieline.ledgers.tendermint.validators import Validators
 from tieline.light_clients.tendermint.messages import (
     ClientHeader,
-    ClientState,
-    ConsensusState,
     revision_of,
 )
 from tieline.light_clients.tendermint.verifier import HeaderRefused, check_commit
@@ -54,28 +51,8 @@ from tieline.wire.blocks import (
 from tieline.wire.cometbft import EMPTY_COMMIT, NO_BLOCK, Header, SignedHeader
 from tieline.wire.ics23_proofs import ExistenceProof, decode_merkle_proof
 
-CAPABILITIES = Capabilities(
-    kind="cometbft",
-    client_type="07-tendermint",
-    merkle_prefix=(b"ibc", b""),
-    finality=Finality.DETERMINISTIC,
-    proof_lag=1,
-)
 APP_PROTOCOL = 1
 CONSENSUS_HASH = consensus_hash(BLOCK_BYTES_MAX, -1)
-
-_DAY_NS = 24 * 3600 * NANOSECONDS_PER_SECOND
-
-
-@dataclass(frozen=True, slots=True)
-class ClientTerms:
-    """How long clients of this ledger trust what they hold; ns."""
-
-    trusting_period_ns: int = 14 * _DAY_NS
-    """Two thirds of the unbonding period, as Cosmos chains have it."""
-    unbonding_period_ns: int = 21 * _DAY_NS
-    max_clock_drift_ns: int = 15 * NANOSECONDS_PER_SECOND
-    """Two ledgers on the five-second grid are at most two points apart."""
 
 
 class EmbeddedTendermint:
@@ -204,19 +181,7 @@ class EmbeddedTendermint:
         Raises:
             NotYet: There is no such block yet.
         """
-        header = self._signed_header(height).header
-        spans = terms or ClientTerms()
-        client = ClientState(
-            self._chain_id,
-            1,
-            3,
-            spans.trusting_period_ns,
-            spans.unbonding_period_ns,
-            spans.max_clock_drift_ns,
-            Height(self._revision, height),
-        )
-        consensus = ConsensusState(header.time_ns, header.app_hash, header.next_validators_hash)
-        return client.as_any(), consensus.as_any()
+        return client_states(self._signed_header(height).header, terms)
 
     def broadcast(self, raw: bytes, public_key: bytes) -> SubmitResult:
         """Hand in a transaction that a wallet signed. Raises Rejected."""

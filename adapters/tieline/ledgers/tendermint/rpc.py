@@ -1,0 +1,103 @@
+"""
+CometBFT's JSON-RPC, as this house calls it: plain HTTP in threads, errors sorted by what to do.
+
+Sources:
+    CometBFT 0.38 ``rpc/openapi/openapi.yaml``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import http.client
+import json
+import threading
+from typing import Any, cast
+
+from tieline.interfaces.errors import NotYet, Rejected, Unavailable
+
+ANSWER_BYTES_MAX = 64 * 1024 * 1024
+TIMEOUT_S = 10.0
+PAGE = 100
+"""Validators a page; the RPC's own maximum."""
+
+Json = dict[str, Any]
+
+
+class CometRpc:
+    """One engine's RPC address. A thread keeps its connection."""
+
+    def __init__(self, host: str, port: int) -> None:
+        """Talk to ``http://host:port``."""
+        self._host = host
+        self._port = port
+        self._local = threading.local()
+
+    async def call(self, method: str, **parameters: object) -> Json:
+        """
+        Return the result of a method.
+
+        Raises:
+            NotYet: It is about a height that is not there yet.
+            Rejected: The mempool refused a transaction before the contract saw it.
+            Unavailable: No answer, or one that makes no sense.
+        """
+        return await asyncio.to_thread(self.call_now, method, **parameters)
+
+    def call_now(self, method: str, **parameters: object) -> Json:
+        """As ``call``, in this thread."""
+        request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}
+        may_repeat = not method.startswith("broadcast_tx")
+        answer = self._post(json.dumps(request).encode(), may_repeat=may_repeat)
+        error = answer.get("error")
+        if error is not None:
+            raise _sorted_error(method, cast("Json", error))
+        result = answer.get("result")
+        if not isinstance(result, dict):
+            raise Unavailable(f"no result: method={method}")
+        return cast("Json", result)
+
+    def _post(self, body: bytes, *, may_repeat: bool) -> Json:
+        connection = getattr(self._local, "connection", None)
+        is_fresh = connection is None
+        if connection is None:
+            connection = http.client.HTTPConnection(self._host, self._port, timeout=TIMEOUT_S)
+            self._local.connection = connection
+        try:
+            connection.request("POST", "/", body, {"Content-Type": "application/json"})
+            response = connection.getresponse()
+            data = response.read(ANSWER_BYTES_MAX + 1)
+            # CometBFT answers errors of a method with status 500 and a JSON body.
+            answer = json.loads(data)
+        except (OSError, http.client.HTTPException, ValueError) as exc:
+            connection.close()
+            self._local.connection = None
+            if may_repeat and not is_fresh:
+                return self._post(body, may_repeat=False)  # it had closed an idle connection
+            raise Unavailable(f"no answer: {self._host}:{self._port}: {exc!r}") from exc
+        if len(data) > ANSWER_BYTES_MAX or not isinstance(answer, dict):
+            raise Unavailable(f"not an answer: {self._host}:{self._port} bytes={len(data)}")
+        return cast("Json", answer)
+
+
+def as_base64(data: bytes) -> str:
+    """Return bytes as JSON-RPC carries them in a POST."""
+    return base64.b64encode(data).decode()
+
+
+def from_base64(text: str | None) -> bytes:
+    """Read bytes that JSON-RPC answers; null is nothing."""
+    return base64.b64decode(text) if text else b""
+
+
+def _sorted_error(method: str, error: Json) -> Exception:
+    reason = f"{error.get('message', '')}: {error.get('data', '')}"
+    if "must be less than or equal to" in reason or "could not find results" in reason:
+        return NotYet(f"{method}: {reason}")
+    if "tx already exists in cache" in reason:
+        return Rejected("sdk", 19, "tx already in mempool")
+    if "mempool is full" in reason:
+        return Rejected("sdk", 20, "mempool is full")
+    if "too large" in reason.lower() and method.startswith("broadcast_tx"):
+        return Rejected("sdk", 21, "tx too large")
+    return Unavailable(f"{method}: {reason}")

@@ -1,0 +1,101 @@
+"""
+Native engines: which there are, in which version, and where ``make ledgers`` puts them.
+
+They lie outside the checkout, in ``$TIELINE_CACHE`` or ``~/.cache/tieline``, one folder for a
+version and the hash of what it was built from, with a manifest beside the program.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Final, cast
+
+from tieline.interfaces.errors import ConfigError
+
+HOW_TO_GET: Final = "run `make ledgers` in a checkout of tieline (needs Go 1.23 or newer)"
+MANIFEST: Final = "manifest.json"
+
+
+@dataclass(frozen=True, slots=True)
+class EngineKind:
+    """An engine that a ledger can run on."""
+
+    name: str
+    version: str
+    purpose: str
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """An engine that is here."""
+
+    name: str
+    version: str
+    program: Path
+    source_hash: str
+    """SHA-256 over module file, sums and recipe it was built from."""
+    program_hash: str
+    """SHA-256 of the program."""
+
+
+KINDS: Final = (EngineKind("cometbft", "0.38.25", "Tendermint ledgers with --engine native"),)
+
+
+def engines_folder() -> Path:
+    """Return where engines are kept."""
+    cache = os.environ.get("TIELINE_CACHE", "")
+    return (Path(cache) if cache else Path.home() / ".cache" / "tieline") / "engines"
+
+
+def found_engines() -> dict[str, Engine]:
+    """Return the pinned engines that are here, by name; damaged folders are passed over."""
+    found: dict[str, Engine] = {}
+    for kind in KINDS:
+        for folder in sorted(engines_folder().glob(f"{kind.name}/{kind.version}-*")):
+            engine = _read(folder)
+            if engine is not None and (engine.name, engine.version) == (kind.name, kind.version):
+                found[kind.name] = engine
+    return found
+
+
+def find_engine(name: str) -> Engine:
+    """
+    Return an engine.
+
+    Raises:
+        ConfigError: It has not been built.
+    """
+    engine = found_engines().get(name)
+    if engine is None:
+        version = next(kind.version for kind in KINDS if kind.name == name)
+        raise ConfigError(f"engine {name} {version} is not here", instead=HOW_TO_GET)
+    return engine
+
+
+def is_intact(engine: Engine) -> bool:
+    """Return whether the program still has the hash of its manifest; reads all of it."""
+    return sha256(engine.program.read_bytes()).hexdigest() == engine.program_hash
+
+
+def _read(folder: Path) -> Engine | None:
+    try:
+        content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    if not isinstance(content, dict):
+        return None
+    facts = cast("dict[str, str]", content)
+    program = folder / facts.get("program", "")
+    if not program.is_file() or not os.access(program, os.X_OK):
+        return None
+    return Engine(
+        facts.get("name", ""),
+        facts.get("version", ""),
+        program,
+        facts.get("source_hash", ""),
+        facts.get("program_hash", ""),
+    )
