@@ -5,19 +5,27 @@ folder is green.
 
 from __future__ import annotations
 
+import asyncio
 import os
+import shutil
+import tempfile
+import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
-from fakes.microgrid import EchoApplication, key
+from fakes.microgrid import echo_installation, key
 
 from tieline.contract.block import Application
 from tieline.contract.genesis import Genesis
-from tieline.contract.installation import Installation
+from tieline.interfaces.engines import find_engine
+from tieline.interfaces.errors import ConfigError
+from tieline.interfaces.ledger import BlockEvents
 from tieline.ledgers.simulated.ledger import SimulatedLedger
 from tieline.ledgers.tendermint.embedded import EmbeddedTendermint
-from tieline.light_clients.attestations.client import AttestationsClient
-from tieline.light_clients.tendermint.client import TendermintClient
+from tieline.ledgers.tendermint.home import Pace
+from tieline.ledgers.tendermint.native import NativeTendermint
+from tieline.ledgers.tendermint.peers import PeerGroup
 from tieline.protocol.commitment import (
     acknowledgement_key,
     packet_commitment_key,
@@ -33,27 +41,26 @@ from tieline.protocol.messages import (
     UpdateClient,
 )
 from tieline.protocol.packet import Payload
+from tieline.swap.messages import MsgSend
 from tieline.wire.codec import decode_packet
 from tieline.wire.hashes import sha256
 
 START_S = 1_800_000_000
-LANES = ("cell", "relayer", *(f"household {n}" for n in range(64)))
+EMBEDDED, NATIVE = "embedded", "native"
+PROGRAMS = {"tendermint": "cometbft"}
+"""The engine that a native ledger of a kind runs on."""
+SETTLED_S = 30.0
+"""A native ledger that has not come to rest by then hangs."""
+LANES = ("cell", "relayer", "pulse", *(f"household {n}" for n in range(64)))
 """Accounts that every ledger of the suite knows."""
 
 
+LOOP = asyncio.new_event_loop()
+
+
 def finish(coroutine):
-    """Run a coroutine of a ledger that lives in this process: it waits for nothing."""
-    try:
-        coroutine.send(None)
-    except StopIteration as stop:
-        return stop.value
-    raise AssertionError("the coroutine waits")
-
-
-def _installation():
-    return Installation(
-        light_clients=(TendermintClient(), AttestationsClient()), applications=(EchoApplication(),)
-    )
+    """Run a coroutine; one of a ledger that lives in this process waits for nothing."""
+    return LOOP.run_until_complete(coroutine)
 
 
 def _genesis(chain_id, kind):
@@ -72,16 +79,40 @@ def _genesis(chain_id, kind):
 def _embedded_tendermint(chain_id):
     genesis = _genesis(chain_id, "cometbft")
     seeds = [sha256(f"{chain_id} {n}".encode()) for n in range(4)]
-    application = Application(genesis, installation=_installation(), record_access=True)
+    application = Application(genesis, installation=echo_installation(), record_access=True)
     return EmbeddedTendermint(genesis, seeds, application=application)
 
 
 def _simulated(chain_id):
     operators = [key(f"operator {n} of {chain_id}") for n in range(3)]
-    return SimulatedLedger(_genesis(chain_id, "sim"), operators, installation=_installation())
+    return SimulatedLedger(_genesis(chain_id, "sim"), operators, installation=echo_installation())
+
+
+_GROUPS = {}
+"""Peers of native ledgers by chain id; they run until the session ends."""
+
+
+def _native_tendermint(chain_id):
+    genesis = _genesis(chain_id, "cometbft")
+    if chain_id not in _GROUPS:
+        folder = Path(tempfile.mkdtemp(prefix="tieline-conform-"))
+        pace = Pace(commit_wait_ms=20, empty_block_interval_s=3600)
+        installation = "fakes.microgrid:echo_installation"
+        group = PeerGroup(genesis, folder, pace=pace, installation=installation)
+        group.start()
+        _GROUPS[chain_id] = group, folder
+    return NativeTendermint(chain_id, _GROUPS[chain_id][0].peers[0].rpc)
+
+
+def pytest_sessionfinish():
+    """End what runs outside this process; keep nothing."""
+    for group, folder in _GROUPS.values():
+        group.stop()
+        shutil.rmtree(folder)
 
 
 ENGINES = {
+    ("tendermint", "native"): _native_tendermint,
     ("tendermint", "embedded"): _embedded_tendermint,
     ("simulated", "embedded"): _simulated,
 }
@@ -89,16 +120,21 @@ ENGINES = {
 
 
 def _chosen():
-    """Return the kinds that `make conform LEDGER=... ENGINE=...` names; all without it."""
+    """Return what `make conform LEDGER=... ENGINE=...` names; all embedded ones without it."""
     kind, engine = os.environ.get("LEDGER", ""), os.environ.get("ENGINE", "")
     found = {
         one: start
         for (one, runs_on), start in ENGINES.items()
-        if kind in {"", one} and engine in {"", runs_on}
+        if kind in {"", one} and (engine or EMBEDDED) == runs_on
     }
     if not found:
         offered = ", ".join(f"LEDGER={one} ENGINE={runs_on}" for one, runs_on in ENGINES)
         pytest.exit(f"no ledger for LEDGER={kind} ENGINE={engine}; write one of: {offered}", 2)
+    if engine == NATIVE:
+        try:
+            find_engine(PROGRAMS[kind or "tendermint"])
+        except ConfigError as exc:
+            pytest.exit(str(exc), 2)
     return found
 
 
@@ -115,10 +151,17 @@ class Driven:
     """Its client of the other ledger, once linked."""
     trusted_height: int = 0
     """Where that client began."""
+    soon_s: int = 60
+    """A time out that a test can wait for."""
+    is_by_hand: bool = True
+    """Blocks are made when the test says so, at the time that it says."""
 
     def __post_init__(self):
         for name in LANES:
             self.ledger.add_lane(name, key(f"{name} of {self.ledger.ledger_id}"))
+        self.begin()
+
+    def begin(self):
         self.block()
         self.block()
 
@@ -152,11 +195,87 @@ class Driven:
             self.block()
         return [finish(self.ledger.prove(stored_key, height)) for stored_key in stored_keys]
 
+    def pass_until(self, time_s):
+        """Let time pass until a block is of *time_s* or later."""
+        self.block(seconds=max(time_s - self.now_s, 1))
+
     def query(self, stored_key):
         return finish(self.ledger.query("ibc", stored_key))
 
+    def client_states(self, height):
+        return self.ledger.client_states(height)
+
+    def chain_tag(self):
+        return self.ledger.chain_tag
+
+    def last_access(self):
+        """What the transactions of the last block read and wrote, where one can see it."""
+        return self.ledger.application.last_access
+
     def payload(self, value=b"ok"):
         return Payload("echo", "echo", "echo-1", "text", value)
+
+
+@dataclass
+class Native(Driven):
+    """A ledger that makes its own blocks: as soon as there is something to put in or to prove."""
+
+    soon_s: int = 8
+    is_by_hand: bool = False
+    seen_height: int = 0
+
+    def begin(self):
+        self.seen_height = self.settle()
+        self.block()
+
+    def settle(self):
+        """Wait until nothing moves, and return the height."""
+        end = time.monotonic() + SETTLED_S
+        while not finish(self.ledger.is_idle()):
+            assert time.monotonic() < end, "the ledger does not come to rest"
+            time.sleep(0.005)
+        self.now_s = finish(self.ledger.latest_time_s())
+        return finish(self.ledger.latest_height())
+
+    def block(self, seconds=5):
+        """
+        Return all that happened since the last call as one block; ask for one if nothing did.
+        """
+        height = self.settle()
+        pulses = ()
+        if height == self.seen_height:
+            account = self.account("pulse")
+            pulses = (finish(self.ledger.submit("pulse", [MsgSend(account, account, 1)])).tx_hash,)
+            height = self.settle()
+        blocks = finish(self.ledger.blocks_after(self.seen_height))
+        self.seen_height = height
+        transactions = [one for block in blocks for one in block.transactions]
+        asked = tuple(one for one in transactions if one.tx_hash not in pulses)
+        return BlockEvents(height, self.now_s, asked)
+
+    def prove(self, *stored_keys):
+        height = self.settle() - 1
+        return [finish(self.ledger.prove(stored_key, height)) for stored_key in stored_keys]
+
+    def pass_until(self, time_s):
+        time.sleep(max(time_s - time.time(), 0))
+        while self.now_s < time_s:
+            self.block()
+
+    def client_states(self, height):
+        return finish(self.ledger.client_states(height))
+
+    def chain_tag(self):
+        return finish(self.ledger.chain_tag())
+
+    def last_access(self):
+        return ()
+
+
+def drive(start, chain_id):
+    """Return a ledger in the hand that fits it."""
+    ledger = start(chain_id)
+    return Native(ledger) if isinstance(ledger, NativeTendermint) else Driven(ledger)
 
 
 @dataclass
@@ -170,7 +289,7 @@ class Link:
         for local, remote in ((self.a, self.b), (self.b, self.a)):
             self.align()
             height = finish(remote.ledger.latest_height())
-            states = remote.ledger.client_states(height)
+            states = remote.client_states(height)
             created = local.must(CreateClient(local.account("cell"), *states), lane="cell")
             (event,) = [one for one in created.events if one.type == "create_client"]
             local.client = event.get("client_id")
@@ -186,7 +305,7 @@ class Link:
         """Bring both clocks to the later one."""
         now_s = max(self.a.now_s, self.b.now_s)
         for side in (self.a, self.b):
-            if side.now_s < now_s:
+            if side.is_by_hand and side.now_s < now_s:
                 side.block(seconds=now_s - side.now_s)
 
     def other(self, side):
@@ -243,14 +362,22 @@ def sent_packet(transaction):
 @pytest.fixture(params=sorted(KINDS))
 def driven(request):
     """One ledger of every kind."""
-    return Driven(KINDS[request.param]("conform-1"))
+    return drive(KINDS[request.param], "conform-1")
+
+
+@pytest.fixture
+def by_hand(driven):
+    """One ledger whose blocks a test makes."""
+    if not driven.is_by_hand:
+        pytest.skip("a native ledger makes its own blocks")
+    return driven
 
 
 @pytest.fixture(params=[(one, other) for one in sorted(KINDS) for other in sorted(KINDS)])
 def link(request):
     """Two linked ledgers, of every pair of kinds."""
     one, other = request.param
-    return Link(Driven(KINDS[one]("first-1")), Driven(KINDS[other]("second-1")))
+    return Link(drive(KINDS[one], "first-1"), drive(KINDS[other], "second-1"))
 
 
 @pytest.fixture

@@ -101,11 +101,11 @@ def test_a_proof_before_its_header_is_refused(link):
 
 
 def test_a_packet_that_never_arrives_times_out_and_cannot_arrive_then(link):
-    packet = link.send(link.a, timeout_s=60)
+    packet = link.send(link.a, timeout_s=link.b.soon_s)
     delivery = link.receive(packet, link.a)
     early = link.time_out(packet, link.b)
     assert link.a.run(*early).code, "its time has not come"
-    link.b.block(seconds=60)
+    link.b.pass_until(packet.timeout_s)
     link.align()
     timed_out = link.a.must(*link.time_out(packet, link.b))
     assert "timeout_packet" in names(timed_out)
@@ -115,9 +115,9 @@ def test_a_packet_that_never_arrives_times_out_and_cannot_arrive_then(link):
 
 
 def test_a_received_packet_does_not_time_out(link):
-    packet = link.send(link.a, timeout_s=60)
+    packet = link.send(link.a, timeout_s=link.b.soon_s)
     link.b.must(*link.receive(packet, link.a))
-    link.b.block(seconds=60)
+    link.b.pass_until(packet.timeout_s)
     link.align()
     try:
         messages = link.time_out(packet, link.b)
@@ -128,7 +128,7 @@ def test_a_received_packet_does_not_time_out(link):
 
 def test_a_packet_that_waits_is_answered_later(link):
     """The receipt is there, the answer is not; absence of the answer is no absence of receipt."""
-    packet = link.send(link.a, b"later", timeout_s=60)
+    packet = link.send(link.a, b"later", timeout_s=link.b.soon_s)
     received = link.b.must(*link.receive(packet, link.a))
     assert "write_acknowledgement" not in names(received)
     assert link.b.query(packet_receipt_key(packet.destination_client, packet.sequence))
@@ -149,7 +149,7 @@ def test_two_and_thirty_packets_are_received_and_acknowledged_in_one_block_each(
         run_now(link.b.ledger.submit(lane, [message]))
     received = link.b.block().transactions
     assert [one.code for one in received] == [0] * 32
-    assert_disjoint(link.b.ledger.application.last_access)
+    assert_disjoint(link.b.last_access())
     answered = [acknowledgement_key(one.destination_client, one.sequence) for one in packets]
     update, *entries = link.shown(link.b, *answered)
     link.a.must(update)
@@ -159,7 +159,7 @@ def test_two_and_thirty_packets_are_received_and_acknowledged_in_one_block_each(
         message = AcknowledgePacket(signer, packet, answer, entry.proof, entry.proof_height)
         run_now(link.a.ledger.submit(lane, [message]))
     assert [one.code for one in link.a.block().transactions] == [0] * 32
-    assert_disjoint(link.a.ledger.application.last_access)
+    assert_disjoint(link.a.last_access())
 
 
 def test_an_application_that_cannot_judge_yet_leaves_no_receipt(link):

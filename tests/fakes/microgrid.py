@@ -71,6 +71,16 @@ class EchoApplication:
         ctx.state.set(b"ztimed" + packet.sequence.to_bytes(8, "big"), b"\x01")
 
 
+def echo_installation(_genesis: Genesis | None = None) -> Installation:
+    """What the ledgers of the conformance suite have; a native one's host calls it by name."""
+    from tieline.light_clients.attestations.client import AttestationsClient
+    from tieline.light_clients.tendermint.client import TendermintClient
+
+    return Installation(
+        light_clients=(TendermintClient(), AttestationsClient()), applications=(EchoApplication(),)
+    )
+
+
 @dataclass
 class Ledger:
     """Produces blocks of signed transactions on one Application."""

@@ -95,7 +95,7 @@ class Connection(asyncio.Protocol):
             for raw in self._framer.feed(data):
                 answer = self._application.answer(abci.Request.FromString(raw))
                 answers.append(delimited(answer.SerializeToString()))
-        except Exception as exc:
+        except Exception as exc:  # noqa: BLE001 -- whatever it is, the engine must be told
             _log.exception("cannot go on")
             reason = abci.ResponseException(error=f"{type(exc).__name__}: {exc}")
             answers.append(delimited(abci.Response(exception=reason).SerializeToString()))

@@ -38,7 +38,7 @@ from tieline.protocol.messages import AnyMessage
 from tieline.protocol.time import TimestampNanoseconds, to_seconds
 from tieline.wire.blocks import StoredBlock
 from tieline.wire.codec import build_transaction, transaction_hash
-from tieline.wire.cometbft import SignedHeader, ValidatorSet
+from tieline.wire.cometbft import SignedHeader, Validator, ValidatorSet
 from tieline.wire.errors import Malformed
 from tieline.wire.ics23_proofs import ExistenceProof, decode_merkle_proof
 from tieline.wire.proto_fields import message_field
@@ -283,7 +283,7 @@ class NativeTendermint:
         )
 
     async def _validators(self, height: int, proposer: bytes = b"") -> ValidatorSet:
-        members = []
+        members: list[Validator] = []
         total, page = 1, 1
         while len(members) < total:
             answer = await self._rpc.call(

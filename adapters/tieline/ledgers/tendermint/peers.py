@@ -109,13 +109,13 @@ class Peer:
         host += ["--genesis", str(plan.genesis_file), "--state", str(folder / "state.sqlite")]
         host += ["--listen", f"127.0.0.1:{plan.ports.abci}", "--installation", plan.installation]
         with _log_file(folder / "abci.log") as log:
-            self._host = subprocess.Popen(
+            self._host = subprocess.Popen(  # noqa: S603 -- this interpreter
                 host, stdin=subprocess.PIPE, stdout=log, stderr=log, env=_environment()
             )
         self._await_host()
         engine = [str(plan.program), "start", "--home", str(folder)]
         with _log_file(folder / "engine.log") as log:
-            self._engine = subprocess.Popen(
+            self._engine = subprocess.Popen(  # noqa: S603 -- the engine of our manifest
                 engine, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
 
