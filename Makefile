@@ -33,14 +33,14 @@ demo: $(VENV)/.base ## three microgrids trade through an evening; writes a run f
 
 .PHONY: test
 test: $(VENV)/.dev lint types imports ## lint, types, import rules and the fast tests
-	@$(BIN)/pytest -q -n 2 -m "not slow"
+	@$(BIN)/pytest -q -n 2 -m "not slow and not native"
 
 .PHONY: check
 check: test check-slow ## all that CI runs on a change
 
 .PHONY: check-slow
 check-slow: $(VENV)/.dev conform ## the slow tests (every byte mutated, whole worlds, kill and resume), a demo and its audit
-	@$(BIN)/pytest -q -n 2 -m slow
+	@$(BIN)/pytest -q -n 2 -m "slow and not native"
 	@rm -rf runs/check && $(BIN)/tieline demo --out runs/check && $(BIN)/tieline audit runs/check
 	@$(MAKE) --no-print-directory proto CHECK=1
 
@@ -74,6 +74,11 @@ conform: $(VENV)/.dev ## every ledger through one door; LEDGER=tendermint ENGINE
 .PHONY: ledgers
 ledgers: ## build the pinned native engines into the cache; skips what is there (needs Go)
 	@$(PYTHON) deploy/tools/build_engines.py
+
+.PHONY: native
+native: $(VENV)/.dev ## ledgers on native engines: conformance, kills, four validators (after make ledgers)
+	@LEDGER=tendermint ENGINE=native $(BIN)/pytest -q tests/conformance
+	@$(BIN)/pytest -q -m native tests/integration
 
 .PHONY: e2e
 e2e: $(VENV)/.dev ## whole worlds through scenario and command line

@@ -89,6 +89,10 @@ class NativeTendermint:
         """Return the 20-byte account of *lane*."""
         return self._lanes[lane].cosmos_account
 
+    def close(self) -> None:
+        """Let go of connections."""
+        self._rpc.close()
+
     async def chain_tag(self) -> bytes:
         """Return the 32 bytes that name this ledger. Raises NotYet before block 1."""
         tag = await self.query(TIELINE, CHAIN_TAG_KEY)

@@ -138,6 +138,7 @@ class Peer:
             if child.stdin is not None:
                 child.stdin.close()
         self._host = self._engine = None
+        self.rpc.close()
 
     def _await_host(self) -> None:
         assert self._host is not None

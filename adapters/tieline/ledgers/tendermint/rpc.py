@@ -11,12 +11,12 @@ import asyncio
 import base64
 import http.client
 import json
-import threading
 from typing import Any, cast
 
 from tieline.interfaces.errors import NotYet, Rejected, Unavailable
 
 ANSWER_BYTES_MAX = 64 * 1024 * 1024
+"""A longer answer is cut off here, and then is no JSON."""
 TIMEOUT_S = 10.0
 PAGE = 100
 """Validators a page; the RPC's own maximum."""
@@ -25,13 +25,14 @@ Json = dict[str, Any]
 
 
 class CometRpc:
-    """One engine's RPC address. A thread keeps its connection."""
+    """One engine's RPC address, with the connections that are idle."""
 
     def __init__(self, host: str, port: int) -> None:
         """Talk to ``http://host:port``."""
         self._host = host
         self._port = port
-        self._local = threading.local()
+        self._idle: list[http.client.HTTPConnection] = []
+        """Taken and given back by threads; both are single steps of a list."""
 
     async def call(self, method: str, **parameters: object) -> Json:
         """
@@ -57,25 +58,30 @@ class CometRpc:
             raise Unavailable(f"no result: method={method}")
         return cast("Json", result)
 
+    def close(self) -> None:
+        """Let go of idle connections; the next call opens one again."""
+        while self._idle:
+            self._idle.pop().close()
+
     def _post(self, body: bytes, *, may_repeat: bool) -> Json:
-        connection = getattr(self._local, "connection", None)
-        is_fresh = connection is None
-        if connection is None:
+        try:
+            connection = self._idle.pop()
+            is_fresh = False
+        except IndexError:
             connection = http.client.HTTPConnection(self._host, self._port, timeout=TIMEOUT_S)
-            self._local.connection = connection
+            is_fresh = True
         try:
             connection.request("POST", "/", body, {"Content-Type": "application/json"})
-            response = connection.getresponse()
-            data = response.read(ANSWER_BYTES_MAX + 1)
+            data = connection.getresponse().read(ANSWER_BYTES_MAX)
             # CometBFT answers errors of a method with status 500 and a JSON body.
             answer = json.loads(data)
         except (OSError, http.client.HTTPException, ValueError) as exc:
             connection.close()
-            self._local.connection = None
             if may_repeat and not is_fresh:
-                return self._post(body, may_repeat=False)  # it had closed an idle connection
+                return self._post(body, may_repeat=may_repeat)  # it had closed an idle connection
             raise Unavailable(f"no answer: {self._host}:{self._port}: {exc!r}") from exc
-        if len(data) > ANSWER_BYTES_MAX or not isinstance(answer, dict):
+        self._idle.append(connection)
+        if not isinstance(answer, dict):
             raise Unavailable(f"not an answer: {self._host}:{self._port} bytes={len(data)}")
         return cast("Json", answer)
 
