@@ -285,3 +285,18 @@ def test_ledger_verify_asks_the_audit_that_there_is() -> None:
 
     assert callable(audit.verify_ledger)
     assert "verify_ledger" in ledger.verify.__code__.co_names
+
+
+def test_engines_are_listed_with_how_to_get_what_is_missing(
+    tieline: _Tieline, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TIELINE_CACHE", str(tmp_path / "cache"))
+    code, out, _ = tieline("engines", "--json")
+    assert code == 0
+    (row,) = json.loads(out)["engines"]
+    assert (row["engine"], row["state"]) == ("cometbft", "missing")
+    assert "make ledgers" in row["how"]
+    code, out, _ = tieline("engines")
+    assert code == 0
+    assert str(tmp_path / "cache") in out
+    assert "make ledgers" in out

@@ -25,23 +25,20 @@ from tieline.interfaces.ledger import (
     Message,
     StoredValue,
     SubmitResult,
-    TxEvents,
 )
 from tieline.interfaces.signer import Signer
 from tieline.ledgers.tendermint import rpc_records
-from tieline.ledgers.tendermint.abci import PROOF_OPS, decode_pairs
+from tieline.ledgers.tendermint.abci import decode_pairs
 from tieline.ledgers.tendermint.client_terms import CAPABILITIES, ClientTerms, client_states
 from tieline.ledgers.tendermint.rpc import PAGE, CometRpc, Json, as_base64, from_base64
 from tieline.light_clients.tendermint.messages import ClientHeader, revision_of
 from tieline.protocol.height import Height
 from tieline.protocol.messages import AnyMessage
-from tieline.protocol.time import TimestampNanoseconds, to_seconds
 from tieline.wire.blocks import StoredBlock
 from tieline.wire.codec import build_transaction, transaction_hash
 from tieline.wire.cometbft import SignedHeader, Validator, ValidatorSet
 from tieline.wire.errors import Malformed
 from tieline.wire.ics23_proofs import ExistenceProof, decode_merkle_proof
-from tieline.wire.proto_fields import message_field
 
 BLOCKS_KEPT = 1024
 """Blocks remembered here; they never change."""
@@ -103,19 +100,13 @@ class NativeTendermint:
     async def is_idle(self) -> bool:
         """Return whether no transaction waits and the last block has changed nothing."""
         waiting = await self._rpc.call("num_unconfirmed_txs")
-        info = await self._info()
-        height = int(info.get("last_block_height", 0))
-        status = await self._rpc.call("status")
-        tip = status["sync_info"]
-        return (
-            int(waiting["n_txs"]) == 0
-            and int(tip["latest_block_height"]) == height
-            and bytes.fromhex(tip["latest_app_hash"]) == from_base64(info["last_block_app_hash"])
-        )
+        committed = await self._committed()
+        tip = rpc_records.tip_of(await self._rpc.call("status"))
+        return waiting.get("n_txs") == "0" and tip == committed
 
     async def latest_height(self) -> int:
         """Return the height of the last block that the contract has committed."""
-        height = int((await self._info()).get("last_block_height", 0))
+        height, _ = await self._committed()
         # Peers may be behind one another; what was seen once stays seen.
         self._seen_height = max(self._seen_height, height)
         return self._seen_height
@@ -149,10 +140,7 @@ class NativeTendermint:
         if height >= await self.latest_height():
             raise NotYet(f"header that proves it is not there: height={height + 1}")
         response = await self._query(f"/store/{IBC}/key", key, height, prove=True)
-        operations = (response.get("proofOps") or {}).get("ops") or []
-        if tuple(one.get("type") for one in operations) != PROOF_OPS:
-            raise Unavailable(f"not a proof of two levels: key={key.hex()} height={height}")
-        proof = b"".join(message_field(1, from_base64(one["data"])) for one in operations)
+        proof = rpc_records.merkle_proof_of(response)
         try:
             in_store = decode_merkle_proof(proof)[0]
         except Malformed as exc:
@@ -183,7 +171,7 @@ class NativeTendermint:
         """Return a whole block with its commit, as a run exports it. Raises NotYet."""
         signed = await self._signed_header(height)
         answer = await self._rpc.call("block", height=str(height))
-        return StoredBlock(rpc_records.block_of(answer["block"]), signed.commit)
+        return StoredBlock(rpc_records.whole_block_of(answer, height), signed.commit)
 
     async def submit(self, lane: str, messages: Sequence[Message]) -> SubmitResult:
         """
@@ -235,11 +223,12 @@ class NativeTendermint:
         value = await self.query(TIELINE, stored_key)
         return accounts.next_sequence({stored_key: value} if value else {}, account)
 
-    async def _info(self) -> Json:
-        response: Json = (await self._rpc.call("abci_info"))["response"]
-        if response["data"] != self._chain_id:
-            raise Unavailable(f"another ledger answers: {response['data']!r}")
-        return response
+    async def _committed(self) -> tuple[int, bytes]:
+        """Return height and app hash that the contract has committed."""
+        chain_id, height, app_hash = rpc_records.committed_of(await self._rpc.call("abci_info"))
+        if chain_id != self._chain_id:
+            raise Unavailable(f"another ledger answers: {chain_id!r}, not {self._chain_id!r}")
+        return height, app_hash
 
     async def _query(self, path: str, data: bytes, height: int = 0, *, prove: bool = False) -> Json:
         answer = await self._rpc.call(
@@ -258,20 +247,8 @@ class NativeTendermint:
             return known
         answer = await self._rpc.call("block", height=str(height))
         results = await self._rpc.call("block_results", height=str(height))
-        block = rpc_records.block_of(answer["block"])
-        outcomes = results["txs_results"] or []
-        transactions = tuple(
-            TxEvents(
-                transaction_hash(raw),
-                outcome["code"],
-                outcome["log"],
-                rpc_records.events_of(outcome["events"]),
-                outcome["codespace"],
-            )
-            for raw, outcome in zip(block.transactions, outcomes, strict=True)
-        )
-        time_s = to_seconds(TimestampNanoseconds(block.header.time_ns))
-        events = self._blocks[height] = BlockEvents(height, time_s, transactions)
+        block = rpc_records.whole_block_of(answer, height)
+        events = self._blocks[height] = rpc_records.block_events_of(results, block)
         while len(self._blocks) > BLOCKS_KEPT:
             self._blocks.popitem(last=False)
         return events
@@ -281,10 +258,7 @@ class NativeTendermint:
         if not 1 <= height <= latest:
             raise NotYet(f"no such block: height={height} latest={latest}")
         answer = await self._rpc.call("commit", height=str(height))
-        signed = answer["signed_header"]
-        return SignedHeader(
-            rpc_records.header_of(signed["header"]), rpc_records.commit_of(signed["commit"])
-        )
+        return rpc_records.signed_header_of(answer, height)
 
     async def _validators(self, height: int, proposer: bytes = b"") -> ValidatorSet:
         members: list[Validator] = []
@@ -293,7 +267,8 @@ class NativeTendermint:
             answer = await self._rpc.call(
                 "validators", height=str(height), page=str(page), per_page=str(PAGE)
             )
-            total, page = int(answer["total"]), page + 1
-            members += [rpc_records.validator_of(one) for one in answer["validators"]]
+            found, total = rpc_records.validators_of(answer)
+            page += 1
+            members += found
         named = [one for one in members if one.address == proposer]
         return ValidatorSet(tuple(members), named[0] if named else members[0])

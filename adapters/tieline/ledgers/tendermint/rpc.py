@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import http.client
 import json
+import time
 from typing import Any, cast
 
 from tieline.interfaces.errors import NotYet, Rejected, Unavailable
@@ -18,6 +20,8 @@ from tieline.interfaces.errors import NotYet, Rejected, Unavailable
 ANSWER_BYTES_MAX = 64 * 1024 * 1024
 """A longer answer is cut off here, and then is no JSON."""
 TIMEOUT_S = 10.0
+IDLE_S = 5.0
+"""CometBFT closes a connection that was idle for ten seconds."""
 PAGE = 100
 """Validators a page; the RPC's own maximum."""
 
@@ -31,8 +35,8 @@ class CometRpc:
         """Talk to ``http://host:port``."""
         self._host = host
         self._port = port
-        self._idle: list[http.client.HTTPConnection] = []
-        """Taken and given back by threads; both are single steps of a list."""
+        self._idle: list[tuple[http.client.HTTPConnection, float]] = []
+        """With the time of last use. Threads take and give back in single steps of a list."""
 
     async def call(self, method: str, **parameters: object) -> Json:
         """
@@ -61,15 +65,20 @@ class CometRpc:
     def close(self) -> None:
         """Let go of idle connections; the next call opens one again."""
         while self._idle:
-            self._idle.pop().close()
+            self._idle.pop()[0].close()
+
+    def _connection(self) -> tuple[http.client.HTTPConnection, bool]:
+        """Return a connection, and whether it is a new one."""
+        while self._idle:
+            with contextlib.suppress(IndexError):  # another thread was faster
+                connection, used = self._idle.pop()
+                if time.monotonic() - used < IDLE_S:
+                    return connection, False
+                connection.close()
+        return http.client.HTTPConnection(self._host, self._port, timeout=TIMEOUT_S), True
 
     def _post(self, body: bytes, *, may_repeat: bool) -> Json:
-        try:
-            connection = self._idle.pop()
-            is_fresh = False
-        except IndexError:
-            connection = http.client.HTTPConnection(self._host, self._port, timeout=TIMEOUT_S)
-            is_fresh = True
+        connection, is_fresh = self._connection()
         try:
             connection.request("POST", "/", body, {"Content-Type": "application/json"})
             data = connection.getresponse().read(ANSWER_BYTES_MAX)
@@ -80,7 +89,7 @@ class CometRpc:
             if may_repeat and not is_fresh:
                 return self._post(body, may_repeat=may_repeat)  # it had closed an idle connection
             raise Unavailable(f"no answer: {self._host}:{self._port}: {exc!r}") from exc
-        self._idle.append(connection)
+        self._idle.append((connection, time.monotonic()))
         if not isinstance(answer, dict):
             raise Unavailable(f"not an answer: {self._host}:{self._port} bytes={len(data)}")
         return cast("Json", answer)

@@ -5,12 +5,18 @@ from __future__ import annotations
 import calendar
 import re
 import time
-from typing import Any
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from tieline.interfaces.errors import Unavailable
+from tieline.interfaces.ledger import BlockEvents, TxEvents
+from tieline.ledgers.tendermint.abci import PROOF_OPS
 from tieline.ledgers.tendermint.rpc import Json, from_base64
 from tieline.protocol.events import Event
-from tieline.protocol.time import NANOSECONDS_PER_SECOND
+from tieline.protocol.time import NANOSECONDS_PER_SECOND, TimestampNanoseconds, to_seconds
 from tieline.wire.blocks import Block
+from tieline.wire.codec import transaction_hash
 from tieline.wire.cometbft import (
     BLOCK_PROTOCOL,
     NO_TIME_NS,
@@ -18,11 +24,30 @@ from tieline.wire.cometbft import (
     Commit,
     CommitSig,
     Header,
+    SignedHeader,
     Validator,
 )
+from tieline.wire.proto_fields import message_field
 
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?Z")
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 _NO_TIME = "0001-01-01T00:00:00Z"
+
+
+def _sound(
+    read: Callable[Concatenate[Json, _P], _T],
+) -> Callable[Concatenate[Json, _P], _T]:
+    """Turn what a peer cannot have meant into Unavailable: another one may answer better."""
+
+    @wraps(read)
+    def read_soundly(raw: Json, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        try:
+            return read(raw, *args, **kwargs)
+        except (KeyError, IndexError, TypeError, AttributeError, ValueError, OverflowError) as exc:
+            raise Unavailable(f"answer without sense: {read.__name__}: {exc!r}") from exc
+
+    return read_soundly
 
 
 def time_ns_of(text: str) -> int:
@@ -104,3 +129,77 @@ def events_of(raw: list[Any] | None) -> tuple[Event, ...]:
         )
         for one in raw or ()
     )
+
+
+@_sound
+def signed_header_of(raw: Json, height: int) -> SignedHeader:
+    """Read the answer of ``commit``. Raises Unavailable."""
+    signed = raw["signed_header"]
+    header, commit = header_of(signed["header"]), commit_of(signed["commit"])
+    if not height == header.height == commit.height:
+        message = f"another height than asked for: {header.height}, not {height}"
+        raise ValueError(message)
+    return SignedHeader(header, commit)
+
+
+@_sound
+def whole_block_of(raw: Json, height: int) -> Block:
+    """Read the answer of ``block``. Raises Unavailable."""
+    block = block_of(raw["block"])
+    if block.header.height != height:
+        message = f"another height than asked for: {block.header.height}, not {height}"
+        raise ValueError(message)
+    return block
+
+
+@_sound
+def block_events_of(raw: Json, block: Block) -> BlockEvents:
+    """Read the answer of ``block_results`` for a block. Raises Unavailable."""
+    outcomes: list[Json] = raw["txs_results"] or []
+    transactions = tuple(
+        TxEvents(
+            transaction_hash(transaction),
+            int(outcome["code"]),
+            str(outcome["log"]),
+            events_of(outcome["events"]),
+            str(outcome["codespace"]),
+        )
+        for transaction, outcome in zip(block.transactions, outcomes, strict=True)
+    )
+    time_s = to_seconds(TimestampNanoseconds(block.header.time_ns))
+    return BlockEvents(block.header.height, time_s, transactions)
+
+
+@_sound
+def validators_of(raw: Json) -> tuple[list[Validator], int]:
+    """Read one page of ``validators`` and how many there are in all. Raises Unavailable."""
+    validators: list[Json] = raw["validators"]
+    if not validators:
+        message = "a page without validators"
+        raise ValueError(message)
+    return [validator_of(one) for one in validators], int(raw["total"])
+
+
+@_sound
+def merkle_proof_of(raw: Json) -> bytes:
+    """Return the two proofs of an ``abci_query`` as one MerkleProof. Raises Unavailable."""
+    operations: list[Json] = raw["proofOps"]["ops"]
+    if tuple(one["type"] for one in operations) != PROOF_OPS:
+        message = "not a proof of two levels"
+        raise ValueError(message)
+    return b"".join(message_field(1, from_base64(one["data"])) for one in operations)
+
+
+@_sound
+def committed_of(raw: Json) -> tuple[str, int, bytes]:
+    """Return chain id, height and app hash out of ``abci_info``. Raises Unavailable."""
+    response = raw["response"]
+    height = int(response.get("last_block_height", 0))
+    return response["data"], height, from_base64(response.get("last_block_app_hash"))
+
+
+@_sound
+def tip_of(raw: Json) -> tuple[int, bytes]:
+    """Return height and header's app hash of the newest block, of ``status``."""
+    tip = raw["sync_info"]
+    return int(tip["latest_block_height"]), bytes.fromhex(tip["latest_app_hash"])

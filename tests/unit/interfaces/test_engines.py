@@ -1,0 +1,85 @@
+"""What is in the cache counts only when it is what is pinned."""
+
+from __future__ import annotations
+
+import json
+import re
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from tieline.interfaces.engines import (
+    KINDS,
+    engines_folder,
+    find_engine,
+    found_engines,
+    is_intact,
+)
+from tieline.interfaces.errors import ConfigError
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("TIELINE_CACHE", str(tmp_path))
+    return engines_folder()
+
+
+def put(cache, version="0.38.25", content=b"#!/bin/sh\n", **changes):
+    folder = cache / "cometbft" / f"{version}-0123"
+    folder.mkdir(parents=True)
+    program = folder / "cometbft"
+    program.write_bytes(content)
+    program.chmod(0o755)
+    facts = {
+        "name": "cometbft",
+        "version": version,
+        "program": "cometbft",
+        "source_hash": "ab",
+        "program_hash": sha256(content).hexdigest(),
+    }
+    (folder / "manifest.json").write_text(json.dumps(facts | changes))
+    return program
+
+
+def test_an_empty_cache_says_how_to_fill_it(cache):
+    assert found_engines() == {}
+    with pytest.raises(ConfigError, match="make ledgers"):
+        find_engine("cometbft")
+
+
+def test_a_built_engine_is_found(cache):
+    program = put(cache)
+    engine = find_engine("cometbft")
+    assert (engine.program, engine.version) == (program, "0.38.25")
+    assert is_intact(engine)
+
+
+def test_a_changed_program_is_noticed(cache):
+    program = put(cache)
+    program.write_bytes(b"#!/bin/sh\nexit\n")
+    assert not is_intact(find_engine("cometbft"))
+
+
+def test_another_version_is_not_the_pinned_one(cache):
+    put(cache, version="0.38.24")
+    put(cache, version="0.38.25", name="other")
+    assert found_engines() == {}
+
+
+def test_half_a_folder_is_passed_over(cache):
+    program = put(cache)
+    program.chmod(0o644)
+    assert found_engines() == {}
+    program.chmod(0o755)
+    (program.parent / "manifest.json").write_text("{")
+    assert found_engines() == {}
+
+
+def test_pinned_is_what_the_module_files_build():
+    for kind in KINDS:
+        text = (ROOT / "deploy" / "engines" / kind.name / "go.mod").read_text()
+        assert re.search(rf"/{kind.name} v{re.escape(kind.version)}\b", text)
+        assert (ROOT / "deploy" / "engines" / kind.name / "go.sum").exists()
