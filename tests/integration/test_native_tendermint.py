@@ -14,7 +14,10 @@ from pathlib import Path
 import pytest
 from fakes.microgrid import key
 
+from tieline.contract.accounts import pay_balance
+from tieline.contract.block import Application
 from tieline.contract.genesis import Genesis
+from tieline.contract.results import BlockInput
 from tieline.interfaces.errors import Rejected, Unavailable
 from tieline.ledgers.tendermint.home import Pace
 from tieline.ledgers.tendermint.native import NativeTendermint
@@ -202,6 +205,50 @@ def is_alive(pid):
         return b"\nState:\tZ" not in Path(f"/proc/{pid}/status").read_bytes()
     except FileNotFoundError:
         return False
+
+
+def executed_again(ledger):
+    """Run all blocks of a ledger on a fresh contract, header by header; return what bob has."""
+    application = Application(genesis())
+
+    async def blocks():
+        return [await ledger.stored_block(n) for n in range(1, await ledger.latest_height() + 1)]
+
+    for stored in asyncio.run(blocks()):
+        header, identity = stored.block.header, stored.block.id()
+        assert header.app_hash == application.app_hash
+        application.finalize_block(
+            BlockInput(header.height, header.time_ns, identity.hash, stored.block.transactions)
+        )
+        application.commit()
+    return pay_balance(dict(application.scan("tieline", b"a")), key("bob").cosmos_account)
+
+
+FAIL_POINTS = 10
+"""CometBFT's own, from before the block is saved to after the state is."""
+
+
+def test_an_engine_may_die_at_any_of_its_fail_points(start, monkeypatch):
+    group = start()
+    ledger, peer = ledger_of(group), group.peers[0]
+    asyncio.run(pay_for_sure(ledger, 1))
+    for index in range(FAIL_POINTS):
+        before = group.restarts
+        with monkeypatch.context() as environment:
+            environment.setenv("FAIL_TEST_INDEX", str(index))
+            os.kill(peer.pids[1], signal.SIGKILL)
+            wait_for(lambda before=before: group.restarts > before and peer.is_running())
+        # The next block dies at the fail point, and the engine after that one has none.
+        wait_for(lambda before=before: group.restarts > before + 1 and peer.is_running())
+        asyncio.run(pay_for_sure(ledger, 1))
+    assert executed_again(ledger) == 10**12 + 1 + FAIL_POINTS
+
+
+def wait_for(holds):
+    end = time.monotonic() + WAIT_S
+    while not holds():
+        assert time.monotonic() < end, "it did not come to pass"
+        time.sleep(0.01)
 
 
 @pytest.mark.slow

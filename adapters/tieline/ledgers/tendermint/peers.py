@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,8 +38,10 @@ PORTS_FIRST, PORTS_END = 20_000, 32_000
 READY_HEIGHT = 2
 READY_S = 60.0
 STOP_S = 10.0
-RESTARTS_MAX = 20
+RESTARTS_A_MINUTE = 30
+"""Faster than that a unit is not brought back, but it always is."""
 _POLL_S = 0.1
+_MINUTE_S = 60.0
 _log = logging.getLogger("tieline.engine")
 _given_ports: set[int] = set()
 
@@ -244,13 +247,17 @@ class PeerGroup:
         raise Unavailable(f"no block within {READY_S:.0f} s")
 
     def _keep_running(self) -> None:
+        recent: deque[float] = deque(maxlen=RESTARTS_A_MINUTE)
         while not self._is_ending.wait(_POLL_S):
             for peer in self.peers:
                 if peer.is_running():
                     continue
-                if self.restarts >= RESTARTS_MAX:
+                now = time.monotonic()
+                if len(recent) == recent.maxlen and now - recent[0] < _MINUTE_S:
                     _log.error("engines end again and again: restarts=%d", self.restarts)
-                    return
+                    if self._is_ending.wait(_MINUTE_S - (now - recent[0])):
+                        return
+                recent.append(now)
                 self.restarts += 1
                 peer.stop()
                 try:
