@@ -34,8 +34,8 @@ class Change:
     root: bytes
     """Digest of the top; empty for an empty tree."""
     added: tuple[NodeRecord, ...]
-    removed: tuple[bytes, ...]
-    """Digests of nodes of the version before that are no part of this one."""
+    removed: tuple[tuple[int, bytes], ...]
+    """Version and digest of nodes of the version before that are no part of this one."""
 
 
 def change_of(tree: IavlTree) -> Change:
@@ -55,13 +55,13 @@ def change_of(tree: IavlTree) -> Change:
         added.append(_record(node))
         waiting += (node.left, node.right)
     # An old node lives on only below one that the new version still points to.
-    removed: list[bytes] = []
+    removed: list[tuple[int, bytes]] = []
     waiting = [tree.root(version - 1)]
     while waiting:
         node = waiting.pop()
         if node is ABSENT or id(node) in shared:
             continue
-        removed.append(node.digest)
+        removed.append((node.version, node.digest))
         waiting += (node.left, node.right)
     return Change(top.digest, tuple(added), tuple(removed))
 

@@ -27,8 +27,8 @@ class Rows:
         self.removed[tree.version] = change.removed
         forgotten = tree.version - VERSIONS_KEPT
         self.roots.pop(forgotten, None)
-        for digest in self.removed.pop(forgotten + 1, ()):
-            del self.nodes[digest]
+        for version, digest in self.removed.pop(forgotten + 1, ()):
+            assert self.nodes.pop(digest).version == version
 
     def tree(self):
         tree = IavlTree(VERSIONS_KEPT)

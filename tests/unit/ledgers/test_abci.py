@@ -122,6 +122,7 @@ def test_a_chain_begins_only_with_the_contracts_own_genesis(tmp_path):
         {"app_state_bytes": b""},
         {"max_bytes": BLOCK_BYTES_MAX + 1},
     ):
+        engine.abci = AbciApplication(engine.contract, engine.store)
         with pytest.raises(GenesisMismatch):
             init_chain(engine, **changed)
     engine.store.close()
@@ -153,6 +154,7 @@ def test_a_block_that_comes_twice_gives_the_same_answer(engine):
 def test_a_committed_block_outlives_the_process(engine, tmp_path):
     engine.block(payment(engine))
     engine.finalize(payment(engine))  # not committed
+    engine.store.close()
     reopened = Engine(tmp_path / "state.sqlite")
     info = reopened.ask("info")
     assert (info.last_block_height, info.last_block_app_hash) == (2, engine.contract.app_hash)
@@ -284,6 +286,8 @@ def test_an_error_of_ours_is_told_to_the_engine(engine):
     (answer,) = wire.responses()
     assert "height does not follow" in answer.exception.error
     assert failures
+    one.data_received(delimited(abci.Request(info=abci.RequestInfo()).SerializeToString()))
+    assert wire.responses()[-1].exception.error, "nothing is told after an error"
 
 
 @pytest.mark.parametrize("data", [b"\xff" * 6, delimited(b"")[:0] + b"\x80\x80\x80\x80\x7f"])

@@ -79,7 +79,7 @@ def answering():
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
-            self.close_connection = not answers
+            self.close_connection = True  # without a word, as an engine closes idle ones
 
         def log_message(self, *_):
             pass

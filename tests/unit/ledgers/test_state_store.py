@@ -126,3 +126,18 @@ def test_a_damaged_file_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="missing"):
         store.open_application(ledger.genesis, ledger.installation)
     store.close()
+
+
+def test_a_state_is_open_once(tmp_path, monkeypatch):
+    monkeypatch.setattr("tieline.ledgers.tendermint.state_store._BUSY_S", 0.0)
+    first = StateStore(tmp_path / "state.sqlite")
+    with pytest.raises(ConfigError, match="locked"):
+        StateStore(tmp_path / "state.sqlite")
+    first.close()
+    StateStore(tmp_path / "state.sqlite").close()
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path):
+    (tmp_path / "state.sqlite").write_bytes(b"x" * 5000)
+    with pytest.raises(ConfigError, match="not a database"):
+        StateStore(tmp_path / "state.sqlite")

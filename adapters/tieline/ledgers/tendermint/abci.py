@@ -49,6 +49,7 @@ class AbciApplication:
         """Serve *application*, as *store* opened it."""
         self._application = application
         self._store = store
+        self._is_broken = False
         self._methods: dict[str, Callable[[Any], Any]] = {
             "echo": self._echo,
             "flush": lambda _: abci.ResponseFlush(),
@@ -79,9 +80,15 @@ class AbciApplication:
         Raises:
             Exception: Our own bug, or a disk that fails; the caller tells the engine and stops.
         """
+        # What is in memory may not be on disk after an error; nothing is told of it any more.
+        assert not self._is_broken, "an earlier request failed"
         name = request.WhichOneof("value")
         assert name is not None, "a request without content"
-        response = self._methods[name](getattr(request, name))
+        try:
+            response = self._methods[name](getattr(request, name))
+        except BaseException:
+            self._is_broken = True
+            raise
         return abci.Response(**{name: response})
 
     def _echo(self, request: abci.RequestEcho) -> abci.ResponseEcho:
@@ -158,6 +165,7 @@ class AbciApplication:
         self._store.save(self._application)
         if self._application.height % _BLOCKS_A_COLLECTION == 0:
             gc.collect()
+            gc.freeze()  # what is left is state; the next collection need not walk over it
         return abci.ResponseCommit()
 
     def _query(self, request: abci.RequestQuery) -> abci.ResponseQuery:

@@ -160,8 +160,8 @@ def main() -> None:
         level=logging.INFO, format="%(asctime)s level=%(levelname)s %(message)s", stream=sys.stderr
     )
     genesis = Genesis.from_bytes(given.genesis.read_bytes())
-    store = StateStore(given.state)
     try:
+        store = StateStore(given.state)
         application = store.open_application(genesis, _installation(given.installation, genesis))
     except ConfigError as exc:
         sys.exit(f"tieline: {exc}")

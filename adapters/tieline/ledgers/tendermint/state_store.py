@@ -1,6 +1,7 @@
 """
 The state of a ledger on disk: IAVL nodes of the provable versions and the mark of the last block,
 all of one block in one fsynced transaction, so a kill at any moment leaves a whole block or none.
+Tables are ordered by version, so that a block is written to one place and not all over the file.
 
 Stored are nodes, not pairs: the root of an IAVL tree depends on its history.
 """
@@ -22,11 +23,13 @@ from tieline.interfaces.errors import ConfigError
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS nodes (
-  store TEXT, digest BLOB, version INTEGER, height INTEGER, size INTEGER,
-  key BLOB, value BLOB, left BLOB, right BLOB, PRIMARY KEY (store, digest)
+  version INTEGER, store TEXT, digest BLOB, height INTEGER, size INTEGER,
+  key BLOB, value BLOB, left BLOB, right BLOB, PRIMARY KEY (version, store, digest)
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS removed (version INTEGER, store TEXT, digest BLOB);
-CREATE INDEX IF NOT EXISTS removed_by_version ON removed (version);
+CREATE TABLE IF NOT EXISTS removed (
+  removed_at INTEGER, version INTEGER, store TEXT, digest BLOB,
+  PRIMARY KEY (removed_at, version, store, digest)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS roots (
   version INTEGER, store TEXT, digest BLOB, PRIMARY KEY (version, store)
 );
@@ -41,13 +44,25 @@ class StateStore:
     """One ledger's state in one SQLite file."""
 
     def __init__(self, path: Path) -> None:
-        """Open or begin the file; another process that has it open is waited for, then refused."""
+        """
+        Open or begin the file, for this process alone.
+
+        Raises:
+            ConfigError: Another process has it open, or it is no file of ours.
+        """
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
         self._database = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None)
-        self._database.execute("PRAGMA journal_mode = WAL")
-        self._database.execute("PRAGMA synchronous = FULL")
-        self._database.executescript(_SCHEMA)
+        try:
+            self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
+            self._database.execute("PRAGMA journal_mode = WAL")
+            self._database.execute("PRAGMA synchronous = FULL")
+            self._database.executescript(_SCHEMA)
+        except sqlite3.DatabaseError as exc:
+            self._database.close()
+            raise ConfigError(
+                f"{path} cannot be opened: {exc}", instead="end the process that has it open"
+            ) from exc
         self._tree = MultiStore(STORES)
 
     def open_application(
@@ -106,9 +121,9 @@ class StateStore:
             "INSERT INTO nodes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 (
+                    one.version,
                     store,
                     one.digest,
-                    one.version,
                     one.height,
                     one.size,
                     one.key,
@@ -120,20 +135,20 @@ class StateStore:
             ),
         )
         self._database.executemany(
-            "INSERT INTO removed VALUES (?, ?, ?)",
-            ((height, store, digest) for digest in change.removed),
+            "INSERT INTO removed VALUES (?, ?, ?, ?)",
+            ((height, version, store, digest) for version, digest in change.removed),
         )
         self._database.execute("INSERT INTO roots VALUES (?, ?, ?)", (height, store, change.root))
 
     def _prune(self, version: int) -> None:
         """Forget *version*: its root, and nodes that only it and older ones had."""
         self._database.execute("DELETE FROM roots WHERE version <= ?", (version,))
-        self._database.execute(
-            "DELETE FROM nodes WHERE (store, digest) IN"
-            " (SELECT store, digest FROM removed WHERE version <= ?)",
-            (version + 1,),
+        query = "SELECT version, store, digest FROM removed WHERE removed_at <= ? ORDER BY 1, 2, 3"
+        gone = self._database.execute(query, (version + 1,)).fetchall()
+        self._database.executemany(
+            "DELETE FROM nodes WHERE version = ? AND store = ? AND digest = ?", gone
         )
-        self._database.execute("DELETE FROM removed WHERE version <= ?", (version + 1,))
+        self._database.execute("DELETE FROM removed WHERE removed_at <= ?", (version + 1,))
 
     def _roots(self, store: str) -> dict[int, bytes]:
         query = "SELECT version, digest FROM roots WHERE store = ?"
