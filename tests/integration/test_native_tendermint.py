@@ -268,3 +268,30 @@ def test_four_validators_agree_and_bear_the_loss_of_one(start):
         return await ledger.latest_height() >= height
 
     assert len(asyncio.run(story())) == 1
+
+
+@pytest.mark.slow
+def test_without_two_of_four_the_ledger_halts_and_goes_on_with_them(start):
+    """More than a third is gone: no block, and a height that stands still says so."""
+    group = start(4)
+    ledger = ledger_of(group)
+
+    async def story():
+        await pay_for_sure(ledger, 1)
+        for peer in group.peers[2:]:
+            os.kill(peer.pids[1], signal.SIGSTOP)
+        await asyncio.sleep(1.0)
+        height = await until(ledger.latest_height)
+        await pay(ledger, 2)
+        await asyncio.sleep(3.0)
+        assert await ledger.latest_height() == height
+        for peer in group.peers[2:]:
+            os.kill(peer.pids[1], signal.SIGCONT)
+        await until(lambda: grown(height))
+        await pay_for_sure(ledger, 4)
+
+    async def grown(height):
+        return await ledger.latest_height() > height
+
+    asyncio.run(story())
+    assert executed_again(ledger) == 10**12 + 1 + 2 + 4

@@ -38,6 +38,10 @@ CREATE TABLE IF NOT EXISTS last_block (
 );
 """
 _BUSY_S = 5.0
+_CACHE_KIB = 65_536
+"""Removals of a block are spread over the file; with SQLite's own 2 MB each would read a page."""
+_CHECKPOINT_PAGES = 8192
+"""32 MB of log: a large block then does not pay for the checkpoint of every other."""
 
 
 class StateStore:
@@ -57,6 +61,8 @@ class StateStore:
             self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._database.execute("PRAGMA journal_mode = WAL")
             self._database.execute("PRAGMA synchronous = FULL")
+            self._database.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+            self._database.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
             self._database.executescript(_SCHEMA)
         except sqlite3.DatabaseError as exc:
             self._database.close()
