@@ -368,9 +368,21 @@ def driven(request):
 @pytest.fixture
 def by_hand(driven):
     """One ledger whose blocks a test makes."""
-    if not driven.is_by_hand:
-        pytest.skip("a native ledger makes its own blocks")
     return driven
+
+
+@pytest.fixture
+def own_pace(driven):
+    """One ledger that makes its own blocks."""
+    return driven
+
+
+def pytest_collection_modifyitems(config, items):
+    """A test of the hand says nothing of a ledger at its own pace, nor the other way round."""
+    other = "by_hand" if os.environ.get("ENGINE") == NATIVE else "own_pace"
+    unfit = [item for item in items if other in getattr(item, "fixturenames", ())]
+    config.hook.pytest_deselected(items=unfit)
+    items[:] = [item for item in items if item not in unfit]
 
 
 @pytest.fixture(params=[(one, other) for one in sorted(KINDS) for other in sorted(KINDS)])

@@ -73,10 +73,9 @@ def test_time_does_not_stand_still(by_hand, run_now):
     assert height == run_now(driven.ledger.latest_height())
 
 
-def test_without_a_reason_heights_stand_still(driven, run_now):
+def test_without_a_reason_heights_stand_still(own_pace, run_now):
     """What there is to put in and to prove makes as many blocks as it needs, and no more."""
-    if driven.is_by_hand:
-        pytest.skip("blocks are made by hand; the next test says when")
+    driven = own_pace
     driven.block()
     height = run_now(driven.ledger.latest_height())
     time.sleep(1.0)
