@@ -230,7 +230,7 @@ def _exec_result(result: TxResult) -> abci.ExecTxResult:
         log=result.log,
         gas_wanted=result.gas_wanted,
         gas_used=result.gas_used,
-        events=[_event(one) for one in result.events] if not result.code else [],
+        events=[_event(one) for one in result.events],
     )
 
 
