@@ -90,7 +90,7 @@ class SigningJournal:
                 "INSERT INTO bound VALUES (?, ?, ?, ?)",
                 [(*key, content) for key, content in fresh.items()],
             )
-        except BaseException:
+        except BaseException:  # whatever it was: undone, then raised again
             self._connection.execute("ROLLBACK")
             raise
         self._connection.execute("COMMIT")

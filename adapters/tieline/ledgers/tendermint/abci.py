@@ -86,7 +86,7 @@ class AbciApplication:
         assert name is not None, "a request without content"
         try:
             response = self._methods[name](getattr(request, name))
-        except BaseException:
+        except BaseException:  # whatever it was, the state in memory is not to be trusted
             self._is_broken = True
             raise
         return abci.Response(**{name: response})

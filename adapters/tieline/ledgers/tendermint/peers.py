@@ -221,7 +221,7 @@ class PeerGroup:
             for peer in self.peers:
                 peer.start()
             self._await_blocks()
-        except BaseException:
+        except BaseException:  # an interrupt too: nothing may be left running
             self.stop()
             raise
         self._watch.start()

@@ -112,7 +112,7 @@ class StateStore:
                 "INSERT OR REPLACE INTO last_block VALUES (1, ?, ?, ?)",
                 (height, application.time_ns, application.app_hash),
             )
-        except BaseException:
+        except BaseException:  # whatever it was: undone, then raised again
             database.execute("ROLLBACK")
             raise
         database.execute("COMMIT")
