@@ -13,21 +13,18 @@ from hashlib import sha256
 
 from tieline.contract.block import Application
 from tieline.contract.genesis import Genesis
-from tieline.contract.host import ContractHost
 from tieline.contract.installation import Installation
 from tieline.contract.results import BlockInput
 from tieline.contract.state_tree import HashChain
 from tieline.contract.store import IBC
 from tieline.interfaces.errors import ConfigError, NotYet, Unavailable
 from tieline.interfaces.ledger import (
-    BlockEvents,
     Capabilities,
     Finality,
-    Message,
     StoredValue,
-    SubmitResult,
 )
 from tieline.interfaces.signer import Signer
+from tieline.ledgers.hosted import HostedLedger
 from tieline.light_clients.attestations.messages import (
     ClientState,
     ConsensusState,
@@ -59,7 +56,7 @@ COMMITMENT_BYTES = 32
 ABSENT = bytes(COMMITMENT_BYTES)
 
 
-class SimulatedLedger:
+class SimulatedLedger(HostedLedger):
     """Implements ``interfaces.ledger.Ledger``."""
 
     def __init__(
@@ -84,41 +81,12 @@ class SimulatedLedger:
         application = Application(
             genesis, tree=HashChain(), installation=installation, record_access=True
         )
-        self._host = ContractHost(application, proves_by_next_block=False)
+        super().__init__(application, CAPABILITIES, proves_by_next_block=False)
         self._block_hash = bytes(32)
         self._times: list[int] = []
         self._history: dict[bytes, list[tuple[int, bytes | None]]] = {
             key: [(0, value)] for key, value in application.scan(IBC, b"")
         }
-
-    @property
-    def ledger_id(self) -> str:
-        """The chain id."""
-        return self._host.application.genesis.chain_id
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """What this ledger can do."""
-        return CAPABILITIES
-
-    @property
-    def application(self) -> Application:
-        """The contract, for reading."""
-        return self._host.application
-
-    @property
-    def chain_tag(self) -> bytes:
-        """32 bytes that name this ledger. Raises LookupError before block 1."""
-        return self._host.application.chain_tag
-
-    @property
-    def wants_block(self) -> bool:
-        """Whether a block is due even if no deadline is."""
-        return self._host.wants_block
-
-    def add_lane(self, name: str, key: Signer) -> None:
-        """Let *name* submit with *key*."""
-        self._host.add_lane(name, key)
 
     def produce_block(self, time_s: int, *, is_deadline: bool = False) -> bool:
         """
@@ -149,26 +117,6 @@ class SimulatedLedger:
         consensus = ConsensusState(self._time_s(height) * NANOSECONDS_PER_SECOND)
         return client.as_any(), consensus.as_any()
 
-    async def latest_height(self) -> int:
-        """Return the height of the latest block; 0 before the first."""
-        return self._host.height
-
-    async def latest_time_s(self) -> int:
-        """Return the time of the latest block, unix seconds."""
-        return self._host.time_s
-
-    async def query(self, store: str, key: bytes) -> bytes | None:
-        """Return a committed value, unproved."""
-        return self._host.application.query(store, key)
-
-    async def scan(self, store: str, prefix: bytes) -> Sequence[tuple[bytes, bytes]]:
-        """Return all committed pairs under *prefix*, ascending."""
-        return self._host.application.scan(store, prefix)
-
-    async def blocks_after(self, height: int, limit: int = 100) -> Sequence[BlockEvents]:
-        """Return blocks above *height*, ascending, without gaps."""
-        return self._host.blocks_after(height, limit)
-
     async def prove(self, key: bytes, height: int) -> StoredValue:
         """
         Attest *key* in store ``ibc`` as of *height*.
@@ -191,14 +139,6 @@ class SimulatedLedger:
         del trusted_height
         data = encode_state_attestation(height, self._time_s(height))
         return proof_as_any(self._attest(STATE_TAG, data))
-
-    async def submit(self, lane: str, messages: Sequence[Message]) -> SubmitResult:
-        """Sign *messages* as one transaction and hand it in. Raises Rejected."""
-        return self._host.submit(lane, messages)
-
-    def lane_account(self, lane: str) -> bytes:
-        """Return the 20-byte account of *lane*."""
-        return self._host.lane_account(lane)
 
     def _attest(self, tag: int, data: bytes) -> AttestationProof:
         digest = attestation_digest(tag, data)

@@ -16,17 +16,14 @@ from pathlib import Path
 
 from tieline.contract.block import Application
 from tieline.contract.genesis import Genesis
-from tieline.contract.host import BLOCK_BYTES_MAX, ContractHost
+from tieline.contract.host import BLOCK_BYTES_MAX
 from tieline.contract.results import BlockInput, BlockResult
 from tieline.interfaces.errors import ConfigError, NotYet, Unavailable
 from tieline.interfaces.ledger import (
-    BlockEvents,
-    Capabilities,
-    Message,
     StoredValue,
     SubmitResult,
 )
-from tieline.interfaces.signer import Signer
+from tieline.ledgers.hosted import HostedLedger
 from tieline.ledgers.tendermint.block_file import BLOCKS_FILE, BlockFile
 from tieline.ledgers.tendermint.client_terms import CAPABILITIES, ClientTerms, client_states
 from tieline.ledgers.tendermint.validators import Validators
@@ -55,7 +52,7 @@ APP_PROTOCOL = 1
 CONSENSUS_HASH = consensus_hash(BLOCK_BYTES_MAX, -1)
 
 
-class EmbeddedTendermint:
+class EmbeddedTendermint(HostedLedger):
     """Implements ``interfaces.ledger.Ledger``."""
 
     def __init__(
@@ -84,7 +81,7 @@ class EmbeddedTendermint:
         self._revision = revision_of(genesis.chain_id)
         self._validators = Validators(validator_seeds)
         hosted = Application(genesis) if application is None else application
-        self._host = ContractHost(hosted, proves_by_next_block=True)
+        super().__init__(hosted, CAPABILITIES, proves_by_next_block=True)
         self._headers: list[SignedHeader] = []
         self._store = store
         self._kept: list[StoredBlock] = []
@@ -97,40 +94,11 @@ class EmbeddedTendermint:
         self._client_message = lru_cache(maxsize=64)(self._make_client_message)
 
     @property
-    def ledger_id(self) -> str:
-        """The chain id."""
-        return self._chain_id
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """What this ledger can do."""
-        return CAPABILITIES
-
-    @property
-    def application(self) -> Application:
-        """The contract, for reading."""
-        return self._host.application
-
-    @property
-    def chain_tag(self) -> bytes:
-        """32 bytes that name this ledger. Raises LookupError before block 1."""
-        return self._host.application.chain_tag
-
-    @property
-    def wants_block(self) -> bool:
-        """Whether a block is due even if no deadline is."""
-        return self._host.wants_block
-
-    @property
     def blocks(self) -> Sequence[StoredBlock]:
         """All blocks with their commits, from height 1; read from the folder if there is one."""
         if self._store is None:
             return self._kept
         return decode_export((self._store / BLOCKS_FILE).read_bytes())
-
-    def add_lane(self, name: str, key: Signer) -> None:
-        """Let *name* submit with *key*."""
-        self._host.add_lane(name, key)
 
     def resume(self) -> int:
         """
@@ -193,26 +161,6 @@ class EmbeddedTendermint:
             self._file.close()
             self._file = None
 
-    async def latest_height(self) -> int:
-        """Return the height of the latest block; 0 before the first."""
-        return self._host.height
-
-    async def latest_time_s(self) -> int:
-        """Return the time of the latest block, unix seconds."""
-        return self._host.time_s
-
-    async def query(self, store: str, key: bytes) -> bytes | None:
-        """Return a committed value, unproved."""
-        return self._host.application.query(store, key)
-
-    async def scan(self, store: str, prefix: bytes) -> Sequence[tuple[bytes, bytes]]:
-        """Return all committed pairs under *prefix*, ascending."""
-        return self._host.application.scan(store, prefix)
-
-    async def blocks_after(self, height: int, limit: int = 100) -> Sequence[BlockEvents]:
-        """Return blocks above *height*, ascending, without gaps."""
-        return self._host.blocks_after(height, limit)
-
     async def prove(self, key: bytes, height: int) -> StoredValue:
         """Prove *key* in store ``ibc`` as of *height*. Raises NotYet, Unavailable."""
         if height >= self._host.height:
@@ -229,14 +177,6 @@ class EmbeddedTendermint:
         """Return the client message from *trusted_height* to *height*. Raises NotYet."""
         self._signed_header(height)
         return self._client_message(height, trusted_height)
-
-    async def submit(self, lane: str, messages: Sequence[Message]) -> SubmitResult:
-        """Sign *messages* as one transaction and hand it in. Raises Rejected."""
-        return self._host.submit(lane, messages)
-
-    def lane_account(self, lane: str) -> bytes:
-        """Return the 20-byte account of *lane*."""
-        return self._host.lane_account(lane)
 
     def _signed_header(self, height: int) -> SignedHeader:
         if not 1 <= height <= len(self._headers):
