@@ -13,6 +13,7 @@ from hashlib import sha256
 
 from tieline.contract.block import Application
 from tieline.contract.genesis import Genesis
+from tieline.contract.hosted_ledger import HostedLedger
 from tieline.contract.installation import Installation
 from tieline.contract.results import BlockInput
 from tieline.contract.state_tree import HashChain
@@ -24,7 +25,6 @@ from tieline.interfaces.ledger import (
     StoredValue,
 )
 from tieline.interfaces.signer import Signer
-from tieline.ledgers.hosted import HostedLedger
 from tieline.light_clients.attestations.messages import (
     ClientState,
     ConsensusState,

@@ -17,13 +17,13 @@ from pathlib import Path
 from tieline.contract.block import Application
 from tieline.contract.genesis import Genesis
 from tieline.contract.host import BLOCK_BYTES_MAX
+from tieline.contract.hosted_ledger import HostedLedger
 from tieline.contract.results import BlockInput, BlockResult
 from tieline.interfaces.errors import ConfigError, NotYet, Unavailable
 from tieline.interfaces.ledger import (
     StoredValue,
     SubmitResult,
 )
-from tieline.ledgers.hosted import HostedLedger
 from tieline.ledgers.tendermint.block_file import BLOCKS_FILE, BlockFile
 from tieline.ledgers.tendermint.client_terms import CAPABILITIES, ClientTerms, client_states
 from tieline.ledgers.tendermint.validators import Validators
