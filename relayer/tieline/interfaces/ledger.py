@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from tieline.protocol.events import Event
 from tieline.protocol.height import Height
@@ -41,6 +41,11 @@ class Capabilities:
     """State of height h is proved with the header of h + proof_lag."""
     native_locks: bool = True
     """False for stock chains, which carry packets only."""
+    in_flight_max: int = 1
+    """
+    Transactions of one lane that may wait for a block at once, in the order they were handed in;
+    the adapter counts their sequences. A later one may rest on what an earlier one does.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +154,21 @@ class ProofSource(Protocol):
         """
         Return the native client message that brings a client from *trusted_height* to *height*
         (not paired).
+        """
+        ...
+
+
+@runtime_checkable
+class BulkProofSource(Protocol):
+    """A ledger that proves many keys at once for less; asked for where it is there."""
+
+    async def prove_many(self, keys: Sequence[bytes], height: int) -> Sequence[StoredValue]:
+        """
+        Prove *keys* as of block *height*, in their order, as ``ProofSource.prove`` does for one.
+
+        Raises:
+            NotYet: The header that proves them is not there yet.
+            Unavailable: The ledger does not answer, or has pruned the height.
         """
         ...
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.server
 import json
 import threading
@@ -114,6 +115,23 @@ def test_errors_are_sorted_by_what_to_do(answering):
         answers[:] = [answer]
         with pytest.raises(expected):
             rpc.call_now("status")
+
+
+def test_many_calls_go_in_few_requests_and_keep_their_order(answering):
+    rpc, answers = answering
+    body = [{"id": n, "result": {"n": n}} for n in reversed(range(10))]
+    last = {"id": 0, "result": {"n": 10}}  # a list of one is answered without its list
+    answers[:] = [(200, json.dumps(body).encode()), (200, json.dumps(last).encode())]
+    results = asyncio.run(rpc.call_many("abci_query", [{}] * 11))
+    assert results == [{"n": n} for n in range(11)]
+
+
+@pytest.mark.parametrize("body", [b'{"result": {}}', b'[{"id": 0, "result": {}}]', b"[1, 2]"])
+def test_an_answer_that_lacks_a_call_is_none(answering, body):
+    rpc, answers = answering
+    answers.append((200, body))
+    with pytest.raises(Unavailable):
+        asyncio.run(rpc.call_many("abci_query", [{}] * 2))
 
 
 def test_a_connection_that_was_closed_meanwhile_is_opened_again(answering):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import replace
 
 from tieline.contract import accounts
 from tieline.contract.auth import ACCOUNT_NUMBER
@@ -43,6 +44,7 @@ from tieline.wire.ics23_proofs import ExistenceProof, decode_merkle_proof
 BLOCKS_KEPT = 1024
 """Blocks remembered here; they never change."""
 _INVALID_HEIGHT = 26
+_CAPABILITIES = replace(CAPABILITIES, in_flight_max=16)
 
 
 class NativeTendermint:
@@ -75,7 +77,7 @@ class NativeTendermint:
     @property
     def capabilities(self) -> Capabilities:
         """What this ledger can do."""
-        return CAPABILITIES
+        return _CAPABILITIES
 
     def add_lane(self, name: str, key: Signer) -> None:
         """Let *name* submit with *key*. A lane keeps its key."""
@@ -137,9 +139,23 @@ class NativeTendermint:
 
     async def prove(self, key: bytes, height: int) -> StoredValue:
         """Prove *key* in store ``ibc`` as of *height*. Raises NotYet, Unavailable."""
+        return (await self.prove_many([key], height))[0]
+
+    async def prove_many(self, keys: Sequence[bytes], height: int) -> Sequence[StoredValue]:
+        """Prove *keys* in store ``ibc`` as of *height*. Raises NotYet, Unavailable."""
         if height >= await self.latest_height():
             raise NotYet(f"header that proves it is not there: height={height + 1}")
-        response = await self._query(f"/store/{IBC}/key", key, height, prove=True)
+        path = f"/store/{IBC}/key"
+        calls = [
+            {"path": path, "data": key.hex(), "height": str(height), "prove": True} for key in keys
+        ]
+        answers = await self._rpc.call_many("abci_query", calls)
+        return [
+            self._stored_value(key, height, _response(path, answer))
+            for key, answer in zip(keys, answers, strict=True)
+        ]
+
+    def _stored_value(self, key: bytes, height: int, response: Json) -> StoredValue:
         proof = rpc_records.merkle_proof_of(response)
         try:
             in_store = decode_merkle_proof(proof)[0]
@@ -234,12 +250,7 @@ class NativeTendermint:
         answer = await self._rpc.call(
             "abci_query", path=path, data=data.hex(), height=str(height), prove=prove
         )
-        response: Json = answer["response"]
-        code = response.get("code", 0)
-        if code:
-            what = "height is not kept" if code == _INVALID_HEIGHT else "query refused"
-            raise Unavailable(f"{what}: path={path} {response.get('log', '')}")
-        return response
+        return _response(path, answer)
 
     async def _block(self, height: int) -> BlockEvents:
         known = self._blocks.get(height)
@@ -272,3 +283,13 @@ class NativeTendermint:
             members += found
         named = [one for one in members if one.address == proposer]
         return ValidatorSet(tuple(members), named[0] if named else members[0])
+
+
+def _response(path: str, answer: Json) -> Json:
+    """Return what an ``abci_query`` answered. Raises Unavailable."""
+    response: Json = answer["response"]
+    code = response.get("code", 0)
+    if code:
+        what = "height is not kept" if code == _INVALID_HEIGHT else "query refused"
+        raise Unavailable(f"{what}: path={path} {response.get('log', '')}")
+    return response

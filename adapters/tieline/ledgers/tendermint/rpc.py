@@ -13,6 +13,7 @@ import contextlib
 import http.client
 import json
 import time
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from tieline.interfaces.errors import NotYet, Rejected, Unavailable
@@ -24,6 +25,8 @@ IDLE_S = 5.0
 """CometBFT closes a connection that was idle for ten seconds."""
 PAGE = 100
 """Validators a page; the RPC's own maximum."""
+CALLS_A_REQUEST = 10
+"""``rpc.max_request_batch_size`` as CometBFT has it by default."""
 
 Json = dict[str, Any]
 
@@ -54,13 +57,34 @@ class CometRpc:
         request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}
         may_repeat = not method.startswith("broadcast_tx")
         answer = self._post(json.dumps(request).encode(), may_repeat=may_repeat)
-        error = answer.get("error")
-        if error is not None:
-            raise _sorted_error(method, cast("Json", error))
-        result = answer.get("result")
-        if not isinstance(result, dict):
-            raise Unavailable(f"no result: method={method}")
-        return cast("Json", result)
+        if not isinstance(answer, dict):
+            raise Unavailable(f"not an answer: {self._host}:{self._port} method={method}")
+        return _result(method, cast("Json", answer))
+
+    async def call_many(self, method: str, calls: Sequence[Mapping[str, object]]) -> list[Json]:
+        """
+        Return the results of one reading method for many sets of parameters, in their order, ten a
+        request. Raises as ``call`` does, for the first that failed.
+        """
+        results: list[Json] = []
+        for start in range(0, len(calls), CALLS_A_REQUEST):
+            part = calls[start : start + CALLS_A_REQUEST]
+            results += await asyncio.to_thread(self._call_part, method, part)
+        return results
+
+    def _call_part(self, method: str, calls: Sequence[Mapping[str, object]]) -> list[Json]:
+        request = [
+            {"jsonrpc": "2.0", "id": number, "method": method, "params": parameters}
+            for number, parameters in enumerate(calls)
+        ]
+        answer = self._post(json.dumps(request).encode(), may_repeat=True)
+        # An answer to one call comes without its list.
+        answers = cast("list[object]", answer) if isinstance(answer, list) else [answer]
+        found = [cast("Json", one) for one in answers if isinstance(one, dict)]
+        if len(found) != len(calls):
+            raise Unavailable(f"not an answer to each call: method={method} calls={len(calls)}")
+        by_number: dict[object, Json] = {one.get("id"): one for one in found}
+        return [_result(method, by_number.get(number, {})) for number in range(len(calls))]
 
     def close(self) -> None:
         """Let go of idle connections; the next call opens one again."""
@@ -77,22 +101,20 @@ class CometRpc:
                 connection.close()
         return http.client.HTTPConnection(self._host, self._port, timeout=TIMEOUT_S), True
 
-    def _post(self, body: bytes, *, may_repeat: bool) -> Json:
+    def _post(self, body: bytes, *, may_repeat: bool) -> object:
         connection, is_fresh = self._connection()
         try:
             connection.request("POST", "/", body, {"Content-Type": "application/json"})
             data = connection.getresponse().read(ANSWER_BYTES_MAX)
             # CometBFT answers errors of a method with status 500 and a JSON body.
-            answer = json.loads(data)
+            answer: object = json.loads(data)
         except (OSError, http.client.HTTPException, ValueError) as exc:
             connection.close()
             if may_repeat and not is_fresh:
                 return self._post(body, may_repeat=may_repeat)  # it had closed an idle connection
             raise Unavailable(f"no answer: {self._host}:{self._port}: {exc!r}") from exc
         self._idle.append((connection, time.monotonic()))
-        if not isinstance(answer, dict):
-            raise Unavailable(f"not an answer: {self._host}:{self._port} bytes={len(data)}")
-        return cast("Json", answer)
+        return answer
 
 
 def as_base64(data: bytes) -> str:
@@ -103,6 +125,16 @@ def as_base64(data: bytes) -> str:
 def from_base64(text: str | None) -> bytes:
     """Read bytes that JSON-RPC answers; null is nothing."""
     return base64.b64decode(text) if text else b""
+
+
+def _result(method: str, answer: Json) -> Json:
+    error = answer.get("error")
+    if error is not None:
+        raise _sorted_error(method, cast("Json", error))
+    result = answer.get("result")
+    if not isinstance(result, dict):
+        raise Unavailable(f"no result: method={method}")
+    return cast("Json", result)
 
 
 def _sorted_error(method: str, error: Json) -> Exception:
