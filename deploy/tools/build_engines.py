@@ -3,6 +3,10 @@ Builds the native engines of deploy/engines into the cache; `make ledgers` calls
 
 An engine is a Go module that names one program of a pinned module; go.sum is committed, so what is
 built is what was reviewed. Skips what is there and intact.
+
+An engine with a driven clock is the same program but for one function: in a copy of CometBFT, whose
+other files stay as they are, deploy/engines/clock/clock.go joins package types/time, and Now() asks
+it.
 """
 
 from __future__ import annotations
@@ -29,17 +33,63 @@ from tieline.interfaces.engines import (  # noqa: E402 -- no environment is need
 )
 
 ENGINES = ROOT / "deploy" / "engines"
-PACKAGES = {"cometbft": "github.com/cometbft/cometbft/cmd/cometbft"}
+PACKAGES = {
+    "cometbft": "github.com/cometbft/cometbft/cmd/cometbft",
+    "cometbft-driven": "github.com/cometbft/cometbft/cmd/cometbft",
+}
+CLOCK_SOURCE = ENGINES / "clock" / "clock.go"
+CLOCK_PACKAGE = "github.com/cometbft/cometbft/types/time"
+CLOCK_CALL = ("return Canonical(time.Now())", "return Canonical(drivenNow())")
+"""What that package says, and what it says with the clock."""
 FLAGS = ("-mod=readonly", "-trimpath", "-buildvcs=false")
 POLITENESS = 5
 
 
 def source_hash(kind: EngineKind) -> str:
     """Return the hash of all that decides what is built, but the compiler."""
-    folder = ENGINES / kind.name
+    folder = ENGINES / kind.module
     parts = [folder.joinpath(name).read_bytes() for name in ("go.mod", "go.sum")]
     recipe = " ".join((PACKAGES[kind.name], *FLAGS)).encode()
+    if kind.is_clock_driven:
+        parts += [CLOCK_SOURCE.read_bytes(), "\n".join((CLOCK_PACKAGE, *CLOCK_CALL)).encode()]
     return sha256(b"".join(sha256(part).digest() for part in (*parts, recipe))).hexdigest()
+
+
+def lay_out(kind: EngineKind, work: Path) -> Path:
+    """
+    Return the folder to build in: the module's own, or a copy in which CometBFT has the clock.
+
+    Go refuses to overlay files of its module cache, so the one package is changed in a copy of the
+    module, which the copied module file names by a relative path; go.sum stands for the rest.
+    """
+    module = ENGINES / kind.module
+    if not kind.is_clock_driven:
+        return module
+    copied = work / "module"
+    shutil.copytree(module, copied)
+    # Fetches the module if need be, against the committed sums.
+    form = "{{.Module.Path}} {{.Module.Dir}} {{.Dir}}"
+    listed = subprocess.run(
+        ["go", "list", "-mod=readonly", "-f", form, CLOCK_PACKAGE],
+        cwd=module,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    path, root, package = listed.stdout.split()
+    shutil.copytree(root, copied / "driven", ignore=shutil.ignore_patterns("docs", "spec"))
+    for part in [copied / "driven", *(copied / "driven").rglob("*")]:
+        part.chmod(0o755 if part.is_dir() else 0o644)  # the module cache is read-only
+    inside = copied / "driven" / Path(package).relative_to(root)
+    was, becomes = CLOCK_CALL
+    text = (inside / "time.go").read_text(encoding="utf-8")
+    if text.count(was) != 1:
+        sys.exit(f"tieline: {package}/time.go does not say `{was}` once; adapt CLOCK_CALL")
+    (inside / "time.go").write_text(text.replace(was, becomes), encoding="utf-8")
+    shutil.copyfile(CLOCK_SOURCE, inside / "tieline_clock.go")
+    replaced = f"-replace={path}=./driven"
+    subprocess.run(["go", "mod", "edit", replaced], cwd=copied, check=True)
+    return copied
 
 
 def build(kind: EngineKind, hashed: str) -> Path:
@@ -52,11 +102,10 @@ def build(kind: EngineKind, hashed: str) -> Path:
     work.mkdir(parents=True)
     program = work / kind.name
     began = time.monotonic()
-    command = [go, "build", *FLAGS, "-o", str(program), PACKAGES[kind.name]]
     try:
         subprocess.run(
-            command,
-            cwd=ENGINES / kind.name,
+            [go, "build", *FLAGS, "-o", str(program), PACKAGES[kind.name]],
+            cwd=lay_out(kind, work),
             check=True,
             preexec_fn=lambda: os.nice(POLITENESS),
         )
@@ -69,7 +118,9 @@ def build(kind: EngineKind, hashed: str) -> Path:
             "source_hash": hashed,
             "program_hash": sha256(program.read_bytes()).hexdigest(),
             "compiler": version.stdout.strip(),
+            "clock": "driven" if kind.is_clock_driven else "real",
         }
+        shutil.rmtree(work / "module", ignore_errors=True)
         (work / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         work.rename(folder)

@@ -27,6 +27,10 @@ class EngineKind:
     name: str
     version: str
     purpose: str
+    module: str
+    """Folder in deploy/engines with the module file and sums it is built from."""
+    is_clock_driven: bool = False
+    """Whether it takes its time from the file that ``CLOCK_VARIABLE`` names, when that is set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,18 @@ class Engine:
     """SHA-256 of the program."""
 
 
-KINDS: Final = (EngineKind("cometbft", "0.38.25", "Tendermint ledgers with --engine native"),)
+KINDS: Final = (
+    EngineKind("cometbft", "0.38.25", "Tendermint ledgers in real time", "cometbft"),
+    EngineKind(
+        "cometbft-driven",
+        "0.38.25",
+        "scenarios with --engine native, on their own clock",
+        "cometbft",
+        is_clock_driven=True,
+    ),
+)
+CLOCK_VARIABLE: Final = "TIELINE_CLOCK_FILE"
+"""Names a file of 8 bytes, unix nanoseconds, little endian: an engine's time."""
 
 
 def engines_folder() -> Path:

@@ -80,6 +80,12 @@ def test_half_a_folder_is_passed_over(cache):
 
 def test_pinned_is_what_the_module_files_build():
     for kind in KINDS:
-        text = (ROOT / "deploy" / "engines" / kind.name / "go.mod").read_text()
-        assert re.search(rf"/{kind.name} v{re.escape(kind.version)}\b", text)
-        assert (ROOT / "deploy" / "engines" / kind.name / "go.sum").exists()
+        text = (ROOT / "deploy" / "engines" / kind.module / "go.mod").read_text()
+        assert re.search(rf"/\S+ v{re.escape(kind.version)}\b", text)
+        assert (ROOT / "deploy" / "engines" / kind.module / "go.sum").exists()
+
+
+def test_an_engine_with_a_clock_is_not_taken_for_one_without(cache):
+    put(cache)
+    with pytest.raises(ConfigError, match="cometbft-driven"):
+        find_engine("cometbft-driven")

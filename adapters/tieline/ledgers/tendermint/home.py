@@ -101,10 +101,20 @@ class PeerHome:
         return done.stdout
 
 
-def engine_genesis(genesis: Genesis, validators: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return CometBFT's genesis: ours is in it whole, so both are one."""
+def engine_genesis(
+    genesis: Genesis, validators: Sequence[Mapping[str, Any]], time_s: int | None = None
+) -> dict[str, Any]:
+    """
+    Return CometBFT's genesis: ours is in it whole, so both are one.
+
+    Args:
+        genesis: Ours.
+        validators: Lines of its validators.
+        time_s: Time of block 1, unix seconds; None: now.
+    """
+    born = datetime.now(UTC) if time_s is None else datetime.fromtimestamp(time_s, UTC)
     return {
-        "genesis_time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "genesis_time": born.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         "chain_id": genesis.chain_id,
         "initial_height": "1",
         "consensus_params": {

@@ -22,8 +22,9 @@ from pathlib import Path
 from typing import IO
 
 from tieline.contract.genesis import Genesis
-from tieline.interfaces.engines import find_engine
+from tieline.interfaces.engines import CLOCK_VARIABLE, find_engine
 from tieline.interfaces.errors import ConfigError, NotYet, Unavailable
+from tieline.ledgers.tendermint.clock_file import ClockFile
 from tieline.ledgers.tendermint.home import (
     Pace,
     PeerHome,
@@ -32,6 +33,7 @@ from tieline.ledgers.tendermint.home import (
     settings_of,
 )
 from tieline.ledgers.tendermint.rpc import CometRpc
+from tieline.protocol.time import NANOSECONDS_PER_SECOND
 
 PORTS_FIRST, PORTS_END = 20_000, 32_000
 """Below the ephemeral range, whose outgoing connections would take them."""
@@ -80,6 +82,8 @@ class PeerPlan:
     ports: Ports
     genesis_file: Path
     installation: str
+    clock_file: Path | None = None
+    """The engine's time, if it is driven."""
 
 
 class Peer:
@@ -117,9 +121,10 @@ class Peer:
             )
         self._await_host()
         engine = [str(plan.program), "start", "--home", str(folder)]
+        clock = {} if plan.clock_file is None else {CLOCK_VARIABLE: str(plan.clock_file)}
         with _log_file(folder / "engine.log") as log:
             self._engine = subprocess.Popen(  # noqa: S603 -- the engine of our manifest
-                engine, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                engine, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=os.environ | clock
             )
 
     def is_running(self) -> bool:
@@ -169,6 +174,7 @@ class PeerGroup:
         validator_count: int = 1,
         pace: Pace | None = None,
         installation: str = "",
+        clock: ClockFile | None = None,
     ) -> None:
         """
         Lay out the folders of a ledger, or take up those that are there.
@@ -180,17 +186,24 @@ class PeerGroup:
             pace: How fast blocks come.
             installation: ``module:function`` of what is installed instead of the microgrid's
                 contract; called with the genesis.
+            clock: What the engines take for the time, with ``cometbft-driven``; None: real time,
+                with ``cometbft``. Must be set before.
 
         Raises:
             ConfigError: The engine is not built, or the folder is another ledger's.
         """
-        program = find_engine("cometbft").program
+        program = find_engine("cometbft" if clock is None else "cometbft-driven").program
         folder.mkdir(parents=True, exist_ok=True)
         genesis_file = folder / "genesis.json"
         if not genesis_file.exists():
             genesis_file.write_bytes(genesis.to_bytes())
         homes = [PeerHome(folder / f"peer{n}", program) for n in range(validator_count)]
-        content = engine_genesis(genesis, [home.validator() for home in homes])
+        content = engine_genesis(
+            genesis,
+            [home.validator() for home in homes],
+            None if clock is None else clock.time_ns // NANOSECONDS_PER_SECOND,
+        )
+        clock_file = None if clock is None else clock.path.absolute()
         ports = [Ports(*free_ports(3)) for _ in homes]
         addresses = [
             f"{home.peer_id()}@127.0.0.1:{own.p2p}"
@@ -202,7 +215,7 @@ class PeerGroup:
             others = [one for other, one in enumerate(addresses) if other != index]
             home.write_settings(settings_of(own, pace or Pace(), others))
         self.peers: Sequence[Peer] = tuple(
-            Peer(PeerPlan(home, program, own, genesis_file, installation))
+            Peer(PeerPlan(home, program, own, genesis_file, installation, clock_file))
             for home, own in zip(homes, ports, strict=True)
         )
         self.restarts = 0
