@@ -10,13 +10,20 @@ from dataclasses import dataclass, field
 
 from tieline.hub.attestor_pool import AttestorPool, AttestorQuorum
 from tieline.hub.proof_form import ProofForm
-from tieline.interfaces.errors import HubError, NotYet
+from tieline.interfaces.errors import HubError, NotYet, Unavailable
 from tieline.interfaces.ledger import Ledger, StoredValue
+from tieline.light_clients.tendermint.skipping import (
+    ONE_THIRD,
+    TooManyHeaders,
+    TrustLevel,
+    headers_between,
+)
 from tieline.protocol.messages import AnyMessage, UpdateClient
 from tieline.relay.effects import NO_SIGNER, Effect, ProofWanted, Proved
 from tieline.relay.route import Endpoint
 from tieline.relay.steps.update_client import UpdateWanted, update_client
 from tieline.relay.view import RelayView
+from tieline.wire.errors import Malformed
 
 ENTRIES_PER_ATTESTATION_MAX = 16
 """Each proof carries the whole list it is in: longer lists cost bytes, shorter ones signatures."""
@@ -29,6 +36,8 @@ class ClientTerms:
     form: ProofForm
     quorum: AttestorQuorum | None = None
     """None exactly for a form without attestations."""
+    trust: TrustLevel = ONE_THIRD
+    """Of a Tendermint client: what it asks of a header that skips blocks."""
 
     def __post_init__(self) -> None:
         if self.form.is_attested is (self.quorum is None):
@@ -93,9 +102,9 @@ class Prover:
         terms = self._clients[first.verifier]
         updates = update_client(self._view, [effect for effect, _ in members])
         done: set[str] = set()
-        header: AnyMessage | None = None
+        headers: Sequence[AnyMessage] = ()
         try:
-            header = await self._header(first, updates, terms)
+            headers = await self._headers(first, updates, terms)
             entries = await self._entries(members, result, done)
             for start in range(0, len(entries), ENTRIES_PER_ATTESTATION_MAX):
                 chunk = entries[start : start + ENTRIES_PER_ATTESTATION_MAX]
@@ -107,8 +116,9 @@ class Prover:
                 if effect.name not in result.proofs and effect.name not in done
             ]
             result.deferred += [(effect, error) for effect in waiting]
-        if header is not None and any(effect.name in result.proofs for effect, _ in members):
-            result.updates.append(UpdateClient(NO_SIGNER, first.verifier.client_id, header))
+        if any(effect.name in result.proofs for effect, _ in members):
+            client_id = first.verifier.client_id
+            result.updates += [UpdateClient(NO_SIGNER, client_id, one) for one in headers]
 
     async def _entries(
         self,
@@ -147,37 +157,45 @@ class Prover:
             proof = terms.form.proof(entry.proof, attestation)
             result.proofs[effect.name] = Proved(proof, entry.proof_height)
 
-    async def _header(
+    async def _headers(
         self, wanted: ProofWanted, updates: Sequence[UpdateWanted], terms: ClientTerms
-    ) -> AnyMessage | None:
+    ) -> Sequence[AnyMessage]:
         """
-        Return the client message, None if the client holds the height already.
+        Return the client messages, in order: none if the client holds the height already, several
+        if it cannot skip there at once.
 
         Attestors are shown the header in either case: they sign nothing under a header that they
         have not checked, and one that slept may have missed it.
         """
         assert len(updates) <= 1, updates
         if not updates and terms.quorum is None:
-            return None
+            return ()
         height = wanted.header_height
         ledger = self._ledgers[wanted.source_ledger]
         if updates:
-            trusted = updates[0].trusted_height
+            natives = await _fetch_between(ledger, updates[0].trusted_height, height, terms.trust)
         else:
             destination = self._view.ledgers[wanted.verifier.ledger_id]
             below = destination.trusted_height(wanted.verifier.client_id, height)
             trusted = height if below is None else below
-        native = await ledger.header(height, trusted)
-        if terms.quorum is None:
-            return terms.form.header(native, None)
-        attestation = await self._attestors.attest_state(
-            wanted.source_ledger,
-            native,
-            height,
-            await self._time_s(wanted.source_ledger, height),
-            terms.quorum,
-        )
-        return terms.form.header(native, attestation) if updates else None
+            natives = ((height, await ledger.header(height, trusted)),)
+        messages = [await self._message(wanted, one, native, terms) for one, native in natives]
+        return messages if updates else ()
+
+    async def _message(
+        self, wanted: ProofWanted, height: int, native: AnyMessage, terms: ClientTerms
+    ) -> AnyMessage:
+        """Return a header as the client takes it."""
+        attestation = None
+        if terms.quorum is not None:
+            attestation = await self._attestors.attest_state(
+                wanted.source_ledger,
+                native,
+                height,
+                await self._time_s(wanted.source_ledger, height),
+                terms.quorum,
+            )
+        return terms.form.header(native, attestation)
 
     async def _time_s(self, ledger_id: str, height: int) -> int:
         known = self._view.ledgers[ledger_id].block_times.get(height)
@@ -187,3 +205,19 @@ class Prover:
         if not blocks or blocks[0].height != height:
             raise NotYet(f"block is not there: ledger={ledger_id} height={height}")
         return blocks[0].time_s
+
+
+async def _fetch_between(
+    ledger: Ledger, trusted_height: int, height: int, trust: TrustLevel
+) -> Sequence[tuple[int, AnyMessage]]:
+    """Fetch the headers that bring a client from one height to another. Raises HubError."""
+    search = headers_between(trusted_height, height, trust)
+    try:
+        wanted = next(search)
+        while True:
+            wanted = search.send(await ledger.header(wanted.height, wanted.trusted_height))
+    except StopIteration as end:
+        headers: Sequence[tuple[int, AnyMessage]] = end.value
+        return headers
+    except (TooManyHeaders, Malformed) as exc:
+        raise Unavailable(f"no way to bring a client up: {exc}") from exc
