@@ -4,6 +4,8 @@ What can go wrong, sorted by what the caller should do.
     HubError
     ├─ NotYet         true later                          -> wait; warn when late
     ├─ Unavailable    the ledger does not answer          -> back off and retry
+    │  ├─ Pruned        it no longer has that height      -> another peer may; retrying helps not
+    │  └─ Contradicted  a peer says what cannot be true   -> ask another; look at this one
     ├─ Rejected       the ledger refused the transaction  -> look at its state again; never resend
     unchanged
     └─ ConfigError    the operator must act               -> stop at start, name the key and what
@@ -23,6 +25,14 @@ class NotYet(HubError):
 
 class Unavailable(HubError):
     """The ledger does not answer; back off and retry."""
+
+
+class Pruned(Unavailable):
+    """A height is no longer kept; another peer may have it, retrying with this one helps not."""
+
+
+class Contradicted(Unavailable):
+    """A peer says what cannot be true beside what was seen before; an operator must look at it."""
 
 
 class Rejected(HubError):

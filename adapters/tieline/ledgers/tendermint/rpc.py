@@ -1,120 +1,260 @@
 """
-CometBFT's JSON-RPC, as this house calls it: plain HTTP in threads, errors sorted by what to do.
+CometBFT's JSON-RPC at one address, as this house calls it: connections that are kept, several calls
+in one request, errors sorted by what to do.
 
 Sources:
-    CometBFT 0.38 ``rpc/openapi/openapi.yaml``.
+    CometBFT 0.38 ``rpc/openapi/openapi.yaml``, ``rpc/jsonrpc/server/http_json_handler.go``.
 """
 
 from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
-import http.client
 import json
+import re
+import socket
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Self, cast
+from urllib.parse import urlsplit
 
-from tieline.interfaces.errors import NotYet, Rejected, Unavailable
+from tieline.interfaces.errors import (
+    ConfigError,
+    HubError,
+    NotYet,
+    Pruned,
+    Rejected,
+    Unavailable,
+)
+from tieline.ledgers.tendermint.http_reply import BadReply, HttpReply, http_request
 
-ANSWER_BYTES_MAX = 64 * 1024 * 1024
-"""A longer answer is cut off here, and then is no JSON."""
-TIMEOUT_S = 10.0
-IDLE_S = 5.0
+TIMEOUT_S: Final = 10.0
+"""CometBFT itself gives up an answer after that time."""
+IDLE_S: Final = 5.0
 """CometBFT closes a connection that was idle for ten seconds."""
-PAGE = 100
+BATCH_MAX: Final = 10
+"""Calls in one request; CometBFT's own ``max_request_batch_size``."""
+PAGE: Final = 100
 """Validators a page; the RPC's own maximum."""
-CALLS_A_REQUEST = 10
-"""``rpc.max_request_batch_size`` as CometBFT has it by default."""
+TX_IN_CACHE: Final = ("sdk", 19)
+"""Codespace and code of "tx already in mempool", as the Cosmos SDK has them."""
+_READ_BYTES: Final = 262_144
 
 Json = dict[str, Any]
 
 
-class CometRpc:
-    """One engine's RPC address, with the connections that are idle."""
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A method and its parameters; heights and other numbers are strings."""
 
-    def __init__(self, host: str, port: int) -> None:
-        """Talk to ``http://host:port``."""
+    method: str
+    parameters: Json = field(default_factory=dict[str, Any])
+
+
+class CometRpc:
+    """One peer's RPC address. Sockets belong to no loop: each call may come from another."""
+
+    def __init__(self, host: str, port: int, *, timeout_s: float = TIMEOUT_S) -> None:
+        """Talk to ``http://host:port``; a call that takes longer than *timeout_s* has failed."""
         self._host = host
         self._port = port
-        self._idle: list[tuple[http.client.HTTPConnection, float]] = []
-        """With the time of last use. Threads take and give back in single steps of a list."""
+        self._timeout_s = timeout_s
+        self._idle: list[tuple[socket.socket, float]] = []
+        """With the time of last use, the latest at the end."""
+
+    @classmethod
+    def parse(cls, address: str, *, timeout_s: float = TIMEOUT_S) -> Self:
+        """
+        Read an address such as ``http://127.0.0.1:26657``, ``tcp://...`` or ``host:port``.
+
+        Raises:
+            ConfigError: It is none; TLS is left to a proxy beside this process.
+        """
+        parts = urlsplit(address if "://" in address else f"http://{address}")
+        try:
+            host, port = parts.hostname, parts.port
+        except ValueError:
+            host = port = None
+        is_root = parts.path in {"", "/"} and not parts.query and not parts.username
+        if parts.scheme not in {"http", "tcp"} or not host or not port or not is_root:
+            raise ConfigError(
+                f"not an RPC address: {address!r}", instead="write http://HOST:PORT, without TLS"
+            )
+        return cls(host, port, timeout_s=timeout_s)
+
+    @property
+    def address(self) -> str:
+        """Host and port, for messages."""
+        return f"{self._host}:{self._port}"
 
     async def call(self, method: str, **parameters: object) -> Json:
         """
         Return the result of a method.
 
         Raises:
-            NotYet: It is about a height that is not there yet.
+            NotYet: It is about a height that is not there yet, or the mempool is full.
+            Pruned: It is about a height that this peer no longer has.
             Rejected: The mempool refused a transaction before the contract saw it.
             Unavailable: No answer, or one that makes no sense.
         """
-        return await asyncio.to_thread(self.call_now, method, **parameters)
+        (outcome,) = await self.batch([Call(method, parameters)])
+        if isinstance(outcome, HubError):
+            raise outcome
+        return outcome
 
-    def call_now(self, method: str, **parameters: object) -> Json:
-        """As ``call``, in this thread."""
-        request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}
-        may_repeat = not method.startswith("broadcast_tx")
-        answer = self._post(json.dumps(request).encode(), may_repeat=may_repeat)
-        if not isinstance(answer, dict):
-            raise Unavailable(f"not an answer: {self._host}:{self._port} method={method}")
-        return _result(method, cast("Json", answer))
-
-    async def call_many(self, method: str, calls: Sequence[Mapping[str, object]]) -> list[Json]:
+    async def batch(self, calls: Sequence[Call]) -> list[Json | HubError]:
         """
-        Return the results of one reading method for many sets of parameters, in their order, ten a
-        request. Raises as ``call`` does, for the first that failed.
+        Run calls in order, ``BATCH_MAX`` in a request, and return what came of each.
+
+        Raises:
+            Unavailable: A request as a whole was not answered; what it held may have been done.
+        """
+        outcomes: list[Json | HubError] = []
+        for start in range(0, len(calls), BATCH_MAX):
+            part = calls[start : start + BATCH_MAX]
+            outcomes += _outcomes(self.address, part, await self._exchange(_request(part)))
+        return outcomes
+
+    async def call_many(self, method: str, calls: Sequence[Json]) -> list[Json]:
+        """
+        Return the results of one method for many sets of parameters, in their order. Raises as
+        ``call`` does, for the first that failed.
         """
         results: list[Json] = []
-        for start in range(0, len(calls), CALLS_A_REQUEST):
-            part = calls[start : start + CALLS_A_REQUEST]
-            results += await asyncio.to_thread(self._call_part, method, part)
+        for outcome in await self.batch([Call(method, parameters) for parameters in calls]):
+            if isinstance(outcome, HubError):
+                raise outcome
+            results.append(outcome)
         return results
 
-    def _call_part(self, method: str, calls: Sequence[Mapping[str, object]]) -> list[Json]:
-        request = [
-            {"jsonrpc": "2.0", "id": number, "method": method, "params": parameters}
-            for number, parameters in enumerate(calls)
-        ]
-        answer = self._post(json.dumps(request).encode(), may_repeat=True)
-        # An answer to one call comes without its list.
-        answers = cast("list[object]", answer) if isinstance(answer, list) else [answer]
-        found = [cast("Json", one) for one in answers if isinstance(one, dict)]
-        if len(found) != len(calls):
-            raise Unavailable(f"not an answer to each call: method={method} calls={len(calls)}")
-        by_number: dict[object, Json] = {one.get("id"): one for one in found}
-        return [_result(method, by_number.get(number, {})) for number in range(len(calls))]
+    def call_now(self, method: str, **parameters: object) -> Json:
+        """As ``call``, in this thread and without a loop."""
+        call = Call(method, parameters)
+        (outcome,) = _outcomes(self.address, [call], self._exchange_now(_request([call])))
+        if isinstance(outcome, HubError):
+            raise outcome
+        return outcome
 
     def close(self) -> None:
         """Let go of idle connections; the next call opens one again."""
         while self._idle:
             self._idle.pop()[0].close()
 
-    def _connection(self) -> tuple[http.client.HTTPConnection, bool]:
-        """Return a connection, and whether it is a new one."""
+    def _take(self) -> socket.socket | None:
+        """Return a connection that is idle and still open, as far as one can see."""
         while self._idle:
-            with contextlib.suppress(IndexError):  # another thread was faster
-                connection, used = self._idle.pop()
-                if time.monotonic() - used < IDLE_S:
-                    return connection, False
-                connection.close()
-        return http.client.HTTPConnection(self._host, self._port, timeout=TIMEOUT_S), True
-
-    def _post(self, body: bytes, *, may_repeat: bool) -> object:
-        connection, is_fresh = self._connection()
-        try:
-            connection.request("POST", "/", body, {"Content-Type": "application/json"})
-            data = connection.getresponse().read(ANSWER_BYTES_MAX)
-            # CometBFT answers errors of a method with status 500 and a JSON body.
-            answer: object = json.loads(data)
-        except (OSError, http.client.HTTPException, ValueError) as exc:
+            connection, used = self._idle.pop()
+            if time.monotonic() - used < IDLE_S and _is_open(connection):
+                return connection
             connection.close()
-            if may_repeat and not is_fresh:
-                return self._post(body, may_repeat=may_repeat)  # it had closed an idle connection
-            raise Unavailable(f"no answer: {self._host}:{self._port}: {exc!r}") from exc
-        self._idle.append((connection, time.monotonic()))
-        return answer
+        return None
+
+    async def _exchange(self, body: bytes) -> bytes:
+        connection = self._take()
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                if connection is None:
+                    connection = await self._connect()
+                reply = await _converse(connection, http_request(self.address, body))
+        except (OSError, BadReply) as exc:  # a timeout is an OSError
+            if connection is not None:
+                connection.close()
+            raise Unavailable(f"no answer: {self.address}: {exc!r}") from exc
+        except BaseException:  # cancelled in the middle: what is on the way belongs to nobody
+            if connection is not None:
+                connection.close()
+            raise
+        self._give_back(connection, reply)
+        return reply.body
+
+    def _exchange_now(self, body: bytes) -> bytes:
+        connection: socket.socket | None = None
+        try:
+            connection = socket.create_connection((self._host, self._port), self._timeout_s)
+            connection.sendall(http_request(self.address, body))
+            reply = HttpReply()
+            while not reply.feed(connection.recv(_READ_BYTES)):
+                pass
+        except (OSError, BadReply) as exc:
+            raise Unavailable(f"no answer: {self.address}: {exc!r}") from exc
+        finally:
+            if connection is not None:
+                connection.close()
+        return reply.body
+
+    def _give_back(self, connection: socket.socket, reply: HttpReply) -> None:
+        if reply.keeps_open:
+            self._idle.append((connection, time.monotonic()))
+        else:
+            connection.close()
+
+    async def _connect(self) -> socket.socket:
+        loop = asyncio.get_running_loop()
+        found = await loop.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
+        family, kind, protocol, _, address = found[0]
+        connection = socket.socket(family, kind, protocol)
+        try:
+            connection.setblocking(False)  # noqa: FBT003 -- the name says it
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            await loop.sock_connect(connection, address)
+        except BaseException:  # an interrupt too: it is nobody's yet
+            connection.close()
+            raise
+        return connection
+
+
+def _is_open(connection: socket.socket) -> bool:
+    """Return whether the other side has neither closed nor sent what nobody asked for."""
+    try:
+        connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+async def _converse(connection: socket.socket, request: bytes) -> HttpReply:
+    loop = asyncio.get_running_loop()
+    await loop.sock_sendall(connection, request)
+    reply = HttpReply()
+    while not reply.feed(await loop.sock_recv(connection, _READ_BYTES)):
+        pass
+    return reply
+
+
+def _request(calls: Sequence[Call]) -> bytes:
+    requests = [
+        {"jsonrpc": "2.0", "id": number, "method": call.method, "params": call.parameters}
+        for number, call in enumerate(calls)
+    ]
+    return json.dumps(requests if len(requests) > 1 else requests[0]).encode()
+
+
+def _outcomes(address: str, calls: Sequence[Call], body: bytes) -> list[Json | HubError]:
+    """Return the outcome of every call of one request. CometBFT answers errors as JSON too."""
+    try:
+        content: object = json.loads(body)
+    except ValueError as exc:
+        raise Unavailable(f"no JSON: {address} bytes={len(body)}") from exc
+    answers = cast("list[object]", content) if isinstance(content, list) else [content]
+    entries = [cast("Json", one) for one in answers if isinstance(one, dict)]
+    by_number: dict[object, Json] = {one.get("id"): one for one in entries}
+    # One answer is that of one call, or an error of the request as a whole.
+    is_whole = len(entries) == 1 and (len(calls) == 1 or "error" in entries[0])
+    whole = entries[0] if is_whole else Json()
+    outcomes: list[Json | HubError] = []
+    for number, call in enumerate(calls):
+        answer = by_number.get(number, whole)
+        error, result = answer.get("error"), answer.get("result")
+        if isinstance(error, dict):
+            outcomes.append(_sorted_error(call.method, cast("Json", error)))
+        elif isinstance(result, dict):
+            outcomes.append(cast("Json", result))
+        else:
+            outcomes.append(Unavailable(f"no result: {address} method={call.method}"))
+    return outcomes
 
 
 def as_base64(data: bytes) -> str:
@@ -127,24 +267,21 @@ def from_base64(text: str | None) -> bytes:
     return base64.b64decode(text) if text else b""
 
 
-def _result(method: str, answer: Json) -> Json:
-    error = answer.get("error")
-    if error is not None:
-        raise _sorted_error(method, cast("Json", error))
-    result = answer.get("result")
-    if not isinstance(result, dict):
-        raise Unavailable(f"no result: method={method}")
-    return cast("Json", result)
+_LATER = re.compile("must be less than or equal to|could not find results")
+_NO_LONGER = re.compile("is not available, lowest height is")
 
 
-def _sorted_error(method: str, error: Json) -> Exception:
+def _sorted_error(method: str, error: Json) -> HubError:
     reason = f"{error.get('message', '')}: {error.get('data', '')}"
-    if "must be less than or equal to" in reason or "could not find results" in reason:
+    if _LATER.search(reason):
         return NotYet(f"{method}: {reason}")
+    if _NO_LONGER.search(reason):
+        return Pruned(f"{method}: {reason}")
     if "tx already exists in cache" in reason:
-        return Rejected("sdk", 19, "tx already in mempool")
+        return Rejected(*TX_IN_CACHE, "tx already in mempool")
     if "mempool is full" in reason:
-        return Rejected("sdk", 20, "mempool is full")
+        # It did not go in, and may later, unchanged.
+        return NotYet(f"{method}: {reason}")
     if "too large" in reason.lower() and method.startswith("broadcast_tx"):
         return Rejected("sdk", 21, "tx too large")
     return Unavailable(f"{method}: {reason}")
