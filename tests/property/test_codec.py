@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tieline.protocol.messages import Transfer
 from tieline.swap.messages import MsgSend
 from tieline.swap.records import EnergyTrade
 from tieline.wire import codec, records_codec
@@ -86,11 +87,14 @@ def record(of: RecordCodec[Any]) -> st.SearchStrategy[Any]:
     return st.builds(of.record, *map(column, of.kinds))
 
 
+BY_HAND: dict[type, st.SearchStrategy[Any]] = {
+    MsgSend: st.builds(MsgSend, B20, B20, st.integers(0, 2**128 - 1), TEXT),
+    Transfer: st.builds(
+        Transfer, B20, TEXT, TEXT, st.integers(0, 2**256 - 1), TEXT, U64, TEXT, TEXT
+    ),
+}
 MESSAGES = {
-    kind: st.builds(MsgSend, B20, B20, st.integers(0, 2**128 - 1), TEXT)
-    if kind is MsgSend
-    else record(entry)
-    for kind, entry in _CODECS.items()
+    kind: BY_HAND[kind] if kind in BY_HAND else record(entry) for kind, entry in _CODECS.items()
 }
 
 

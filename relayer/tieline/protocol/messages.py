@@ -93,6 +93,28 @@ class TimeoutPacket:
     proof_height: Height
 
 
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """
+    Send tokens to another ledger (``ibc.applications.transfer.v1.MsgTransfer`` as IBC v2 uses it).
+    """
+
+    signer: bytes
+    """The sender, and whom an error or a timeout refunds."""
+    source_client: str
+    denom: str
+    """The token's name in balances: a base denomination, or ``ibc/HASH``."""
+    amount: int
+    """Base units, from 1; 2^256-1 sends the whole balance."""
+    receiver: str
+    """An account in the other ledger's spelling."""
+    timeout_s: int
+    """Unix seconds, although the schema's comment says nanoseconds."""
+    memo: str = ""
+    encoding: str = ""
+    """Of the packet's data; empty means ``application/json``."""
+
+
 IbcMessage = (
     CreateClient
     | RegisterCounterparty
@@ -101,4 +123,5 @@ IbcMessage = (
     | RecvPacket
     | AcknowledgePacket
     | TimeoutPacket
+    | Transfer
 )

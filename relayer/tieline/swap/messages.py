@@ -254,6 +254,48 @@ class MsgSetBands:
     bond_price: int
 
 
+@dataclass(frozen=True, slots=True)
+class MsgSetStockChain:
+    """
+    Say which client of this ledger stands for a stock chain, and how accounts are spelled there.
+    Utility cell of this ledger only.
+    """
+
+    signer: bytes
+    chain_tag: bytes
+    client: str
+    account_prefix: str
+    """In front of the ``1`` of a bech32 account, such as ``cosmos``."""
+
+
+@dataclass(frozen=True, slots=True)
+class MsgOpenAbroad:
+    """
+    Open the pending locks of trades whose sellers are on a stock chain (X2). Utility cell of this
+    ledger only.
+    """
+
+    signer: bytes
+    trades: tuple[EnergyTrade, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MsgRetryOwed:
+    """Send again what is owed to an account of a stock chain. Anyone may; it goes to no other."""
+
+    signer: bytes
+    account: bytes
+    owed_id: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class MsgTakeOwed:
+    """Credit the signer on this ledger with what is owed to it on a stock chain."""
+
+    signer: bytes
+    owed_id: bytes
+
+
 TradeMessage = (
     MsgSend
     | MsgPlaceOrders
@@ -275,4 +317,8 @@ TradeMessage = (
     | MsgWithdraw
     | MsgSetMandate
     | MsgSetBands
+    | MsgSetStockChain
+    | MsgOpenAbroad
+    | MsgRetryOwed
+    | MsgTakeOwed
 )

@@ -22,24 +22,43 @@ _LENGTHS = {"bytes32": 32, "address": 20, "bytes65": 65}
 _HIGHEST = {"uint8": 0xFF, "uint16": 0xFFFF}
 _PLAIN = {"uint32", "uint64", "bytes"}
 _UINT128_MAX = (1 << 128) - 1
-_UINT128_DIGITS = 39
+_UINT256_MAX = (1 << 256) - 1
+_UINT256_DIGITS = 78
 
 
 def money_to_text(amount: int) -> str:
     """Return an unsigned 128-bit amount in decimal. Raises Malformed outside that range."""
-    if not 0 <= amount <= _UINT128_MAX:
-        raise Malformed(f"amount out of range: {amount}")
-    return str(amount)
+    return _to_decimal(amount, _UINT128_MAX)
 
 
 def money_from_text(text: str) -> int:
     """Return the amount. Raises Malformed unless *text* is what ``money_to_text`` makes."""
-    if not (text.isascii() and text.isdigit() and len(text) <= _UINT128_DIGITS):
+    return _from_decimal(text, _UINT128_MAX)
+
+
+def amount_to_text(amount: int) -> str:
+    """Return an unsigned 256-bit amount in decimal. Raises Malformed outside that range."""
+    return _to_decimal(amount, _UINT256_MAX)
+
+
+def amount_from_text(text: str) -> int:
+    """Return the amount. Raises Malformed unless *text* is what ``amount_to_text`` makes."""
+    return _from_decimal(text, _UINT256_MAX)
+
+
+def _to_decimal(amount: int, highest: int) -> str:
+    if not 0 <= amount <= highest:
+        raise Malformed(f"amount out of range: {amount}")
+    return str(amount)
+
+
+def _from_decimal(text: str, highest: int) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= _UINT256_DIGITS):
         raise Malformed(f"not an amount: {text!r}")
     if text[0] == "0" and text != "0":
         raise Malformed(f"amount with leading zeros: {text!r}")
     amount = int(text)
-    if amount > _UINT128_MAX:
+    if amount > highest:
         raise Malformed(f"amount out of range: {text}")
     return amount
 

@@ -11,12 +11,15 @@ from typing import Any, Protocol
 
 from cosmpy.protos.cosmos.bank.v1beta1 import tx_pb2 as bank_pb2
 from cosmpy.protos.cosmos.base.v1beta1 import coin_pb2
+from cosmpy.protos.ibc.applications.transfer.v1 import tx_pb2 as transfer_pb2
 from cosmpy.protos.ibc.core.channel.v2 import tx_pb2 as channel_pb2
+from cosmpy.protos.ibc.core.client.v1 import client_pb2 as height_pb2
 from cosmpy.protos.ibc.core.client.v1 import tx_pb2 as client_pb2
 from cosmpy.protos.ibc.core.client.v2 import tx_pb2 as client_v2_pb2
 from google.protobuf.message import Message
 
 from tieline.protocol import messages as ibc
+from tieline.protocol.denom import TRANSFER_PORT
 from tieline.protocol.messages import AnyMessage, IbcMessage
 from tieline.swap import messages as trade
 from tieline.swap.messages import TradeMessage
@@ -24,7 +27,14 @@ from tieline.wire import records_codec as rc
 from tieline.wire.abi import decode_energy_trade, encode_energy_trade
 from tieline.wire.bech32 import account_from_text, account_to_text
 from tieline.wire.errors import Malformed
-from tieline.wire.fields import RecordCodec, money_from_text, money_to_text, parse_strictly
+from tieline.wire.fields import (
+    RecordCodec,
+    amount_from_text,
+    amount_to_text,
+    money_from_text,
+    money_to_text,
+    parse_strictly,
+)
 from tieline.wire.generated.trade.v1 import messages_pb2
 
 DomainMessage = IbcMessage | TradeMessage
@@ -62,6 +72,46 @@ class _SendCodec:
             account_from_text(message.to_address),
             money_from_text(message.amount[0].amount),
             message.amount[0].denom,
+        )
+
+
+class _TransferCodec:
+    """
+    ``ibc.applications.transfer.v1.MsgTransfer``. A height that is there must be zero: IBC v2 has
+    none, and ibc-go would ignore what the sender meant.
+    """
+
+    message: type[Message] = transfer_pb2.MsgTransfer
+
+    def encode(self, record: ibc.Transfer) -> bytes:
+        return transfer_pb2.MsgTransfer(
+            source_port=TRANSFER_PORT,
+            source_channel=record.source_client,
+            token=coin_pb2.Coin(denom=record.denom, amount=amount_to_text(record.amount)),
+            sender=account_to_text(record.signer),
+            receiver=record.receiver,
+            timeout_height=height_pb2.Height(),  # gogoproto writes it, empty
+            timeout_timestamp=record.timeout_s,
+            memo=record.memo,
+            encoding=record.encoding,
+        ).SerializeToString(deterministic=True)
+
+    def decode(self, data: bytes) -> ibc.Transfer:
+        message = parse_strictly(transfer_pb2.MsgTransfer, data)
+        if message.source_port != TRANSFER_PORT:
+            raise Malformed(f"transfer on port {message.source_port!r}, expected {TRANSFER_PORT}")
+        height = message.timeout_height
+        if height.revision_number or height.revision_height:
+            raise Malformed("transfer with a timeout height; IBC v2 has timeouts in seconds only")
+        return ibc.Transfer(
+            account_from_text(message.sender),
+            message.source_channel,
+            message.token.denom,
+            amount_from_text(message.token.amount),
+            message.receiver,
+            message.timeout_timestamp,
+            message.memo,
+            message.encoding,
         )
 
 
@@ -176,6 +226,14 @@ _COLUMNS: tuple[tuple[type[Any], type[Message], str], ...] = (
         messages_pb2.MsgSetBands,
         "uint64 slot_start,uint32 slot_length,uint64 price_min,uint64 price_max,uint64 bond_price",
     ),
+    (
+        trade.MsgSetStockChain,
+        messages_pb2.MsgSetStockChain,
+        "bytes32 chain_tag,string client,string account_prefix",
+    ),
+    (trade.MsgOpenAbroad, messages_pb2.MsgOpenAbroad, "EnergyTrade trades"),
+    (trade.MsgRetryOwed, messages_pb2.MsgRetryOwed, "address account,bytes32 owed_id"),
+    (trade.MsgTakeOwed, messages_pb2.MsgTakeOwed, "bytes32 owed_id"),
 )
 """Message, generated class, columns after the signer."""
 
@@ -190,6 +248,7 @@ _CODECS: dict[type[Any], _MessageCodec] = {
     for record, message, columns in _COLUMNS
 }
 _CODECS[trade.MsgSend] = _SendCodec()
+_CODECS[ibc.Transfer] = _TransferCodec()
 
 TYPE_URLS: dict[type[Any], str] = {
     record: "/" + codec.message.DESCRIPTOR.full_name for record, codec in _CODECS.items()

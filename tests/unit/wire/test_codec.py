@@ -61,6 +61,7 @@ def test_ibc_messages_have_the_standard_type_urls() -> None:
         "RecvPacket": "/ibc.core.channel.v2.MsgRecvPacket",
         "AcknowledgePacket": "/ibc.core.channel.v2.MsgAcknowledgement",
         "TimeoutPacket": "/ibc.core.channel.v2.MsgTimeout",
+        "Transfer": "/ibc.applications.transfer.v1.MsgTransfer",
     }
 
 

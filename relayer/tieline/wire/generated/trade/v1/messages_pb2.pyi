@@ -205,3 +205,41 @@ class MsgSetBands(_message.Message):
     price_max: int
     bond_price: int
     def __init__(self, signer: _Optional[str] = ..., slot_start: _Optional[int] = ..., slot_length: _Optional[int] = ..., price_min: _Optional[int] = ..., price_max: _Optional[int] = ..., bond_price: _Optional[int] = ...) -> None: ...
+
+class MsgSetStockChain(_message.Message):
+    __slots__ = ("signer", "chain_tag", "client", "account_prefix")
+    SIGNER_FIELD_NUMBER: _ClassVar[int]
+    CHAIN_TAG_FIELD_NUMBER: _ClassVar[int]
+    CLIENT_FIELD_NUMBER: _ClassVar[int]
+    ACCOUNT_PREFIX_FIELD_NUMBER: _ClassVar[int]
+    signer: str
+    chain_tag: bytes
+    client: str
+    account_prefix: str
+    def __init__(self, signer: _Optional[str] = ..., chain_tag: _Optional[bytes] = ..., client: _Optional[str] = ..., account_prefix: _Optional[str] = ...) -> None: ...
+
+class MsgOpenAbroad(_message.Message):
+    __slots__ = ("signer", "trades")
+    SIGNER_FIELD_NUMBER: _ClassVar[int]
+    TRADES_FIELD_NUMBER: _ClassVar[int]
+    signer: str
+    trades: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, signer: _Optional[str] = ..., trades: _Optional[_Iterable[bytes]] = ...) -> None: ...
+
+class MsgRetryOwed(_message.Message):
+    __slots__ = ("signer", "account", "owed_id")
+    SIGNER_FIELD_NUMBER: _ClassVar[int]
+    ACCOUNT_FIELD_NUMBER: _ClassVar[int]
+    OWED_ID_FIELD_NUMBER: _ClassVar[int]
+    signer: str
+    account: bytes
+    owed_id: bytes
+    def __init__(self, signer: _Optional[str] = ..., account: _Optional[bytes] = ..., owed_id: _Optional[bytes] = ...) -> None: ...
+
+class MsgTakeOwed(_message.Message):
+    __slots__ = ("signer", "owed_id")
+    SIGNER_FIELD_NUMBER: _ClassVar[int]
+    OWED_ID_FIELD_NUMBER: _ClassVar[int]
+    signer: str
+    owed_id: bytes
+    def __init__(self, signer: _Optional[str] = ..., owed_id: _Optional[bytes] = ...) -> None: ...
