@@ -1,6 +1,6 @@
 """
 The data of a transfer's packet in the three encodings that ibc-go knows. One transfer has one
-spelling in each; a second one is refused, so that no two ledgers can read two amounts in one packet.
+spelling in each; a second is refused, so that no two ledgers read two amounts in one packet.
 
 Sources:
     ibc-go v11 ``apps/transfer/types/packet.go`` and ``solidity_abi.go``; Go's ``encoding/json``;
