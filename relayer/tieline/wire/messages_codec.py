@@ -2,11 +2,13 @@
 Every message that a transaction may carry, as ``google.protobuf.Any`` with its type URL.
 
 IBC and bank messages have Cosmos' own type URLs and bytes, so that stock wallets and chains read
-them.
+them. Accounts are text with the prefix of the chain that the message is for.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import lru_cache, partial
 from typing import Any, Protocol
 
 from cosmpy.protos.cosmos.bank.v1beta1 import tx_pb2 as bank_pb2
@@ -25,9 +27,10 @@ from tieline.swap import messages as trade
 from tieline.swap.messages import TradeMessage
 from tieline.wire import records_codec as rc
 from tieline.wire.abi import decode_energy_trade, encode_energy_trade
-from tieline.wire.bech32 import account_from_text, account_to_text
+from tieline.wire.bech32 import ACCOUNT_PREFIX, account_from_text, account_to_text
 from tieline.wire.errors import Malformed
 from tieline.wire.fields import (
+    Converter,
     RecordCodec,
     amount_from_text,
     amount_to_text,
@@ -55,11 +58,14 @@ class _SendCodec:
 
     message: type[Message] = bank_pb2.MsgSend
 
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+
     def encode(self, record: trade.MsgSend) -> bytes:
         amount = coin_pb2.Coin(denom=record.denom, amount=money_to_text(record.amount_nano_eur))
         return bank_pb2.MsgSend(
-            from_address=account_to_text(record.sender),
-            to_address=account_to_text(record.recipient),
+            from_address=account_to_text(record.sender, self._prefix),
+            to_address=account_to_text(record.recipient, self._prefix),
             amount=[amount],
         ).SerializeToString(deterministic=True)
 
@@ -68,8 +74,8 @@ class _SendCodec:
         if len(message.amount) != 1:
             raise Malformed(f"send of {len(message.amount)} coins, expected 1")
         return trade.MsgSend(
-            account_from_text(message.from_address),
-            account_from_text(message.to_address),
+            account_from_text(message.from_address, self._prefix),
+            account_from_text(message.to_address, self._prefix),
             money_from_text(message.amount[0].amount),
             message.amount[0].denom,
         )
@@ -83,12 +89,15 @@ class _TransferCodec:
 
     message: type[Message] = transfer_pb2.MsgTransfer
 
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+
     def encode(self, record: ibc.Transfer) -> bytes:
         return transfer_pb2.MsgTransfer(
             source_port=TRANSFER_PORT,
             source_channel=record.source_client,
             token=coin_pb2.Coin(denom=record.denom, amount=amount_to_text(record.amount)),
-            sender=account_to_text(record.signer),
+            sender=account_to_text(record.signer, self._prefix),
             receiver=record.receiver,
             timeout_height=height_pb2.Height(),  # gogoproto writes it, empty
             timeout_timestamp=record.timeout_s,
@@ -104,7 +113,7 @@ class _TransferCodec:
         if height.revision_number or height.revision_height:
             raise Malformed("transfer with a timeout height; IBC v2 has timeouts in seconds only")
         return ibc.Transfer(
-            account_from_text(message.sender),
+            account_from_text(message.sender, self._prefix),
             message.source_channel,
             message.token.denom,
             amount_from_text(message.token.amount),
@@ -237,18 +246,27 @@ _COLUMNS: tuple[tuple[type[Any], type[Message], str], ...] = (
 )
 """Message, generated class, columns after the signer."""
 
-_CODECS: dict[type[Any], _MessageCodec] = {
-    record: RecordCodec(
-        record,
-        message,
-        "account signer," + columns,
-        _NESTED,
-        {"EnergyTrade": (_trades_to_wire, _trades_from_wire)},
-    )
-    for record, message, columns in _COLUMNS
-}
-_CODECS[trade.MsgSend] = _SendCodec()
-_CODECS[ibc.Transfer] = _TransferCodec()
+
+@lru_cache(maxsize=8)
+def _codecs(prefix: str) -> Mapping[type[Any], _MessageCodec]:
+    """Return the codec of each message for chains whose accounts have *prefix*."""
+    forms: dict[str, tuple[Converter, Converter]] = {
+        "EnergyTrade": (_trades_to_wire, _trades_from_wire),
+        "account": (
+            partial(account_to_text, prefix=prefix),
+            partial(account_from_text, prefix=prefix),
+        ),
+    }
+    codecs: dict[type[Any], _MessageCodec] = {
+        record: RecordCodec(record, message, "account signer," + columns, _NESTED, forms)
+        for record, message, columns in _COLUMNS
+    }
+    codecs[trade.MsgSend] = _SendCodec(prefix)
+    codecs[ibc.Transfer] = _TransferCodec(prefix)
+    return codecs
+
+
+_CODECS = _codecs(ACCOUNT_PREFIX)
 
 TYPE_URLS: dict[type[Any], str] = {
     record: "/" + codec.message.DESCRIPTOR.full_name for record, codec in _CODECS.items()
@@ -258,10 +276,16 @@ TYPE_URLS: dict[type[Any], str] = {
 _BY_TYPE_URL = {TYPE_URLS[record]: codec for record, codec in _CODECS.items()}
 
 
-def encode_message(message: DomainMessage) -> AnyMessage:
-    """Return the message as a transaction carries it. Raises Malformed on a field out of range."""
+def encode_message(message: DomainMessage, prefix: str = ACCOUNT_PREFIX) -> AnyMessage:
+    """
+    Return the message as a transaction carries it. Raises Malformed on a field out of range.
+
+    Args:
+        message: In domain form.
+        prefix: Of accounts, on the chain that it is for.
+    """
     kind = type(message)
-    return AnyMessage(TYPE_URLS[kind], _CODECS[kind].encode(message))
+    return AnyMessage(TYPE_URLS[kind], _codecs(prefix)[kind].encode(message))
 
 
 def decode_message(wire: AnyMessage) -> DomainMessage:

@@ -18,6 +18,7 @@ from cosmpy.protos.cosmos.tx.v1beta1 import tx_pb2
 from google.protobuf import any_pb2
 
 from tieline.protocol.messages import AnyMessage
+from tieline.wire.bech32 import ACCOUNT_PREFIX
 from tieline.wire.errors import Malformed
 from tieline.wire.fields import money_from_text, money_to_text, parse_strictly
 from tieline.wire.hashes import sha256
@@ -89,6 +90,7 @@ def build_transaction(
     fee: Sequence[tuple[str, int]] = (),
     memo: str = "",
     timeout_height: int = 0,
+    account_prefix: str = ACCOUNT_PREFIX,
 ) -> bytes:
     """
     Sign *messages* as one transaction and return TxRaw.
@@ -103,12 +105,31 @@ def build_transaction(
         fee: Denominations, ascending, and amounts.
         memo: Free text.
         timeout_height: Height from which it must not be executed; 0: no bound.
+        account_prefix: How accounts begin there.
 
     Raises:
         Malformed: A field of a message is out of range.
     """
+    encoded = [encode_message(message, account_prefix) for message in messages]
+    return sign_messages(
+        encoded, key, chain_id, account_number, sequence, gas_limit, fee, memo, timeout_height
+    )
+
+
+def sign_messages(
+    messages: Sequence[AnyMessage],
+    key: TransactionSigner,
+    chain_id: str,
+    account_number: int,
+    sequence: int,
+    gas_limit: int = DEFAULT_GAS_LIMIT,
+    fee: Sequence[tuple[str, int]] = (),
+    memo: str = "",
+    timeout_height: int = 0,
+) -> bytes:
+    """As ``build_transaction``, of messages that are bytes already, whatever they are."""
     body = tx_pb2.TxBody(
-        messages=[_to_any(encode_message(message)) for message in messages],
+        messages=[_to_any(message) for message in messages],
         memo=memo,
         timeout_height=timeout_height,
     )
