@@ -1,8 +1,8 @@
 """
 Builds the native engines of deploy/engines into the cache; `make ledgers` calls it.
 
-An engine is a Go module that names one program of a pinned module; go.sum is committed, so what is
-built is what was reviewed. Skips what is there and intact.
+An engine is a Go module that names one program of a pinned module, or has a small one of its own
+over it; go.sum is committed, so what is built is what was reviewed. Skips what is there and intact.
 
 An engine with a driven clock is the same program but for one function: in a copy of CometBFT, whose
 other files stay as they are, deploy/engines/clock/clock.go joins package types/time, and Now() asks
@@ -36,6 +36,7 @@ ENGINES = ROOT / "deploy" / "engines"
 PACKAGES = {
     "cometbft": "github.com/cometbft/cometbft/cmd/cometbft",
     "cometbft-driven": "github.com/cometbft/cometbft/cmd/cometbft",
+    "simapp": ".",
 }
 CLOCK_SOURCE = ENGINES / "clock" / "clock.go"
 CLOCK_PACKAGE = "github.com/cometbft/cometbft/types/time"
@@ -48,7 +49,8 @@ POLITENESS = 5
 def source_hash(kind: EngineKind) -> str:
     """Return the hash of all that decides what is built, but the compiler."""
     folder = ENGINES / kind.module
-    parts = [folder.joinpath(name).read_bytes() for name in ("go.mod", "go.sum")]
+    sources = [folder / "go.mod", folder / "go.sum", *sorted(folder.glob("*.go"))]
+    parts = [source.read_bytes() for source in sources]
     recipe = " ".join((PACKAGES[kind.name], *FLAGS)).encode()
     if kind.is_clock_driven:
         parts += [CLOCK_SOURCE.read_bytes(), "\n".join((CLOCK_PACKAGE, *CLOCK_CALL)).encode()]
@@ -96,7 +98,7 @@ def build(kind: EngineKind, hashed: str) -> Path:
     """Build one engine; the folder appears whole or not at all."""
     go = shutil.which("go")
     if go is None:
-        sys.exit("tieline: Go is not here; install Go 1.23 or newer and run `make ledgers` again")
+        sys.exit("tieline: Go is not here; install Go 1.25 or newer and run `make ledgers` again")
     folder = engines_folder() / kind.name / f"{kind.version}-{hashed[:12]}"
     work = folder.with_name(f".{folder.name}-{os.getpid()}")
     work.mkdir(parents=True)

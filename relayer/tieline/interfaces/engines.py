@@ -16,7 +16,7 @@ from typing import Final, cast
 
 from tieline.interfaces.errors import ConfigError
 
-HOW_TO_GET: Final = "run `make ledgers` in a checkout of tieline (needs Go 1.23 or newer)"
+HOW_TO_GET: Final = "run `make ledgers` in a checkout of tieline (needs Go 1.25 or newer)"
 MANIFEST: Final = "manifest.json"
 
 
@@ -53,6 +53,13 @@ KINDS: Final = (
         "0.38.25",
         "scenarios with --engine native, on their own clock",
         "cometbft",
+        is_clock_driven=True,
+    ),
+    EngineKind(
+        "simapp",
+        "11.2.0",
+        "stock ibc-go chains, in real time or on their own clock",
+        "simapp",
         is_clock_driven=True,
     ),
 )

@@ -16,15 +16,14 @@ from tieline.contract.host import BLOCK_BYTES_MAX
 from tieline.contract.multistore import MultiStore
 from tieline.contract.store import STORES
 from tieline.ledgers.tendermint.abci import (
-    PROOF_OPS,
     AbciApplication,
     GenesisMismatch,
-    decode_pairs,
 )
 from tieline.ledgers.tendermint.abci_host import Connection, Framer, FramingError
 from tieline.ledgers.tendermint.state_store import StateStore
 from tieline.wire.ics23_proofs import decode_commitment_proof
 from tieline.wire.proto_fields import delimited
+from tieline.wire.store_answers import PROOF_OPS, decode_pairs
 
 
 class Engine:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import gc
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Final, cast
 
 from cosmpy.protos.tendermint.abci import types_pb2 as abci
@@ -26,10 +26,10 @@ from tieline.ledgers.tendermint.state_store import StateStore
 from tieline.protocol.events import Event
 from tieline.protocol.time import NANOSECONDS_PER_SECOND
 from tieline.wire.ics23_proofs import ExistenceProof, decode_merkle_proof
-from tieline.wire.proto_fields import Fields, bytes_field, message_field
+from tieline.wire.proto_fields import Fields, bytes_field
+from tieline.wire.store_answers import PROOF_OPS, encode_pairs
 
 APP_PROTOCOL: Final = 1
-PROOF_OPS: Final = ("ics23:iavl", "ics23:simple")
 
 _SDK: Final = "sdk"
 _UNKNOWN_REQUEST: Final = 6
@@ -207,19 +207,6 @@ class AbciApplication:
                 for kind, key, data in zip(PROOF_OPS, keys, parts, strict=True)
             )
         return response
-
-
-def encode_pairs(pairs: Sequence[tuple[bytes, bytes]]) -> bytes:
-    """Write ``kv.Pairs``, what a Cosmos chain answers for a subspace."""
-    return b"".join(
-        message_field(1, bytes_field(1, key) + bytes_field(2, value)) for key, value in pairs
-    )
-
-
-def decode_pairs(data: bytes) -> list[tuple[bytes, bytes]]:
-    """Read ``kv.Pairs``. Raises Malformed."""
-    pairs = (Fields(raw, known=2) for raw in Fields(data, known=1).each_bytes(1))
-    return [(pair.octets(1), pair.octets(2)) for pair in pairs]
 
 
 def _exec_result(result: TxResult) -> abci.ExecTxResult:

@@ -6,7 +6,6 @@ differ from the engine's own.
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,9 +17,7 @@ from tieline.contract.genesis import Genesis
 from tieline.contract.host import BLOCK_BYTES_MAX
 from tieline.interfaces.errors import ConfigError
 from tieline.ledgers.tendermint.abci import APP_PROTOCOL
-
-Settings = Mapping[tuple[str, str], object]
-"""(section, key) -> value; the section of top-level keys is empty."""
+from tieline.ledgers.tendermint.settings import Settings, change_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +75,7 @@ class PeerHome:
 
     def write_settings(self, settings: Settings) -> None:
         """Change keys of config.toml, all of which the engine has written there before."""
-        path = self.folder / "config" / "config.toml"
-        wanted = {place: json.dumps(value) for place, value in settings.items()}
-        section, lines = "", list[str]()
-        for line in path.read_text(encoding="utf-8").splitlines():
-            if match := re.fullmatch(r"\[(\w+)\]", line):
-                section = match[1]
-            key = line.partition(" =")[0]
-            value = wanted.pop((section, key), None) if " =" in line else None
-            lines.append(line if value is None else f"{key} = {value}")
-        assert not wanted, f"the engine knows no such settings: {sorted(wanted)}"
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        change_settings(self.folder / "config" / "config.toml", settings)
 
     def _run(self, command: str) -> str:
         arguments = [str(self._program), command, "--home", str(self.folder)]

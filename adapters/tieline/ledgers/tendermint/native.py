@@ -29,7 +29,6 @@ from tieline.interfaces.ledger import (
 )
 from tieline.interfaces.signer import Signer
 from tieline.ledgers.tendermint import rpc_records
-from tieline.ledgers.tendermint.abci import decode_pairs
 from tieline.ledgers.tendermint.client_terms import CAPABILITIES, ClientTerms, client_states
 from tieline.ledgers.tendermint.rpc import PAGE, CometRpc, Json, as_base64, from_base64
 from tieline.light_clients.tendermint.messages import ClientHeader, revision_of
@@ -40,6 +39,7 @@ from tieline.wire.codec import build_transaction, transaction_hash
 from tieline.wire.cometbft import SignedHeader, Validator, ValidatorSet
 from tieline.wire.errors import Malformed
 from tieline.wire.ics23_proofs import ExistenceProof, decode_merkle_proof
+from tieline.wire.store_answers import decode_pairs
 
 BLOCKS_KEPT = 1024
 """Blocks remembered here; they never change."""

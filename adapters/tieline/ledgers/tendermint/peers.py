@@ -32,11 +32,10 @@ from tieline.ledgers.tendermint.home import (
     engine_genesis,
     settings_of,
 )
+from tieline.ledgers.tendermint.ports import free_ports
 from tieline.ledgers.tendermint.rpc import CometRpc
 from tieline.protocol.time import NANOSECONDS_PER_SECOND
 
-PORTS_FIRST, PORTS_END = 20_000, 32_000
-"""Below the ephemeral range, whose outgoing connections would take them."""
 READY_HEIGHT = 2
 READY_S = 60.0
 STOP_S = 10.0
@@ -45,32 +44,6 @@ RESTARTS_A_MINUTE = 30
 _POLL_S = 0.1
 _MINUTE_S = 60.0
 _log = logging.getLogger("tieline.engine")
-_given_ports: set[int] = set()
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports that nobody listens on, each given once by this process."""
-    ports: list[int] = []
-    start = PORTS_FIRST + os.getpid() * 37 % (PORTS_END - PORTS_FIRST)
-    for offset in range(PORTS_END - PORTS_FIRST):
-        port = PORTS_FIRST + (start - PORTS_FIRST + offset) % (PORTS_END - PORTS_FIRST)
-        if len(ports) == count:
-            break
-        if port not in _given_ports and _is_free(port):
-            _given_ports.add(port)
-            ports.append(port)
-    if len(ports) < count:
-        raise Unavailable("no free port for an engine")
-    return ports
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
 
 
 @dataclass(frozen=True, slots=True)

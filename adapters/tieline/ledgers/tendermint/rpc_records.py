@@ -11,7 +11,6 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from tieline.interfaces.errors import Unavailable
 from tieline.interfaces.ledger import BlockEvents, TxEvents
-from tieline.ledgers.tendermint.abci import PROOF_OPS
 from tieline.ledgers.tendermint.rpc import Json, from_base64
 from tieline.protocol.events import Event
 from tieline.protocol.time import NANOSECONDS_PER_SECOND, TimestampNanoseconds, to_seconds
@@ -28,6 +27,7 @@ from tieline.wire.cometbft import (
     Validator,
 )
 from tieline.wire.proto_fields import message_field
+from tieline.wire.store_answers import PROOF_OPS
 
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?Z")
 _P = ParamSpec("_P")

@@ -1,0 +1,1 @@
+"""Stock ibc-go chains: packets only, with nothing of ours on them."""
