@@ -1,0 +1,71 @@
+"""Blocks of an ibc-go chain as observers see them: every packet event once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from tieline.interfaces.errors import Unavailable
+from tieline.interfaces.ledger import BlockEvents, TxEvents
+from tieline.ledgers.tendermint.rpc import Json, from_base64
+from tieline.ledgers.tendermint.rpc_records import events_of, time_ns_of
+from tieline.protocol.events import Event
+from tieline.protocol.time import TimestampNanoseconds, to_seconds
+from tieline.wire.codec import transaction_hash
+
+PACKET_EVENTS: Final = frozenset(
+    {"send_packet", "recv_packet", "write_acknowledgement", "acknowledge_packet", "timeout_packet"}
+)
+_PACKET_NAME: Final = ("packet_source_client", "packet_dest_client", "packet_sequence")
+
+
+def block_events_of(block: Json, results: Json, height: int) -> BlockEvents:
+    """
+    Read the answers of ``block`` and ``block_results``. Raises Unavailable.
+
+    ibc-go emits ``recv_packet`` twice, because it writes a cached context twice; the second is left
+    out. Packets that a chain's own modules send at the end of a block stand behind its
+    transactions, as one that has no hash.
+    """
+    try:
+        header = block["block"]["header"]
+        if not height == int(header["height"]) == int(results["height"]):
+            raise Unavailable(f"another height than asked for: {header['height']}, not {height}")
+        raw: list[str] = block["block"]["data"]["txs"] or []
+        outcomes: list[Json] = results["txs_results"] or []
+        seen: set[tuple[str, ...]] = set()
+        transactions = [
+            TxEvents(
+                transaction_hash(from_base64(transaction)),
+                int(outcome["code"]),
+                str(outcome["log"]),
+                # What was undone has left its events.
+                () if outcome["code"] else _once(events_of(outcome["events"]), seen),
+                str(outcome["codespace"]),
+            )
+            for transaction, outcome in zip(raw, outcomes, strict=True)
+        ]
+        own = _once(_packet_events(results.get("finalize_block_events")), seen)
+        if own:
+            transactions.append(TxEvents(b"", 0, "", own))
+        time_s = to_seconds(TimestampNanoseconds(time_ns_of(header["time"])))
+    except (KeyError, TypeError, AttributeError, ValueError) as exc:
+        raise Unavailable(f"block without sense: height={height} {exc!r}") from exc
+    return BlockEvents(height, time_s, tuple(transactions))
+
+
+def _packet_events(raw: list[Any] | None) -> tuple[Event, ...]:
+    return events_of([one for one in raw or () if one["type"] in PACKET_EVENTS])
+
+
+def _once(events: Iterable[Event], seen: set[tuple[str, ...]]) -> tuple[Event, ...]:
+    kept: list[Event] = []
+    for event in events:
+        if event.type in PACKET_EVENTS:
+            attributes = dict(event.attributes)
+            name = (event.type, *(attributes.get(part, "") for part in _PACKET_NAME))
+            if name in seen:
+                continue
+            seen.add(name)
+        kept.append(event)
+    return tuple(kept)
