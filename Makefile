@@ -68,7 +68,7 @@ property: $(VENV)/.dev ## property tests alone
 	@$(BIN)/pytest -q tests/property
 
 .PHONY: conform
-conform: $(VENV)/.dev ## every ledger through one door; LEDGER=tendermint ENGINE=embedded chooses
+conform: $(VENV)/.dev ## every ledger through one door; LEDGER=tendermint ENGINE=native or LEDGER=cosmos chooses
 	@LEDGER=$(LEDGER) ENGINE=$(ENGINE) $(BIN)/pytest -q tests/conformance
 
 .PHONY: ledgers
@@ -78,6 +78,7 @@ ledgers: ## build the pinned native engines into the cache; skips what is there 
 .PHONY: native
 native: $(VENV)/.dev ## ledgers on native engines: conformance, kills, four validators (after make ledgers)
 	@LEDGER=tendermint ENGINE=native $(BIN)/pytest -q tests/conformance
+	@LEDGER=cosmos $(BIN)/pytest -q tests/conformance
 	@$(BIN)/pytest -q -m native tests/integration
 
 .PHONY: e2e

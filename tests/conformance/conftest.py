@@ -15,18 +15,21 @@ from pathlib import Path
 
 import pytest
 from fakes.microgrid import echo_installation, key
+from fakes.stock_chain import GOOD, LATER, MOCK_ANSWER, mock_payload, start_stock
 
 from tieline.contract.block import Application
 from tieline.contract.genesis import Genesis
 from tieline.interfaces.engines import find_engine
-from tieline.interfaces.errors import ConfigError
-from tieline.interfaces.ledger import BlockEvents
+from tieline.interfaces.errors import ConfigError, NotYet, Rejected
+from tieline.interfaces.ledger import BlockEvents, TxEvents
+from tieline.ledgers.cosmos.ledger import CosmosLedger
 from tieline.ledgers.simulated.ledger import SimulatedLedger
 from tieline.ledgers.tendermint.embedded import EmbeddedTendermint
 from tieline.ledgers.tendermint.home import Pace
 from tieline.ledgers.tendermint.native import NativeTendermint
 from tieline.ledgers.tendermint.peers import PeerGroup
 from tieline.protocol.commitment import (
+    ERROR_ACKNOWLEDGEMENT,
     acknowledgement_key,
     packet_commitment_key,
     packet_receipt_key,
@@ -47,8 +50,10 @@ from tieline.wire.hashes import sha256
 
 START_S = 1_800_000_000
 EMBEDDED, NATIVE = "embedded", "native"
-PROGRAMS = {"tendermint": "cometbft"}
+PROGRAMS = {"tendermint": "cometbft", "cosmos": "simapp"}
 """The engine that a native ledger of a kind runs on."""
+NATIVE_ONLY = {"cosmos"}
+"""Kinds that have no embedded engine."""
 SETTLED_S = 30.0
 """A native ledger that has not come to rest by then hangs."""
 LANES = ("cell", "relayer", "pulse", *(f"household {n}" for n in range(64)))
@@ -104,6 +109,13 @@ def _native_tendermint(chain_id):
     return NativeTendermint(chain_id, _GROUPS[chain_id][0].peers[0].rpc)
 
 
+def _cosmos(chain_id):
+    if chain_id not in _GROUPS:
+        folder = Path(tempfile.mkdtemp(prefix="tieline-conform-"))
+        _GROUPS[chain_id] = start_stock(chain_id, folder / "home", LANES), folder
+    return CosmosLedger(chain_id, _GROUPS[chain_id][0].rpc)
+
+
 def pytest_sessionfinish():
     """End what runs outside this process; keep nothing."""
     for group, folder in _GROUPS.values():
@@ -113,26 +125,33 @@ def pytest_sessionfinish():
 
 ENGINES = {
     ("tendermint", "native"): _native_tendermint,
+    ("cosmos", "native"): _cosmos,
     ("tendermint", "embedded"): _embedded_tendermint,
     ("simulated", "embedded"): _simulated,
 }
 """(kind of ledger, engine) -> how to start one. A new adapter or engine is one line here."""
 
 
+def _engine():
+    default = NATIVE if os.environ.get("LEDGER") in NATIVE_ONLY else EMBEDDED
+    return os.environ.get("ENGINE") or default
+
+
 def _chosen():
     """Return what `make conform LEDGER=... ENGINE=...` names; all embedded ones without it."""
-    kind, engine = os.environ.get("LEDGER", ""), os.environ.get("ENGINE", "")
+    kind, engine = os.environ.get("LEDGER", ""), _engine()
     found = {
         one: start
         for (one, runs_on), start in ENGINES.items()
-        if kind in {"", one} and (engine or EMBEDDED) == runs_on
+        if kind in {"", one} and engine == runs_on
     }
     if not found:
         offered = ", ".join(f"LEDGER={one} ENGINE={runs_on}" for one, runs_on in ENGINES)
         pytest.exit(f"no ledger for LEDGER={kind} ENGINE={engine}; write one of: {offered}", 2)
     if engine == NATIVE:
         try:
-            find_engine(PROGRAMS[kind or "tendermint"])
+            for one in found:
+                find_engine(PROGRAMS[one])
         except ConfigError as exc:
             pytest.exit(str(exc), 2)
     return found
@@ -155,6 +174,10 @@ class Driven:
     """A time out that a test can wait for."""
     is_by_hand: bool = True
     """Blocks are made when the test says so, at the time that it says."""
+    rests: bool = True
+    """No block is made without a reason, so two looks in a row see the same."""
+    refuses_repeats: bool = False
+    """A transaction in which nothing is new is refused; else it changes nothing."""
 
     def __post_init__(self):
         for name in LANES:
@@ -195,6 +218,10 @@ class Driven:
             self.block()
         return [finish(self.ledger.prove(stored_key, height)) for stored_key in stored_keys]
 
+    def later_height(self, height):
+        """A height from *height* on that the ledger has not passed at the next look."""
+        return height if self.rests else height + 100
+
     def pass_until(self, time_s):
         """Let time pass until a block is of *time_s* or later."""
         self.block(seconds=max(time_s - self.now_s, 1))
@@ -214,6 +241,10 @@ class Driven:
 
     def payload(self, value=b"ok"):
         return Payload("echo", "echo", "echo-1", "text", value)
+
+    def answer(self, value=b"ok"):
+        """What the application says to that payload; the sentinel to any other."""
+        return b"done" if value == b"ok" else ERROR_ACKNOWLEDGEMENT
 
 
 @dataclass
@@ -272,9 +303,53 @@ class Native(Driven):
         return ()
 
 
+@dataclass
+class Stock(Native):
+    """A stock chain: it makes blocks all the time, and a check runs a whole transaction."""
+
+    rests: bool = False
+    refuses_repeats: bool = True
+
+    def settle(self):
+        """Wait until nothing waits and something is new, and return the height."""
+        end = time.monotonic() + SETTLED_S
+        while True:
+            is_idle = finish(self.ledger.is_idle())
+            height = finish(self.ledger.latest_height())
+            if is_idle and height > self.seen_height:
+                break
+            assert time.monotonic() < end, "the chain does not come to rest"
+            time.sleep(0.01)
+        self.now_s = finish(self.ledger.latest_time_s())
+        return height
+
+    def run(self, *messages, lane="relayer"):
+        try:
+            return super().run(*messages, lane=lane)
+        except Rejected as exc:
+            return TxEvents(b"", exc.code, exc.log, (), exc.codespace)
+        except NotYet as exc:
+            return TxEvents(b"", 1, str(exc), ())
+
+    def prove(self, *stored_keys):
+        height = self.settle()
+        while finish(self.ledger.latest_height()) <= height:
+            time.sleep(0.01)
+        return [finish(self.ledger.prove(stored_key, height)) for stored_key in stored_keys]
+
+    def payload(self, value=b"ok"):
+        asked = {b"ok": GOOD, b"later": LATER}
+        return mock_payload(asked.get(value, b"mock failed packet data"))
+
+    def answer(self, value=b"ok"):
+        return MOCK_ANSWER if value == b"ok" else ERROR_ACKNOWLEDGEMENT
+
+
 def drive(start, chain_id):
     """Return a ledger in the hand that fits it."""
     ledger = start(chain_id)
+    if isinstance(ledger, CosmosLedger):
+        return Stock(ledger)
     return Native(ledger) if isinstance(ledger, NativeTendermint) else Driven(ledger)
 
 
@@ -373,14 +448,25 @@ def by_hand(driven):
 
 @pytest.fixture
 def own_pace(driven):
-    """One ledger that makes its own blocks."""
+    """One ledger that makes its own blocks, and none without a reason."""
+    return driven
+
+
+@pytest.fixture
+def ours(driven):
+    """One ledger that runs our contract."""
     return driven
 
 
 def pytest_collection_modifyitems(config, items):
-    """A test of the hand says nothing of a ledger at its own pace, nor the other way round."""
-    other = "by_hand" if os.environ.get("ENGINE") == NATIVE else "own_pace"
-    unfit = [item for item in items if other in getattr(item, "fixturenames", ())]
+    """
+    A test of the hand says nothing of a ledger at its own pace, nor the other way round; and a
+    stock chain has neither our pace nor our stores.
+    """
+    others = {"by_hand" if _engine() == NATIVE else "own_pace"}
+    if set(KINDS) <= NATIVE_ONLY:
+        others |= {"own_pace", "ours", "link_of_ours"}
+    unfit = [item for item in items if others & set(getattr(item, "fixturenames", ()))]
     config.hook.pytest_deselected(items=unfit)
     items[:] = [item for item in items if item not in unfit]
 
@@ -390,6 +476,12 @@ def link(request):
     """Two linked ledgers, of every pair of kinds."""
     one, other = request.param
     return Link(drive(KINDS[one], "first-1"), drive(KINDS[other], "second-1"))
+
+
+@pytest.fixture
+def link_of_ours(link):
+    """Two linked ledgers that run our contract."""
+    return link
 
 
 @pytest.fixture

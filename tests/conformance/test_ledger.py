@@ -54,15 +54,17 @@ def test_blocks_come_by_height_without_gaps(driven, run_now):
         driven.must(pay(driven, "relayer", "cell", amount))
     blocks = run_now(driven.ledger.blocks_after(start))
     heights = [block.height for block in blocks]
-    assert heights == list(range(start + 1, run_now(driven.ledger.latest_height()) + 1))
+    assert heights == list(range(start + 1, heights[-1] + 1))
+    assert heights[-1] == run_now(driven.ledger.latest_height()) or not driven.rests
     # A native ledger makes several blocks in a second.
     assert all(
         one.time_s < other.time_s + (not driven.is_by_hand)
         for one, other in itertools.pairwise(blocks)
     )
-    assert run_now(driven.ledger.latest_time_s()) == blocks[-1].time_s == driven.now_s
     assert run_now(driven.ledger.blocks_after(start + 2, 3)) == blocks[2:5]
-    assert run_now(driven.ledger.blocks_after(heights[-1])) == []
+    if driven.rests:
+        assert run_now(driven.ledger.latest_time_s()) == blocks[-1].time_s == driven.now_s
+    assert run_now(driven.ledger.blocks_after(driven.later_height(heights[-1]))) == []
 
 
 def test_time_does_not_stand_still(by_hand, run_now):
@@ -95,7 +97,8 @@ def test_no_block_is_made_without_a_reason(by_hand, run_now):
     assert driven.ledger.wants_block is is_proof_due, "the state changed"
 
 
-def test_a_transaction_is_all_or_nothing(driven, run_now):
+def test_a_transaction_is_all_or_nothing(ours, run_now):
+    driven = ours
     before = run_now(driven.ledger.scan("tieline", b"a"))
     refused = driven.run(pay(driven, "relayer", "cell"), pay(driven, "relayer", "cell", 10**30))
     assert refused.code
@@ -141,7 +144,7 @@ def test_a_follower_takes_every_header_and_may_skip(driven, run_now):
         (block,) = run_now(driven.ledger.blocks_after(height - 1, 1))
         assert seen == block.time_s
     with pytest.raises(NotYet):
-        run_now(driven.ledger.header(latest + 1, latest))
+        run_now(driven.ledger.header(driven.later_height(latest) + 1, latest))
 
 
 def test_absence_is_proved_and_nothing_else_is(driven, run_now):
@@ -168,9 +171,12 @@ def test_absence_is_proved_and_nothing_else_is(driven, run_now):
 def test_what_is_not_there_yet_is_not_proved(driven, run_now):
     latest = run_now(driven.ledger.latest_height())
     with pytest.raises(NotYet):
-        run_now(driven.ledger.prove(b"key", latest + 1))
+        run_now(driven.ledger.prove(b"key", driven.later_height(latest) + 1))
 
 
-def test_ledgers_are_told_apart_by_their_tag(driven):
-    assert len(driven.chain_tag()) == 32
+def test_ledgers_are_told_apart_by_their_tag(ours):
+    assert len(ours.chain_tag()) == 32
+
+
+def test_a_ledger_is_called_by_its_chain_id(driven):
     assert driven.ledger.ledger_id == "conform-1"

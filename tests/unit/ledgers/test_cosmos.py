@@ -184,6 +184,7 @@ class Chain:
         self.accounts_asked = 0
         self.taken = []
         self.fails = ""
+        self.is_stranger = False
 
     def __call__(self, method, parameters):
         return getattr(self, method)(**parameters)
@@ -197,6 +198,9 @@ class Chain:
     def abci_query(self, path, **_):
         assert path == "/cosmos.auth.v1beta1.Query/Account"
         self.accounts_asked += 1
+        if self.is_stranger:
+            log = "cosmos1...: key not found: account cosmos1... not found: key not found"
+            return {"response": {"code": 22, "codespace": "sdk", "log": log}}
         value = base64.b64encode(base_account(13, self.sequence)).decode()
         return {"response": {"code": 0, "value": value}}
 
@@ -255,6 +259,12 @@ def test_after_silence_the_account_is_read_again(chain, ledger):
     chain.fails = ""
     pay(ledger)
     assert chain.accounts_asked == 2
+
+
+def test_an_account_that_never_held_anything_is_refused(chain, ledger):
+    chain.is_stranger = True
+    with pytest.raises(Rejected, match="not found"):
+        pay(ledger)
 
 
 def test_another_chain_is_not_used(chain, ledger):

@@ -15,6 +15,9 @@ from tieline.wire.proto_fields import Fields, bytes_field
 ACCOUNT_PATH: Final = "/cosmos.auth.v1beta1.Query/Account"
 BALANCE_PATH: Final = "/cosmos.bank.v1beta1.Query/Balance"
 WRONG_SEQUENCE: Final = ("sdk", 32)
+NO_ACCOUNT: Final = "key not found"
+"""In the answer for an account that never held anything."""
+UNKNOWN_ADDRESS: Final = ("sdk", 9)
 _BASE_ACCOUNT_URL: Final = "/cosmos.auth.v1beta1.BaseAccount"
 _EXPECTED = re.compile(r"account sequence mismatch, expected (\d+), got \d+")
 

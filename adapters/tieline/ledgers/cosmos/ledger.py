@@ -22,6 +22,8 @@ from tieline.interfaces.signer import Signer
 from tieline.ledgers.cosmos.accounts import (
     ACCOUNT_PATH,
     BALANCE_PATH,
+    NO_ACCOUNT,
+    UNKNOWN_ADDRESS,
     Account,
     account_query,
     balance_query,
@@ -109,6 +111,11 @@ class CosmosLedger:
     def close(self) -> None:
         """Let go of connections."""
         self._rpc.close()
+
+    async def is_idle(self) -> bool:
+        """Return whether no transaction waits for a block."""
+        waiting = await self._rpc.call("num_unconfirmed_txs")
+        return waiting.get("n_txs") == "0"
 
     async def latest_height(self) -> int:
         """Return the height of the last block that the chain has committed."""
@@ -235,7 +242,12 @@ class CosmosLedger:
 
     async def _stored_account(self, owner: bytes) -> Account:
         request = account_query(self.account_text(owner))
-        response = await self._query(ACCOUNT_PATH, request)
+        try:
+            response = await self._query(ACCOUNT_PATH, request)
+        except Unavailable as exc:
+            if NO_ACCOUNT in str(exc):
+                raise Rejected(*UNKNOWN_ADDRESS, str(exc)) from exc
+            raise
         return decode_account(from_base64(response.get("value")))
 
     async def _check_chain(self) -> None:
