@@ -56,6 +56,9 @@ class WaitingApplication:
     port = "echo"
     allows_plain_send = False
 
+    def on_send(self, ctx: Context, packet: Packet) -> None:
+        raise AssertionError("nothing is sent plainly")
+
     def speaks(self, payload: Payload) -> bool:
         return payload.version == "echo-1"
 

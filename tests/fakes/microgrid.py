@@ -46,6 +46,9 @@ class EchoApplication:
     port: str = "echo"
     allows_plain_send: bool = True
 
+    def on_send(self, ctx: Context, packet: Packet) -> None:
+        ctx.emit(Event("echo_sent", ()))
+
     def speaks(self, payload: Payload) -> bool:
         return (payload.version, payload.encoding) == ("echo-1", "text")
 

@@ -183,7 +183,9 @@ class TradeLedger:
         if at is not None:
             self.now_s = at
         result = self.block(self.transaction(name, *messages))[0]
-        assert self.books().total == self.issued
+        books = self.books()
+        assert books.total == self.issued
+        assert books.are_vouchers_conserved
         return result
 
     def must(self, name: str, *messages: object, at: int | None = None) -> TxResult:

@@ -3,17 +3,15 @@ What accounts hold: PAY in nano-EUR and KWH in Wh, each balance a key of its own
 transactions meet only where they touch the same account. There are no totals as keys.
 
 Store ``tieline``: ``a`` account 0x00 -> PAY, ``a`` account 0x01 -> KWH, 16 bytes big-endian each;
-``a`` account 0x02 -> next sequence, 8 bytes. A PAY balance of zero stays, as a sign that the
-account was here.
+``a`` account 0x02 -> next sequence, 8 bytes; ``a`` account 0x04 are vouchers
+(``tieline.contract.vouchers``). A PAY balance of zero stays, as a sign that the account was here.
 """
 
 from __future__ import annotations
 
-from tieline.contract.context import Context
-from tieline.contract.errors import InsufficientFunds, InvalidAddress, InvalidCoins
+from tieline.contract.errors import InsufficientFunds
 from tieline.contract.limits import AMOUNT_MAX
 from tieline.contract.store import KeyValues, Readable
-from tieline.swap.messages import MsgSend
 
 PAY_DENOM = "neur"
 
@@ -91,18 +89,6 @@ def next_sequence(state: Readable, account: bytes) -> int:
 def set_next_sequence(state: KeyValues, account: bytes, sequence: int) -> None:
     """Remember the sequence of the account's next transaction, at least 1."""
     state.set(sequence_key(account), sequence.to_bytes(8, "big"))
-
-
-def send(ctx: Context, message: MsgSend) -> None:
-    """Move PAY between two accounts: the handler of the bank's ``MsgSend``."""
-    if message.denom != PAY_DENOM:
-        raise InvalidCoins("unknown denomination", denom=message.denom, known=PAY_DENOM)
-    if not 0 < message.amount_nano_eur <= AMOUNT_MAX:
-        raise InvalidCoins("amount out of range", amount=message.amount_nano_eur)
-    if len(message.recipient) != 20:
-        raise InvalidAddress("recipient must have 20 bytes", length=len(message.recipient))
-    debit_pay(ctx.state, message.sender, message.amount_nano_eur)
-    credit_pay(ctx.state, message.recipient, message.amount_nano_eur)
 
 
 def _amount(value: bytes | None) -> int:

@@ -60,6 +60,15 @@ class IbcApplication(Protocol):
         """Whether anyone may send on this port by ``MsgSendPacket``."""
         ...
 
+    def on_send(self, ctx: Context, packet: Packet) -> None:
+        """
+        Take what a plain send promises; called once the packet is sent, if it allows such sends.
+
+        Raises:
+            ContractError: The signer may not, or cannot, keep the promise.
+        """
+        ...
+
     def speaks(self, payload: Payload) -> bool:
         """Say whether version and encoding are its own; others are skipped without a receipt."""
         ...

@@ -6,6 +6,7 @@ from tieline.contract.energy_trade import EnergyTradeApplication
 from tieline.contract.genesis import Genesis
 from tieline.contract.installation import Installation
 from tieline.contract.trade_module import TRADE_HANDLERS, write_vaults
+from tieline.contract.transfer import TransferApplication
 from tieline.light_clients.attestations.client import AttestationsClient
 from tieline.light_clients.paired import PairedClient
 from tieline.light_clients.tendermint.client import TendermintClient
@@ -18,7 +19,7 @@ def microgrid_installation(light_clients: tuple[LightClient, ...] = ()) -> Insta
     """Return what every microgrid's ledger runs, over the light clients it is given."""
     return Installation(
         light_clients=light_clients,
-        applications=(EnergyTradeApplication(),),
+        applications=(EnergyTradeApplication(), TransferApplication()),
         handlers=TRADE_HANDLERS,
         genesis_writers=(write_vaults,),
     )

@@ -42,6 +42,7 @@ from tieline.contract.terms import (
 )
 from tieline.contract.trade_errors import TooLate, TradeRefused
 from tieline.protocol.commitment import ERROR_ACKNOWLEDGEMENT, commit_packet
+from tieline.protocol.errors import Unauthorized
 from tieline.protocol.packet import Packet, Payload
 from tieline.swap.ladder import failed_send_time
 from tieline.swap.lock import Leg, LockStatus
@@ -199,6 +200,10 @@ class EnergyTradeApplication:
     def allows_plain_send(self) -> bool:
         """Never: only ``MsgLockAndSend`` sends here."""
         return False
+
+    def on_send(self, _ctx: Context, _packet: Packet) -> None:
+        """Nothing is sent here plainly."""
+        raise Unauthorized("no plain sends on this port", port=PORT)
 
     def speaks(self, payload: Payload) -> bool:
         """Say whether version, encoding and source port are ours."""

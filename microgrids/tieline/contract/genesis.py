@@ -9,7 +9,8 @@ import json
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Final
 
-from tieline.contract.limits import TX_BYTES_MAX, TX_GAS_MAX, TX_MESSAGES_MAX
+from tieline.contract.limits import AMOUNT_MAX, TX_BYTES_MAX, TX_GAS_MAX, TX_MESSAGES_MAX
+from tieline.protocol.limits import TIMEOUT_AHEAD_S_MAX
 from tieline.swap.records import Role
 
 KINDS: Final = ("cometbft", "evm", "fabric", "cosmos", "sim")
@@ -41,6 +42,12 @@ class Parameters:
     """Counters a vault is split over, by a trade id's first byte; 1 to 256."""
     outflow_cap_nano_eur: int = 10**15
     """What one client may take out of this ledger in one slot: a million euro."""
+    voucher_supply_cap: int = 10**16
+    """
+    What may exist here of one voucher, base units: what attestors of its ledger could forge.
+    """
+    transfer_timeout_s: int = 3_600
+    """How long money on its way to a stock chain may take, before it is owed again."""
     open_orders_per_account_max: int = 64
     """Bounds what one household can make others store."""
     tx_bytes_max: int = TX_BYTES_MAX
@@ -55,6 +62,15 @@ class Parameters:
                 raise ValueError(message)
         if self.vault_shards > 256:
             message = f"vault_shards must be at most 256: {self.vault_shards}"
+            raise ValueError(message)
+        if self.voucher_supply_cap > AMOUNT_MAX:
+            message = f"voucher_supply_cap must be below 2^128: {self.voucher_supply_cap}"
+            raise ValueError(message)
+        if self.transfer_timeout_s > TIMEOUT_AHEAD_S_MAX:
+            message = (
+                f"transfer_timeout_s must be at most {TIMEOUT_AHEAD_S_MAX}, the longest that a "
+                f"packet may wait: {self.transfer_timeout_s}"
+            )
             raise ValueError(message)
         if not self.tau_lead_s > self.d_lead_s:
             message = f"tau must be before D: tau_lead_s={self.tau_lead_s} d_lead_s={self.d_lead_s}"

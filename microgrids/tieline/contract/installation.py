@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from tieline.contract import accounts, clients, registry
+from tieline.contract import bank, clients, registry
 from tieline.contract.application import IbcApplication
 from tieline.contract.dispatch import Dispatch, Handler
 from tieline.contract.genesis import Genesis
@@ -30,7 +30,7 @@ class Installation:
     def dispatch(self) -> Dispatch:
         """Return the table of all messages that this ledger takes."""
         table = Dispatch()
-        table.register(MsgSend, accounts.send)
+        table.register(MsgSend, bank.handle_send)
         table.register(MsgPostCellSet, registry.post_cell_set)
         table.register(MsgPostClearing, registry.post_clearing)
         table.register(CreateClient, clients.handle_create_client)

@@ -89,6 +89,36 @@ def mandate_open_key(mandate_id: bytes, shard: int) -> bytes:
     return b"q" + mandate_id + bytes((shard,))
 
 
+def stock_chain_key(chain_tag: bytes) -> bytes:
+    """'b': the client of a stock chain, and how its accounts are spelled."""
+    return b"b" + chain_tag
+
+
+def stock_terms_key(lock_id: bytes) -> bytes:
+    """'j': which parties of a lock are on stock chains."""
+    return b"j" + lock_id
+
+
+def owed_key(account: bytes, owed_id: bytes) -> bytes:
+    """'u' account 32 bytes: what could not be sent to an account of a stock chain."""
+    return b"u" + account + owed_id
+
+
+def voucher_key(account: bytes, voucher_hash: bytes) -> bytes:
+    """'a' account 0x04 hash: vouchers of an account."""
+    return b"a" + account + b"\x04" + voucher_hash
+
+
+def voucher_trace_key(voucher_hash: bytes) -> bytes:
+    """'t': the path of a voucher."""
+    return b"t" + voucher_hash
+
+
+def voucher_supply_key(voucher_hash: bytes, shard: int) -> bytes:
+    """'n' hash u8: a part of what exists of a voucher, pending locks included."""
+    return b"n" + voucher_hash + bytes((shard,))
+
+
 def share_cursor_key(lock_id: bytes, side: int) -> bytes:
     """'y': Wh of a side's leaves that were collected."""
     return b"y" + lock_id + bytes((side,))

@@ -16,10 +16,11 @@ from tieline.contract.connector import release_open
 from tieline.contract.context import Context
 from tieline.contract.keys import hash_lock_key, lock_key, shard_of
 from tieline.contract.records import LockRecord, decode_lock, encode_lock
+from tieline.contract.stock_locks import forget_reserved, pay_seller, return_home
 from tieline.contract.trade_errors import LockNotFound, LockRefused
 from tieline.contract.vaults import credit_shard, imbalance_account
 from tieline.swap import lock as machine
-from tieline.swap.lock import TERMINAL, Leg, LockState, LockTerms, Transition
+from tieline.swap.lock import TERMINAL, Leg, LockState, LockStatus, LockTerms, Transition
 from tieline.swap.lock_events import (
     Acknowledge,
     AcknowledgeRefusal,
@@ -105,17 +106,26 @@ def move_lock(ctx: Context, lock_id: bytes, record: LockRecord, event: LockEvent
     )
     if after != record:
         ctx.state.set(lock_key(lock_id), encode_lock(after))
+    is_refused = after.status is LockStatus.REFUSED
     for effect in moved.effects:
-        _perform(ctx, lock_id, record, effect)
+        _perform(ctx, lock_id, record, effect, is_refused=is_refused)
     if after.status in TERMINAL and record.status not in TERMINAL:
         ctx.emit(trade_events.lock_closed(lock_id, after))
     return moved
 
 
-def _perform(ctx: Context, lock_id: bytes, record: LockRecord, effect: Effect) -> None:
+def _perform(
+    ctx: Context, lock_id: bytes, record: LockRecord, effect: Effect, *, is_refused: bool
+) -> None:
     match effect:
         case PayPayee(wh):
-            _pay(ctx, record, wh * record.price)
+            _pay(ctx, lock_id, record, wh * record.price)
+        case RefundPayer(wh) if record.is_in_vouchers:
+            if is_refused:
+                forget_reserved(ctx, record, wh * record.price)
+            else:
+                return_home(ctx, lock_id, record, wh * record.price)
+            ctx.emit(trade_events.refunded(lock_id, wh, wh * record.price))
         case RefundPayer(wh):
             _refund(ctx, record, wh * record.price)
             ctx.emit(trade_events.refunded(lock_id, wh, wh * record.price))
@@ -142,7 +152,10 @@ def _credit(ctx: Context, account: bytes, amount: int) -> None:
         credit_pay(ctx.state, account, amount)
 
 
-def _pay(ctx: Context, record: LockRecord, amount: int) -> None:
+def _pay(ctx: Context, lock_id: bytes, record: LockRecord, amount: int) -> None:
+    if record.is_in_vouchers or record.is_payee_abroad:
+        pay_seller(ctx, lock_id, record, amount)
+        return
     match record.leg:
         case Leg.IN:
             # Into its vault, which is split: many claims of one block must not meet in one key.

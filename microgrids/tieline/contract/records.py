@@ -82,6 +82,10 @@ class LockRecord:
     """The packet's; the trade id for LOCAL."""
     mandate_id: bytes
     """On the destination the mandate that covers it, else 32 zero bytes."""
+    is_in_vouchers: bool = False
+    """Its money came with a transfer from a stock chain (X1); the bond is PAY all the same."""
+    is_payee_abroad: bool = False
+    """The seller is on a stock chain (X2): what is claimed is sent there."""
 
     @property
     def open_wh(self) -> int:
@@ -225,7 +229,10 @@ def encode_lock(record: LockRecord) -> bytes:
         record.hash_lock,
         record.payer,
         record.payee,
-        record.is_buyer_pool | record.is_seller_pool << 1,
+        record.is_buyer_pool
+        | record.is_seller_pool << 1
+        | record.is_in_vouchers << 2
+        | record.is_payee_abroad << 3,
         record.energy_wh,
         record.price,
         record.bond_price,
@@ -260,9 +267,9 @@ def decode_lock(data: bytes) -> LockRecord:
         client = data[_LOCK.size :].decode("ascii")
     except ValueError as exc:
         raise Malformed("lock record with unknown leg, status or client") from exc
-    pools = fields[6]
-    if pools > 0b11:
-        raise Malformed(f"lock record with unknown pool bits: {pools}")
+    marks = fields[6]
+    if marks > 0b1111:
+        raise Malformed(f"lock record with unknown marks: {marks}")
     return LockRecord(
         leg=leg,
         status=status,
@@ -270,8 +277,10 @@ def decode_lock(data: bytes) -> LockRecord:
         hash_lock=fields[3],
         payer=fields[4],
         payee=fields[5],
-        is_buyer_pool=bool(pools & 1),
-        is_seller_pool=bool(pools & 2),
+        is_buyer_pool=bool(marks & 1),
+        is_seller_pool=bool(marks & 2),
+        is_in_vouchers=bool(marks & 4),
+        is_payee_abroad=bool(marks & 8),
         energy_wh=fields[7],
         price=fields[8],
         bond_price=fields[9],

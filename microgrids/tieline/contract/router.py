@@ -107,6 +107,7 @@ class Router:
 
         Raises:
             Unauthorized: Nothing is bound to the port, or its application sends by itself only.
+            ContractError: The application refuses.
         """
         view = IbcView(ctx)
         packet = send.validate(view, message.source_client, message.timeout_s, message.payloads)
@@ -115,6 +116,7 @@ class Router:
         if application is None or not application.allows_plain_send:
             raise Unauthorized("no plain sends on this port", port=port)
         send.execute(view, packet)
+        application.on_send(ctx, packet)
 
     def handle_recv(self, ctx: Context, message: RecvPacket) -> Outcome:
         """Receive: skipped without receipt if nobody here speaks the payload's language."""

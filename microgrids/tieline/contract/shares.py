@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tieline.contract import trade_events
+from tieline.contract import trade_events, vouchers
 from tieline.contract.accounts import credit_pay
 from tieline.contract.context import Context, Outcome
 from tieline.contract.errors import InvalidMessage
@@ -18,6 +18,7 @@ from tieline.contract.keys import share_cursor_key
 from tieline.contract.locks import require_lock
 from tieline.contract.order_book import order_of
 from tieline.contract.records import LockRecord, decode_wh, encode_wh
+from tieline.contract.stock_locks import token_of
 from tieline.contract.store import Readable
 from tieline.contract.trade_errors import OrderRefused, ProofRefused, TooEarly
 from tieline.swap.lock import TERMINAL
@@ -87,8 +88,13 @@ def handle_collect_share(ctx: Context, message: MsgCollectShare) -> Outcome:
     key = share_cursor_key(message.lock_id, message.side)
     ctx.state.set(key, encode_wh(cursor_wh + leaf.energy_wh))
     share = share_of(record, cursor_wh, leaf.energy_wh)
-    credited = _credit_of(record, leaf, share, is_buy=is_buy)
-    credit_pay(ctx.state, leaf.account, credited)
+    money, bond = _credit_of(record, leaf, share, is_buy=is_buy)
+    credited = money + bond
+    if record.is_in_vouchers:
+        vouchers.credit(ctx.state, leaf.account, token_of(record), money)
+        credit_pay(ctx.state, leaf.account, bond)
+    else:
+        credit_pay(ctx.state, leaf.account, credited)
     ctx.emit(
         trade_events.share_collected(
             message.lock_id, message.side, leaf.order_id, share.used_wh, credited
@@ -97,11 +103,14 @@ def handle_collect_share(ctx: Context, message: MsgCollectShare) -> Outcome:
     return Outcome.DONE
 
 
-def _credit_of(record: LockRecord, leaf: Allocation, share: Share, *, is_buy: bool) -> int:
+def _credit_of(
+    record: LockRecord, leaf: Allocation, share: Share, *, is_buy: bool
+) -> tuple[int, int]:
+    """Return money and bond, base units of the lock's token and nano-EUR."""
     if is_buy:
-        return (leaf.energy_wh - share.used_wh) * record.price
+        return (leaf.energy_wh - share.used_wh) * record.price, 0
     bond_wh = leaf.energy_wh - share.slashed_wh
-    return share.used_wh * record.price + bond_wh * record.bond_price
+    return share.used_wh * record.price, bond_wh * record.bond_price
 
 
 def _require_leaf(ctx: Context, record: LockRecord, message: MsgCollectShare) -> None:

@@ -57,6 +57,20 @@ def lock_id_local(chain_tag: bytes, trade: LocalTrade) -> bytes:
     )
 
 
+def lock_id_abroad(chain_tag: bytes, trade: EnergyTrade, expiry: int) -> bytes:
+    """Return the id of a trade's only lock, when a party is on a stock chain."""
+    return lock_id(
+        chain_tag,
+        trade.trade_id,
+        trade.hashlock,
+        trade.buyer,
+        trade.seller,
+        trade.energy_wh,
+        trade.price_out,
+        expiry,
+    )
+
+
 def payload_refusal(trade: EnergyTrade) -> str | None:
     """Say which field contradicts the others (reason PAYLOAD), or None. Length is the decoder's."""
     if trade.source_chain_tag == trade.dest_chain_tag:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from tieline.contract.abroad import handle_open_abroad
 from tieline.contract.connector import handle_set_mandate
 from tieline.contract.deliveries import handle_post_delivery
 from tieline.contract.dispatch import Handler
@@ -17,11 +18,15 @@ from tieline.contract.order_book import (
     handle_place_orders,
     handle_release_order,
 )
+from tieline.contract.owed import handle_retry_owed, handle_take_owed
 from tieline.contract.shares import handle_collect_share
 from tieline.contract.slots import handle_set_bands
+from tieline.contract.stock_chains import handle_set_stock_chain
 from tieline.contract.store import KeyValues
+from tieline.contract.transfer import handle_transfer
 from tieline.contract.vaults import credit_evenly, handle_deposit, handle_withdraw
 from tieline.contract.verdicts import handle_apply_verdict, handle_expire_pending
+from tieline.protocol.messages import Transfer
 from tieline.swap.messages import (
     MsgApplyVerdict,
     MsgCancel,
@@ -30,13 +35,17 @@ from tieline.swap.messages import (
     MsgDeposit,
     MsgExpirePending,
     MsgLockAndSend,
+    MsgOpenAbroad,
     MsgOpenLocal,
     MsgPlaceOrders,
     MsgPostDelivery,
     MsgRefund,
     MsgReleaseOrder,
+    MsgRetryOwed,
     MsgSetBands,
     MsgSetMandate,
+    MsgSetStockChain,
+    MsgTakeOwed,
     MsgTradeEvidence,
     MsgWaive,
     MsgWithdraw,
@@ -60,6 +69,11 @@ TRADE_HANDLERS: Mapping[type, Handler] = {
     MsgWaive: handle_waive,
     MsgRefund: handle_refund,
     MsgCollectShare: handle_collect_share,
+    Transfer: handle_transfer,
+    MsgSetStockChain: handle_set_stock_chain,
+    MsgOpenAbroad: handle_open_abroad,
+    MsgRetryOwed: handle_retry_owed,
+    MsgTakeOwed: handle_take_owed,
 }
 """Cell sets, clearings and sends of PAY are core's."""
 

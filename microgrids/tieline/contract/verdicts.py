@@ -26,9 +26,11 @@ from tieline.contract.records import (
 )
 from tieline.contract.registry import TICK_S, mark_used, require_cell_set
 from tieline.contract.router import write_acknowledgement
+from tieline.contract.stock_locks import dest_chain_tag
 from tieline.contract.terms import require_members
 from tieline.contract.trade_errors import ProofRefused, TooEarly, TooLate, VerdictMismatch
 from tieline.protocol.quorum import more_than_two_thirds
+from tieline.protocol.transfer import SUCCESS_ACKNOWLEDGEMENT
 from tieline.swap.lock import Leg, LockStatus, Transition, advance
 from tieline.swap.lock_events import (
     Acknowledge,
@@ -162,7 +164,8 @@ def _judge(
     lock_id, record = _lock_of_leaf(ctx, leaf)
     if record.slot_start != slot_start:
         raise VerdictMismatch("leaf stands in the verdict of the trade's first tick only")
-    _require_owners(require_members(ctx, record.cell_set_id), stored, record, leaf, ctx.chain_tag)
+    members = require_members(ctx, record.cell_set_id)
+    _require_owners(members, stored, record, leaf, dest_chain_tag(ctx, lock_id, record))
     return leaf, lock_id, record
 
 
@@ -286,7 +289,9 @@ def _answer(
     if record.leg is Leg.LOCAL:
         return
     for effect in moved.effects:
-        if isinstance(effect, Acknowledge):
+        if isinstance(effect, Acknowledge) and record.is_in_vouchers:
+            write_acknowledgement(ctx, record.client, record.sequence, SUCCESS_ACKNOWLEDGEMENT)
+        elif isinstance(effect, Acknowledge):
             ack = TradeAck(
                 version=TRADE_ACK_VERSION,
                 trade_id=record.trade_id,

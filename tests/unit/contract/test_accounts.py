@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from fakes.microgrid import Ledger, key, pay
 
-from tieline.contract import accounts
+from tieline.contract import accounts, bank
 from tieline.contract.context import Context
 from tieline.contract.errors import InsufficientFunds, InvalidAddress, InvalidCoins
 from tieline.contract.store import Overlay
@@ -46,14 +46,14 @@ def test_a_spoiled_payment_is_refused_and_moves_nothing(
     purse = Purse()
     message = replace(MsgSend(ANN, BOB, 10), **change)  # type: ignore[arg-type]
     with pytest.raises(error):
-        accounts.send(_as_context(purse), message)
+        bank.handle_send(_as_context(purse), message)
     assert accounts.pay_balance(purse.state, ANN) == 10
     assert accounts.pay_balance(purse.state, BOB) == 0
 
 
 def test_a_payment_to_oneself_changes_nothing() -> None:
     purse = Purse()
-    accounts.send(_as_context(purse), MsgSend(ANN, ANN, 10))
+    bank.handle_send(_as_context(purse), MsgSend(ANN, ANN, 10))
     assert accounts.pay_balance(purse.state, ANN) == 10
 
 

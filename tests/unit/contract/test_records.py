@@ -111,7 +111,7 @@ def test_a_record_of_another_length_is_refused(record, encode, decode) -> None:
 SPOILED = [
     ("leg", 0, 9),
     ("status", 1, 9),
-    ("pools", 2 + 32 + 32 + 20 + 20, 4),
+    ("marks", 2 + 32 + 32 + 20 + 20, 16),
 ]
 
 
