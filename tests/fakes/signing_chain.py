@@ -21,8 +21,8 @@ from tieline.wire.cometbft import (
     SignedHeader,
     Validator,
     ValidatorSet,
-    vote_bytes,
 )
+from tieline.wire.votes import vote_bytes
 
 SECOND = 10**9
 START_NS = 1_800_000_000 * SECOND

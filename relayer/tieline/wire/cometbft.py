@@ -5,51 +5,63 @@ Bytes are those that gogoproto writes. Decoders take parts of messages that a ca
 whole (``light_clients.tendermint.messages``), so they need not refuse every second spelling.
 
 Sources:
-    CometBFT 0.38 ``types/block.go``, ``types/canonical.go``, ``types/validator.go``,
+    CometBFT 0.38 ``types/block.go``, ``types/validator.go``,
     ``crypto/merkle/tree.go``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from hashlib import sha256
 
 from tieline.wire.errors import Malformed
 from tieline.wire.proto_fields import (
     Fields,
     bytes_field,
-    delimited,
     int_field,
     message_field,
-    sfixed64_field,
+    read_uvarint,
     uint_field,
+    uvarint,
 )
 
 BLOCK_PROTOCOL = 11
 ABSENT_FLAG = 1
 COMMIT_FLAG = 2
 NIL_FLAG = 3
-PRECOMMIT_TYPE = 2
 NO_TIME_NS = -62_135_596_800 * 10**9
 """Go's zero time, which stands in the signature of an absent validator."""
 
 _NS_PER_S = 10**9
+_SECONDS_MIN = NO_TIME_NS // _NS_PER_S
+_SECONDS_MAX = 253_402_300_799
+"""The years 1 to 9999, all that a ``google.protobuf.Timestamp`` may say."""
+
+# What an ed25519 validator's vote and record begin with: nearly all are written exactly so.
+_VOTES = (b"\x08\x02\x12\x14", b"\x08\x03\x12\x14")
+_ADDRESS = b"\x0a\x14"
+_KEY = b"\x12\x22\x0a\x20"
+_SETS_REMEMBERED = 64
+"""Sets change seldom; a few ledgers, with those just left behind."""
 
 
 def encode_time(time_ns: int) -> bytes:
     """Write a ``google.protobuf.Timestamp`` of unix nanoseconds."""
     seconds, nanos = divmod(time_ns, _NS_PER_S)
+    if seconds > 0 and nanos:
+        return b"\x08" + uvarint(seconds) + b"\x10" + uvarint(nanos)
     return int_field(1, seconds) + uint_field(2, nanos)
 
 
 def decode_time(data: bytes) -> int:
-    """Read unix nanoseconds."""
+    """Read unix nanoseconds, of the years 1 to 9999. Raises Malformed."""
     fields = Fields(data, known=2)
-    nanos = fields.uint(2)
-    if nanos >= _NS_PER_S:
-        raise Malformed(f"nanoseconds out of range: {nanos}")
-    return fields.int64(1) * _NS_PER_S + nanos
+    nanos, seconds = fields.uint(2), fields.int64(1)
+    if nanos >= _NS_PER_S or not _SECONDS_MIN <= seconds <= _SECONDS_MAX:
+        raise Malformed(f"no time: seconds={seconds} nanoseconds={nanos}")
+    return seconds * _NS_PER_S + nanos
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,16 +184,24 @@ class CommitSig:
 
     def encode(self) -> bytes:
         """Write ``tendermint.types.CommitSig``."""
+        time = encode_time(self.time_ns)
+        if len(self.validator_address) == 20 and len(self.signature) == 64 and 1 < self.flag < 4:
+            head = _VOTES[self.flag - 2] + self.validator_address
+            return head + b"\x1a%c" % len(time) + time + b"\x22\x40" + self.signature
         return (
             uint_field(1, self.flag)
             + bytes_field(2, self.validator_address)
-            + message_field(3, encode_time(self.time_ns))
+            + message_field(3, time)
             + bytes_field(4, self.signature)
         )
 
     @staticmethod
     def decode(data: bytes) -> CommitSig:
         """Read what ``encode`` writes."""
+        if data[:4] in _VOTES and data[24:25] == b"\x1a":
+            end = 26 + data[25]
+            if data[end : end + 2] == b"\x22\x40" and len(data) == end + 66:
+                return CommitSig(data[1], data[4:24], decode_time(data[26:end]), data[end + 2 :])
         fields = Fields(data, known=4)
         return CommitSig(
             fields.uint(1), fields.octets(2), decode_time(fields.octets(3)), fields.octets(4)
@@ -234,11 +254,11 @@ class Validator:
     voting_power: int
     proposer_priority: int = 0
     """Bookkeeping of the proposer's turn; no hash covers it."""
+    address: bytes = field(init=False, compare=False, repr=False)
+    """20 bytes: the head of the key's SHA-256."""
 
-    @property
-    def address(self) -> bytes:
-        """20 bytes: the head of the key's SHA-256."""
-        return sha256(self.public_key).digest()[:20]
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "address", sha256(self.public_key).digest()[:20])
 
     def _key(self) -> bytes:
         return bytes_field(1, self.public_key)
@@ -259,55 +279,79 @@ class Validator:
     @staticmethod
     def decode(data: bytes) -> Validator:
         """Read what ``encode`` writes. Raises Malformed if the address is not the key's."""
-        fields = Fields(data, known=4)
-        key = Fields(fields.octets(2), known=1)
-        validator = Validator(key.octets(1), fields.int64(3), fields.int64(4))
-        if fields.octets(1) != validator.address:
+        if data[:2] == _ADDRESS and data[22:26] == _KEY and data[58:59] == b"\x18":
+            address = data[2:22]
+            power, end = read_uvarint(data, 59)
+            power -= power >> 63 << 64
+            priority = Fields(data[end:], known=4).int64(4) if end < len(data) else 0
+            validator = Validator(data[26:58], power, priority)
+        else:
+            fields = Fields(data, known=4)
+            key = Fields(fields.octets(2), known=1)
+            address = fields.octets(1)
+            validator = Validator(key.octets(1), fields.int64(3), fields.int64(4))
+        if address != validator.address:
             raise Malformed("validator's address is not that of its key")
         return validator
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ValidatorSet:
     """Validators by descending power, then ascending address."""
 
     validators: tuple[Validator, ...]
     proposer: Validator | None = None
 
-    @property
+    @cached_property
     def total_voting_power(self) -> int:
         """Sum over all validators."""
         return sum(one.voting_power for one in self.validators)
 
     def encode(self) -> bytes:
         """Write ``tendermint.types.ValidatorSet`` with its total."""
+        return self.encode_without_total() + int_field(3, self.total_voting_power)
+
+    def encode_without_total(self) -> bytes:
+        """Write ``tendermint.types.ValidatorSet`` as CometBFT does, which sums for itself."""
         encoded = b"".join(message_field(1, one.encode()) for one in self.validators)
         if self.proposer is not None:
             encoded += message_field(2, self.proposer.encode())
-        return encoded + int_field(3, self.total_voting_power)
+        return encoded
 
     @staticmethod
     def decode(data: bytes) -> ValidatorSet:
         """
-        Read a validator set.
+        Read a validator set, in the one spelling of those who wrote it: with the total or without.
 
         Raises:
-            Malformed: A proposer who is not in the set, or a total that is neither left out nor
-                the sum.
+            Malformed: Another spelling, a proposer who is not in the set, or a total that is
+                neither left out nor the sum.
         """
-        fields = Fields(data, known=3)
-        validators = tuple(Validator.decode(raw) for raw in fields.each_bytes(1))
-        proposer = Validator.decode(fields.octets(2)) if fields.has(2) else None
-        if proposer is not None and proposer not in validators:
-            raise Malformed("proposer is not in the validator set")
-        validator_set = ValidatorSet(validators, proposer)
-        if fields.has(3) and fields.int64(3) != validator_set.total_voting_power:
-            raise Malformed("total voting power is not the sum")
-        return validator_set
+        return _decode_set(data)
 
     def hash(self) -> bytes:
         """Return what headers hold as ``validators_hash``."""
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> bytes:
         return merkle_root([one.encode_simple() for one in self.validators])
+
+
+@lru_cache(maxsize=_SETS_REMEMBERED)
+def _decode_set(data: bytes) -> ValidatorSet:
+    fields = Fields(data, known=3)
+    validators = tuple(Validator.decode(raw) for raw in fields.each_bytes(1))
+    proposer = Validator.decode(fields.octets(2)) if fields.has(2) else None
+    if proposer is not None and proposer not in validators:
+        raise Malformed("proposer is not in the validator set")
+    validator_set = ValidatorSet(validators, proposer)
+    if fields.has(3) and fields.int64(3) != validator_set.total_voting_power:
+        raise Malformed("total voting power is not the sum")
+    canonical = validator_set.encode() if fields.has(3) else validator_set.encode_without_total()
+    if canonical != data:
+        raise Malformed("validator set in a second spelling")
+    return validator_set
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,17 +370,6 @@ class SignedHeader:
         """Read what ``encode`` writes."""
         fields = Fields(data, known=2)
         return SignedHeader(Header.decode(fields.octets(1)), Commit.decode(fields.octets(2)))
-
-
-def vote_bytes(
-    chain_id: str, height: int, round_: int, block_id: BlockId | None, time_ns: int
-) -> bytes:
-    """Return what a validator signs to precommit *block_id*, or nothing (None)."""
-    vote = uint_field(1, PRECOMMIT_TYPE) + sfixed64_field(2, height) + sfixed64_field(3, round_)
-    if block_id is not None:
-        vote += message_field(4, block_id.encode())
-    vote += message_field(5, encode_time(time_ns)) + bytes_field(6, chain_id.encode())
-    return delimited(vote)
 
 
 def merkle_root(leaves: Sequence[bytes]) -> bytes:

@@ -6,9 +6,13 @@ from dataclasses import replace
 from hashlib import sha256
 
 import pytest
+from fakes.curve import BASE, L, add, encode, hash_scalar, times, torsion
+from nacl.signing import SigningKey
 
+from tieline.light_clients.tendermint.ed25519 import SLOW_CHECKS_MAX
 from tieline.light_clients.tendermint.messages import ClientHeader, revision_of
 from tieline.light_clients.tendermint.verifier import (
+    POWER_MAX,
     VALIDATORS_MAX,
     Anchor,
     HeaderRefused,
@@ -16,7 +20,18 @@ from tieline.light_clients.tendermint.verifier import (
     verify_header_once,
 )
 from tieline.protocol.height import Height
-from tieline.wire.cometbft import ABSENT_FLAG, BlockId, CommitSig, ValidatorSet
+from tieline.wire.cometbft import (
+    ABSENT_FLAG,
+    BlockId,
+    CommitSig,
+    Validator,
+    ValidatorSet,
+    decode_time,
+    encode_time,
+)
+from tieline.wire.errors import Malformed
+from tieline.wire.proto_fields import int_field, message_field
+from tieline.wire.votes import vote_bytes
 
 
 @pytest.fixture
@@ -52,6 +67,16 @@ def _without_power(chain, header):
     return replace(header, validators=ValidatorSet(tuple(members)))
 
 
+def _with_power(chain, header, power):
+    first, *rest = chain.validators.validators
+    return replace(header, validators=ValidatorSet((replace(first, voting_power=power), *rest)))
+
+
+def _doubled(header):
+    first, _, *rest = header.signed_header.commit.signatures
+    return _commit(header, signatures=(first, first, *rest))
+
+
 SPOILED = [
     # what is spoiled, how, expected refusal
     ("height of the commit", lambda c, h: _commit(h, height=12), "another block"),
@@ -64,9 +89,8 @@ SPOILED = [
         "bad signature",
     ),
     ("time of one vote", lambda c, h: _entry(h, 2, time_ns=1), "bad signature"),
-    ("one signature", lambda c, h: _entry(h, 3, signature=bytes(64)), "bad signature"),
-    ("one signature's length", lambda c, h: _entry(h, 3, signature=b""), "bad signature"),
-    ("one flag", lambda c, h: _entry(h, 0, flag=3), "bad signature"),
+    ("one signature", lambda c, h: _entry(h, 1, signature=bytes(64)), "bad signature"),
+    ("one signature's length", lambda c, h: _entry(h, 1, signature=bytes(63)), "bad signature"),
     ("an unknown flag", lambda c, h: _entry(h, 0, flag=4), "unknown flag"),
     ("a talking absentee", lambda c, h: _entry(h, 0, flag=ABSENT_FLAG), "absent"),
     ("order of the commit", lambda c, h: _swapped(h), "order"),
@@ -100,6 +124,27 @@ SPOILED = [
         "twice",
     ),
     ("no power", _without_power, "without power"),
+    ("power below zero", lambda c, h: _with_power(c, h, -1), "without power"),
+    ("power beyond all bounds", lambda c, h: _with_power(c, h, 2**63 - 1), "not the sum"),
+    ("power as much as can be", lambda c, h: _with_power(c, h, POWER_MAX), "too much voting"),
+    ("hash of another length", lambda c, h: _resigned(c, data_hash=b"x"), "another length"),
+    (
+        "last block",
+        lambda c, h: _resigned(c, last_block_id=BlockId(b"x", 1, b"")),
+        "another length",
+    ),
+    (
+        "a vote that is not looked at, without signature",
+        lambda c, h: _entry(h, 3, signature=b""),
+        "another length",
+    ),
+    (
+        "a vote that is not looked at, too long",
+        lambda c, h: _entry(h, 3, signature=bytes(65)),
+        "another length",
+    ),
+    ("a validator's vote twice", lambda c, h: _doubled(h), "order"),
+    ("a round beyond all bounds", lambda c, h: _commit(h, round=1 << 31), "round"),
 ]
 
 
@@ -124,6 +169,72 @@ def test_what_was_believed_once_is_not_believed_from_another_anchor(chain, ancho
         verify_header_once(raw, replace(anchor, next_validators_hash=bytes(32)))
     with pytest.raises(HeaderRefused):
         verify_header_once(raw, replace(anchor, chain_id="other-1"))
+
+
+def test_what_lies_behind_two_thirds_is_not_looked_at_as_in_cometbft(chain, anchor):
+    good = chain.update(11, 10)
+    assert verify_header(_entry(good, 3, signature=bytes(64)).encode(), anchor)
+    for index in range(3):
+        with pytest.raises(HeaderRefused, match="bad signature"):
+            verify_header(_entry(good, index, signature=bytes(64)).encode(), anchor)
+
+
+def test_forged_votes_of_trusted_validators_give_no_trust_wherever_they_stand(make_chain):
+    """Three of power 30 sign truly, two trusted ones of power 1 are forged behind them."""
+    chain = make_chain()
+    trusted = chain.validator_set((1, 1), salt=1)
+    own = chain.validator_set((30, 30, 30), salt=2)
+    both = ValidatorSet((*own.validators, *trusted.validators), own.validators[0])
+    anchor = Anchor(chain.chain_id, 1, 3, Height(1, 10), trusted.hash())
+    good = chain.update(20, 10, validators=both, trusted=trusted)
+    assert verify_header(good.encode(), anchor)
+    forged = _entry(_entry(good, 3, signature=bytes(64)), 4, signature=bytes(64))
+    with pytest.raises(HeaderRefused, match="bad signature"):
+        verify_header(forged.encode(), anchor)
+
+
+def chain_of_odd_keys(count):
+    """Honest keys with a point of small order added: libsodium refuses what they sign oddly."""
+    small = torsion()[1]
+    return [encode(add(times(number + 2, BASE), small)) for number in range(count)]
+
+
+def _oddly_signed(chain, odd, honest=4, odd_power=1):
+    """A header that *odd* validators before *honest* ones signed validly, yet not canonically."""
+    keys = chain_of_odd_keys(odd)
+    honest_ones = chain.validator_set((10,) * honest, salt=3).validators if honest else ()
+    twisted = tuple(Validator(key, odd_power) for key in keys)
+    members = (*twisted, *honest_ones)
+    validators = ValidatorSet(members, members[0])
+    header = chain.header(11, validators)
+    for one in twisted:
+        chain.keys[one.address] = SigningKey(bytes(32))
+    signed = chain.signed(header, validators)
+    entries = list(signed.commit.signatures)
+    for index, key in enumerate(keys):
+        entry = entries[index]
+        vote = vote_bytes(chain.chain_id, 11, 1, signed.commit.block_id, entry.time_ns)
+        nonce = encode(add(times(7, BASE), torsion()[3]))
+        s = (7 + hash_scalar(nonce, key, vote) * (index + 2)) % L
+        entries[index] = replace(entry, signature=nonce + s.to_bytes(32, "little"))
+    commit = replace(signed.commit, signatures=tuple(entries))
+    shown = ClientHeader(replace(signed, commit=commit), validators, Height(1, 10), validators)
+    return shown, Anchor(chain.chain_id, 1, 3, Height(1, 10), validators.hash())
+
+
+def test_odd_signatures_count_up_to_the_bound_of_slow_checks(chain):
+    """All odd: 3 of 4 must count; with 40 equal ones, 32 can be judged and 27 are enough."""
+    for odd, honest in ((4, 0), (40, 0)):
+        header, anchor = _oddly_signed(chain, odd, honest=honest)
+        assert verify_header(header.encode(), anchor)
+    header, anchor = _oddly_signed(chain, SLOW_CHECKS_MAX * 2, honest=0)
+    with pytest.raises(HeaderRefused, match="too many odd signatures"):
+        verify_header(header.encode(), anchor)
+
+
+def test_beyond_the_bound_the_honest_alone_are_enough_so_nobody_can_stall(chain):
+    header, anchor = _oddly_signed(chain, SLOW_CHECKS_MAX + 8, honest=20)
+    assert verify_header(header.encode(), anchor)
 
 
 def test_a_silent_validator_has_the_one_empty_entry(chain, anchor):
@@ -199,3 +310,59 @@ def test_no_byte_of_a_header_can_be_changed_added_or_left_out(chain, anchor, hei
                 assert _refused(_changed(raw, place, other), anchor), (place, other)
         assert _refused(raw[:place] + raw[place + 1 :], anchor), place
         assert _refused(raw[:place], anchor), place
+
+
+ABSURD_TIMES = [
+    # seconds, nanoseconds
+    (1_800_000_000, 10**9),
+    (1_800_000_000, 2**31),
+    (1_800_000_000, -1),
+    (253_402_300_800, 0),
+    (-62_135_596_801, 0),
+    (2**63 - 1, 0),
+    (-(2**63), 0),
+]
+
+
+@pytest.mark.parametrize(("seconds", "nanos"), ABSURD_TIMES)
+@pytest.mark.parametrize("place", ["header", "vote"])
+def test_a_time_that_no_clock_shows_is_refused(chain, anchor, place, seconds, nanos):
+    raw = chain.update(11, 10).encode()
+    absurd = int_field(1, seconds) + int_field(2, nanos)
+    with pytest.raises(Malformed, match="no time"):
+        decode_time(absurd)
+    header = chain.header(11)
+    time_ns = header.time_ns if place == "header" else header.time_ns + 1
+    good = encode_time(time_ns)
+    assert good in raw
+    number = 4 if place == "header" else 3
+    spoiled = raw.replace(message_field(number, good), message_field(number, absurd), 1)
+    assert spoiled != raw
+    with pytest.raises(HeaderRefused, match="malformed"):
+        verify_header(spoiled, anchor)
+
+
+def test_a_set_is_taken_with_its_total_and_without_as_go_writes_it(chain, anchor):
+    good = chain.update(11, 10)
+    own, trusted = good.validators, good.trusted_validators
+    without = (
+        message_field(1, good.signed_header.encode())
+        + message_field(2, own.encode_without_total())
+        + message_field(3, b"\x08\x01\x10\x0a")
+        + message_field(4, trusted.encode_without_total())
+    )
+    assert verify_header(without, anchor) == good
+    wrong = without.replace(
+        own.encode_without_total(), own.encode_without_total() + int_field(3, 41), 1
+    )
+    with pytest.raises(HeaderRefused, match="malformed"):
+        verify_header(wrong, anchor)
+
+
+def test_a_trust_level_that_go_cannot_count_with_is_refused(chain):
+    strong = chain.validator_set((POWER_MAX // 4,) * 4)
+    header = chain.update(30, 10, validators=strong, trusted=strong)
+    good = Anchor(chain.chain_id, 2, 6, Height(1, 10), strong.hash())
+    assert verify_header(header.encode(), good)
+    with pytest.raises(HeaderRefused, match="numerator too large"):
+        verify_header(header.encode(), replace(good, trust_numerator=9, trust_denominator=27))

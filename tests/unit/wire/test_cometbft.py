@@ -26,9 +26,9 @@ from tieline.wire.cometbft import (
     decode_time,
     encode_time,
     merkle_root,
-    vote_bytes,
 )
 from tieline.wire.errors import Malformed
+from tieline.wire.votes import vote_bytes
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "cometbft_blocks.json").read_text())
 CASES = VECTORS["cases"]

@@ -18,8 +18,8 @@ from tieline.wire.cometbft import (
     CommitSig,
     Validator,
     ValidatorSet,
-    vote_bytes,
 )
+from tieline.wire.votes import vote_bytes
 
 VOTING_POWER = 10
 """Each validator's; with equal powers turns go round in the order of addresses."""

@@ -46,6 +46,8 @@ CHAIN_ID_CHARACTERS_MAX = 50
 """CometBFT's bound."""
 
 _HASH_BYTES = 32
+_NS_PER_S = 10**9
+_TIME_NS_COUNT = 1 << 63
 _FROZEN = UpdateResult((), misbehaviour=True)
 
 
@@ -76,8 +78,8 @@ class TendermintClient:
         _check_client_state(client)
         if len(consensus.root) != _HASH_BYTES or len(consensus.next_validators_hash) != _HASH_BYTES:
             raise ClientRefused("consensus state lacks a hash")
-        if consensus.time_ns < 1:
-            raise ClientRefused("consensus state without time")
+        if not _NS_PER_S <= consensus.time_ns < _TIME_NS_COUNT:
+            raise ClientRefused("consensus state without a time of 1970 to 2262")
         states.write_client_state(store, client)
         states.write_first_state(store, client.latest_height, consensus)
 
@@ -161,9 +163,10 @@ class TendermintClient:
         height, consensus = header.height, _consensus_of(header)
         held = states.read_consensus_state(store, height)
         if held is not None:
-            if held == consensus:
-                return UpdateResult(())
-            return _freeze(store, client)
+            if held != consensus:
+                return _freeze(store, client)
+            _forget_expired(store, client, now_ns)
+            return UpdateResult(())
         try:
             below, above = height_chain.find_neighbours(store, height, client.latest_height)
         except height_chain.TooFarBack:
@@ -237,7 +240,7 @@ def _freeze(store: ClientStore, client: ClientState) -> UpdateResult:
 
 
 def _forget_expired(store: ClientStore, client: ClientState, now_ns: int) -> None:
-    """Drop at most one state an update, so that its cost is bounded."""
+    """Drop at most one state an update, as ibc-go does, so that its cost is bounded."""
     earliest = states.read_consensus_state(store, height_chain.earliest(store))
     assert earliest is not None, "earliest height without state"
     if is_expired(earliest.time_ns, client.trusting_period_ns, now_ns):

@@ -28,6 +28,7 @@ MESSAGE_BYTES_MAX = 262_144
 """Two sets and a commit of 256 validators are about 100 kB; two such headers fit."""
 
 _NS_PER_S = 10**9
+_SPAN_NS_COUNT = 1 << 63
 
 
 def revision_of(chain_id: str) -> int:
@@ -64,6 +65,16 @@ def decode_height(data: bytes) -> Height | None:
 def _encode_duration(span_ns: int) -> bytes:
     seconds, nanos = divmod(span_ns, _NS_PER_S)
     return int_field(1, seconds) + uint_field(2, nanos)
+
+
+def _decode_duration(data: bytes) -> int:
+    """Read a span of 0 to 292 years in nanoseconds, as Go's can hold it. Raises Malformed."""
+    fields = Fields(data, known=2)
+    seconds, nanos = fields.int64(1), fields.uint(2)
+    span_ns = seconds * _NS_PER_S + nanos
+    if seconds < 0 or nanos >= _NS_PER_S or span_ns >= _SPAN_NS_COUNT:
+        raise Malformed(f"no duration: seconds={seconds} nanoseconds={nanos}")
+    return span_ns
 
 
 def _proof_spec(leaf: bytes, child_size: int, prefix_min: int, prefix_max: int) -> bytes:
@@ -132,9 +143,9 @@ class ClientState:
             fields.text(1),
             trust.uint(1),
             trust.uint(2),
-            decode_time(fields.octets(3)),
-            decode_time(fields.octets(4)),
-            decode_time(fields.octets(5)),
+            _decode_duration(fields.octets(3)),
+            _decode_duration(fields.octets(4)),
+            _decode_duration(fields.octets(5)),
             latest_height=latest,
             is_frozen=decode_height(fields.octets(6)) is not None,
             proof_specs=fields.each_bytes(8),
@@ -213,16 +224,21 @@ class ClientHeader:
         trusted_height = decode_height(fields.octets(3))
         if trusted_height is None:
             raise Malformed("trusted height is zero")
-        header = ClientHeader(
-            SignedHeader.decode(fields.octets(1)),
-            ValidatorSet.decode(fields.octets(2)),
-            trusted_height,
-            ValidatorSet.decode(fields.octets(4)),
-        )
-        if header.signed_header.header.height < 1:
+        signed = SignedHeader.decode(fields.octets(1))
+        if signed.header.height < 1:
             raise Malformed("header's height below 1")
-        _check_spelling(header.encode(), data, "header")
-        return header
+        # A set is refused by its own decoder if it is in a second spelling.
+        canonical = (
+            message_field(1, signed.encode())
+            + message_field(2, fields.octets(2))
+            + message_field(3, encode_height(trusted_height))
+            + message_field(4, fields.octets(4))
+        )
+        _check_spelling(canonical, data, "header")
+        validators = ValidatorSet.decode(fields.octets(2))
+        return ClientHeader(
+            signed, validators, trusted_height, ValidatorSet.decode(fields.octets(4))
+        )
 
     def as_any(self) -> AnyMessage:
         """Return the bytes with their type."""
@@ -235,16 +251,24 @@ class Misbehaviour:
 
     header_1: bytes
     header_2: bytes
+    client_id: str = ""
+    """Deprecated and believed by nobody, yet ibc-go refuses a message without one."""
 
     def encode(self) -> bytes:
-        """Write ``Misbehaviour`` without its deprecated client id."""
-        return message_field(2, self.header_1) + message_field(3, self.header_2)
+        """Write ``Misbehaviour``."""
+        return (
+            bytes_field(1, self.client_id.encode())
+            + message_field(2, self.header_1)
+            + message_field(3, self.header_2)
+        )
 
     @staticmethod
     def decode(data: bytes) -> Misbehaviour:
         """Read what ``encode`` writes."""
+        if len(data) > MESSAGE_BYTES_MAX:
+            raise Malformed(f"misbehaviour too long: bytes={len(data)}")
         fields = Fields(data, known=3)
-        misbehaviour = Misbehaviour(fields.octets(2), fields.octets(3))
+        misbehaviour = Misbehaviour(fields.octets(2), fields.octets(3), fields.text(1))
         _check_spelling(misbehaviour.encode(), data, "misbehaviour")
         return misbehaviour
 

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
+from tieline.light_clients.tendermint.ballot import BadSignature, Ballot
 from tieline.light_clients.tendermint.ed25519 import is_valid_signature
 from tieline.light_clients.tendermint.messages import (
     ClientHeader,
@@ -21,6 +22,7 @@ from tieline.light_clients.tendermint.messages import (
     ConsensusState,
     decode_height,
 )
+from tieline.light_clients.tendermint.tally import claimed_power
 from tieline.protocol.height import Height
 from tieline.wire.cometbft import (
     ABSENT_FLAG,
@@ -33,19 +35,23 @@ from tieline.wire.cometbft import (
     Header,
     SignedHeader,
     ValidatorSet,
-    vote_bytes,
 )
 from tieline.wire.errors import Malformed
 from tieline.wire.proto_fields import Fields
+from tieline.wire.votes import vote_bytes
 
 VALIDATORS_MAX = 256
-"""Their signatures take about 10 ms to check."""
+"""Their signatures take about 10 ms to check, and two sets with a commit about 100 kB."""
 POWER_MAX = (1 << 63) // 8
 """CometBFT's bound on a set's total."""
 HEADERS_REMEMBERED = 512
 """Four ledgers, a slot's headers each, with room."""
 
+SIGNATURE_BYTES_MAX = 64
+"""CometBFT's bound, also for votes that are not looked at."""
+
 _HASH_BYTES = 32
+_INT64_COUNT = 1 << 63
 
 
 class HeaderRefused(Exception):
@@ -109,13 +115,12 @@ def verify_header(raw: bytes, anchor: Anchor) -> ClientHeader:
     _check_heights(header, anchor)
     _check_sets(header, anchor)
     is_adjacent = header.height.revision_height == anchor.height.revision_height + 1
-    signed = header.signed_header
     if is_adjacent:
-        if signed.header.validators_hash != anchor.next_validators_hash:
+        if header.signed_header.header.validators_hash != anchor.next_validators_hash:
             raise HeaderRefused("adjacent header by other validators than announced")
     else:
-        _check_trust(signed, header.trusted_validators, anchor)
-    check_commit(anchor.chain_id, signed, header.validators)
+        _check_claimed_trust(header, anchor)
+    _check_signed(header, anchor, asks_trusted=not is_adjacent)
     return header
 
 
@@ -133,8 +138,8 @@ def verify_conflicting(raw: bytes, anchor: Anchor) -> ClientHeader:
     header = _decode(raw)
     _check_heights(header, anchor)
     _check_sets(header, anchor)
-    _check_trust(header.signed_header, header.trusted_validators, anchor)
-    check_commit(anchor.chain_id, header.signed_header, header.validators)
+    _check_claimed_trust(header, anchor)
+    _check_signed(header, anchor, asks_trusted=True)
     return header
 
 
@@ -168,6 +173,37 @@ def check_commit(chain_id: str, signed: SignedHeader, validators: ValidatorSet) 
     Raises:
         HeaderRefused: They did not.
     """
+    _check_block(chain_id, signed, validators)
+    commit = signed.commit
+    for entry, validator in zip(commit.signatures, validators.validators, strict=True):
+        if entry.flag == ABSENT_FLAG:
+            continue
+        block_id = commit.block_id if entry.flag == COMMIT_FLAG else None
+        vote = vote_bytes(chain_id, commit.height, commit.round, block_id, entry.time_ns)
+        if not is_valid_signature(validator.public_key, vote, entry.signature):
+            raise HeaderRefused(f"bad signature: validator={validator.address.hex()}")
+
+
+def _check_signed(header: ClientHeader, anchor: Anchor, *, asks_trusted: bool) -> None:
+    """
+    Check signatures as light clients do: those of the trusted set first, because a set of its own
+    making costs a liar nothing.
+    """
+    signed, validators = header.signed_header, header.validators
+    _check_block(anchor.chain_id, signed, validators)
+    ballot = Ballot(anchor.chain_id, signed.commit, validators)
+    trust = (anchor.trust_numerator, anchor.trust_denominator)
+    try:
+        if asks_trusted and not ballot.is_signed_by_trusted(header.trusted_validators, *trust):
+            raise HeaderRefused("too many odd signatures of trusted validators")
+        if not ballot.is_signed_by_own(2, 3):
+            raise HeaderRefused("too many odd signatures")
+    except BadSignature as exc:
+        raise HeaderRefused(f"bad signature: validator={exc}") from exc
+
+
+def _check_block(chain_id: str, signed: SignedHeader, validators: ValidatorSet) -> None:
+    """Check header, set and commit but for signatures: what they claim fits together."""
     header, commit = signed.header, signed.commit
     _check_form(chain_id, header)
     if commit.height != header.height or commit.block_id.hash != header.hash():
@@ -179,13 +215,6 @@ def check_commit(chain_id: str, signed: SignedHeader, validators: ValidatorSet) 
     if header.proposer_address not in {one.address for one in validators.validators}:
         raise HeaderRefused("proposer is not a validator")
     _check_tally(commit, validators)
-    for entry, validator in zip(commit.signatures, validators.validators, strict=True):
-        if entry.flag == ABSENT_FLAG:
-            continue
-        block_id = commit.block_id if entry.flag == COMMIT_FLAG else None
-        vote = vote_bytes(chain_id, commit.height, commit.round, block_id, entry.time_ns)
-        if not is_valid_signature(validator.public_key, vote, entry.signature):
-            raise HeaderRefused(f"bad signature: validator={validator.address.hex()}")
 
 
 def _check_tally(commit: Commit, validators: ValidatorSet) -> None:
@@ -223,6 +252,18 @@ def _check_form(chain_id: str, header: Header) -> None:
     needed = (header.validators_hash, header.next_validators_hash, header.app_hash)
     if any(len(one) != _HASH_BYTES for one in needed):
         raise HeaderRefused("header lacks a hash")
+    last = header.last_block_id
+    others = (
+        last.hash,
+        last.parts_hash,
+        header.last_commit_hash,
+        header.data_hash,
+        header.consensus_hash,
+        header.last_results_hash,
+        header.evidence_hash,
+    )
+    if any(len(one) not in {0, _HASH_BYTES} for one in others):
+        raise HeaderRefused("header with a hash of another length")
 
 
 def _check_sets(header: ClientHeader, anchor: Anchor) -> None:
@@ -240,13 +281,12 @@ def _check_sets(header: ClientHeader, anchor: Anchor) -> None:
             raise HeaderRefused("too much voting power")
 
 
-def _check_trust(signed: SignedHeader, trusted: ValidatorSet, anchor: Anchor) -> None:
-    """More than the trust level of the trusted set's power is behind the commit."""
-    power = {one.address: one.voting_power for one in trusted.validators}
-    tally = 0
-    for entry in signed.commit.signatures:
-        if entry.flag == COMMIT_FLAG:
-            tally += power.pop(entry.validator_address, 0)
+def _check_claimed_trust(header: ClientHeader, anchor: Anchor) -> None:
+    """More than the trust level of the trusted set's power claims to be behind the commit."""
+    trusted = header.trusted_validators
+    if trusted.total_voting_power * anchor.trust_numerator >= _INT64_COUNT:
+        raise HeaderRefused("trust level's numerator too large for so much power")
+    tally = claimed_power(header.signed_header.commit, trusted)
     if tally * anchor.trust_denominator <= trusted.total_voting_power * anchor.trust_numerator:
         raise NotEnoughTrust(f"not enough trust: {tally} of {trusted.total_voting_power}")
 
@@ -260,3 +300,5 @@ def _check_entry(entry: CommitSig, address: bytes) -> None:
         raise HeaderRefused(f"unknown flag in commit: {entry.flag}")
     if entry.validator_address != address:
         raise HeaderRefused("commit is not in the order of the validator set")
+    if not 0 < len(entry.signature) <= SIGNATURE_BYTES_MAX:
+        raise HeaderRefused(f"signature of another length: bytes={len(entry.signature)}")
