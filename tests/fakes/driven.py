@@ -32,6 +32,9 @@ from tieline.swap.messages import MsgSend
 from tieline.wire.codec import decode_packet
 
 START_S = 1_800_000_000
+AHEAD_S = 6
+"""A client elsewhere bears a clock that is ten seconds ahead."""
+MOCK_VALUES = {b"ok": GOOD, b"later": LATER, b"no": b"mock failed packet data"}
 SETTLED_S = 30.0
 """A native ledger that has not come to rest by then hangs."""
 LANES = ("cell", "relayer", "pulse", *(f"household {n}" for n in range(64)))
@@ -189,6 +192,49 @@ class Native(Driven):
 
 
 @dataclass
+class Alongside(Driven):
+    """
+    An embedded ledger with ibc-go's mock application, beside a chain that lives in real time: its
+    clock is never far from the real one.
+    """
+
+    soon_s: int = 8
+
+    def begin(self):
+        self.now_s = int(time.time()) - AHEAD_S
+        self.block()
+        self.block()
+
+    def block(self, seconds=1):
+        del seconds  # time passes by itself
+        now_s = max(self.now_s + 1, int(time.time()) - AHEAD_S)
+        while now_s > time.time() + AHEAD_S:
+            time.sleep(0.05)
+        return super().block(now_s - self.now_s)
+
+    def pass_until(self, time_s):
+        while self.now_s < time_s:
+            self.block()
+
+    def payload(self, value=b"ok"):
+        return mock_payload(MOCK_VALUES[value])
+
+    def answer(self, value=b"ok"):
+        return MOCK_ANSWER if value == b"ok" else ERROR_ACKNOWLEDGEMENT
+
+
+@dataclass
+class NativeAlongside(Native):
+    """The same on a native engine, which lives in real time anyway."""
+
+    def payload(self, value=b"ok"):
+        return mock_payload(MOCK_VALUES[value])
+
+    def answer(self, value=b"ok"):
+        return MOCK_ANSWER if value == b"ok" else ERROR_ACKNOWLEDGEMENT
+
+
+@dataclass
 class Stock(Native):
     """A stock chain: it makes blocks all the time, and a check runs a whole transaction."""
 
@@ -223,8 +269,7 @@ class Stock(Native):
         return [finish(self.ledger.prove(stored_key, height)) for stored_key in stored_keys]
 
     def payload(self, value=b"ok"):
-        asked = {b"ok": GOOD, b"later": LATER}
-        return mock_payload(asked.get(value, b"mock failed packet data"))
+        return mock_payload(MOCK_VALUES[value])
 
     def answer(self, value=b"ok"):
         return MOCK_ANSWER if value == b"ok" else ERROR_ACKNOWLEDGEMENT
