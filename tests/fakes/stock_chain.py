@@ -31,9 +31,9 @@ from tieline.wire.cometbft import (
     CommitSig,
     SignedHeader,
     Validator,
-    vote_bytes,
 )
 from tieline.wire.hashes import sha256
+from tieline.wire.votes import vote_bytes
 
 NEUR = "neur"
 QUICK = StockPace(block_ms=100)
