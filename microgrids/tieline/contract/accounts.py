@@ -12,6 +12,7 @@ from __future__ import annotations
 from tieline.contract.errors import InsufficientFunds
 from tieline.contract.limits import AMOUNT_MAX
 from tieline.contract.store import KeyValues, Readable
+from tieline.wire.bech32 import account_to_text
 
 PAY_DENOM = "neur"
 
@@ -107,6 +108,7 @@ def _debit(state: KeyValues, key: bytes, account: bytes, amount: int, denom: str
     held = _amount(state.get(key))
     if held < amount:
         raise InsufficientFunds(
-            "insufficient funds", account=account.hex(), held=held, needed=amount, denom=denom
+            f"spendable balance {held}{denom} is smaller than {amount}{denom}",
+            account=account_to_text(account),
         )
     state.set(key, (held - amount).to_bytes(16, "big"))

@@ -11,22 +11,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from hashlib import sha256
 
-from tieline.contract import accounts, auth
+from tieline.contract import accounts, auth, fees
 from tieline.contract.assembly import microgrid_installation, microgrid_light_clients
-from tieline.contract.context import LedgerNames
-from tieline.contract.errors import InvalidMessage
+from tieline.contract.context import GasMeter, LedgerNames
+from tieline.contract.errors import InvalidMessage, InvalidPublicKey, UnknownMessage
+from tieline.contract.fees import GasPrice
 from tieline.contract.genesis import Genesis
 from tieline.contract.genesis_state import CHAIN_TAG_KEY, GENESIS_KEY, write_genesis
 from tieline.contract.installation import Installation
 from tieline.contract.limits import ADMITTED_MAX
 from tieline.contract.multistore import MultiStore
-from tieline.contract.results import Access, BlockInput, BlockResult, TxResult
-from tieline.contract.runner import Admitted, BlockRun, failure
+from tieline.contract.results import Access, BlockInput, BlockResult, Sender, TxResult
+from tieline.contract.runner import BlockRun, failure
 from tieline.contract.state_tree import StateTree
 from tieline.contract.store import STORES, TIELINE, Overlay
 from tieline.protocol.errors import ProtocolError
 from tieline.protocol.time import TimestampNanoseconds
 from tieline.wire import ids
+from tieline.wire.codec import DecodedTransaction
+from tieline.wire.errors import Malformed
+from tieline.wire.keys import address_of
 from tieline.wire.typed_data import domain_separator
 
 
@@ -89,7 +93,9 @@ class Application:
         self._app_hash = sha256(b"").digest()
         self._pending: _Pending | None = None
         self._check_sequences: dict[bytes, int] = {}
-        self._admitted: dict[bytes, Admitted] = {}
+        self._check_fees: dict[bytes, int] = {}
+        """What transactions that wait for a block pay, by account."""
+        self._admitted: dict[bytes, Sender] = {}
         born = write_genesis(genesis, installed.genesis_writers)
         self._genesis_writes = {name: overlay.sorted_writes() for name, overlay in born.items()}
         self._flat: dict[str, dict[bytes, bytes]] = {name: {} for name in STORES}
@@ -121,22 +127,74 @@ class Application:
             raise LookupError(message)
         return self._chain_tag
 
-    def check_transaction(self, raw: bytes) -> TxResult:
-        """Say whether a transaction may enter the mempool: everything but its messages."""
+    def check_transaction(self, raw: bytes, least: GasPrice | None = None) -> TxResult:
+        """
+        Say whether a transaction may enter the mempool: everything but its messages.
+
+        Args:
+            raw: TxRaw.
+            least: What this peer asks for; a setting of the peer, so no rule of blocks.
+        """
         state = self._flat[TIELINE]
         try:
-            decoded = auth.read_transaction(raw, self.genesis.parameters)
+            known = self._admitted.get(raw)
+            decoded = known.decoded if known else self._read(raw)
+            auth.require_gas(decoded, len(raw))
             auth.require_height(decoded, self._height + 1)
-            account = auth.require_signer(decoded, self.genesis.chain_id)
+            if least is not None:
+                least.require(decoded.fee, decoded.gas_limit)
+            account = known.account if known else self._admit(raw, decoded)
             expected = self._check_sequences.get(account)
             auth.require_turn(state, account, decoded, expected=expected)
+            waiting = self._check_fees.get(account, 0)
+            due = fees.require_payable(state, account, decoded.fee, waiting) if decoded.fee else 0
         except ProtocolError as exc:
             return failure(exc)
         self._check_sequences[account] = decoded.sequence + 1
+        if due:
+            self._check_fees[account] = waiting + due
+        return TxResult(gas_wanted=decoded.gas_limit)
+
+    def simulate(self, raw: bytes) -> TxResult:
+        """
+        Run a transaction on the committed state and forget it: what it would cost and tell.
+
+        Its signature is not looked at, and gas is bounded by the ledger's own limit only.
+        """
+        parameters = self.genesis.parameters
+        try:
+            decoded = auth.read_transaction(raw, parameters, is_signed=False)
+            account = auth.require_signer(
+                decoded, self.genesis.chain_id, self.genesis.cell_address, is_signed=False
+            )
+            address_of(decoded.public_key)
+            auth.require_turn(self._flat[TIELINE], account, decoded)
+        except ProtocolError as exc:
+            return failure(exc)
+        except Malformed as exc:  # a key that is no point of the curve could sign nothing
+            return failure(InvalidPublicKey(str(exc)))
+        run = self._block_run(
+            BlockInput(self._height + 1, self._time_ns, b"", ()),
+            self._chain_tag,
+            {name: Overlay(self._flat[name]) for name in STORES},
+        )
+        return run.run(Sender(decoded, account), len(raw), GasMeter(parameters.tx_gas_max))
+
+    def _read(self, raw: bytes) -> DecodedTransaction:
+        decoded = auth.read_transaction(raw, self.genesis.parameters)
+        for message in decoded.messages:
+            if not self._dispatch.takes(message):
+                raise UnknownMessage(f"no message handler found for {type(message).__name__}")
+        return decoded
+
+    def _admit(self, raw: bytes, decoded: DecodedTransaction) -> bytes:
+        """Return the signer, whose signature need not be looked at again."""
+        genesis = self.genesis
+        account = auth.require_signer(decoded, genesis.chain_id, genesis.cell_address)
         if len(self._admitted) >= ADMITTED_MAX:
             self._admitted.clear()
-        self._admitted[raw] = Admitted(decoded, account)
-        return TxResult(gas_wanted=decoded.gas_limit)
+        self._admitted[raw] = Sender(decoded, account)
+        return account
 
     def finalize_block(self, block: BlockInput) -> BlockResult:
         """
@@ -152,17 +210,7 @@ class Application:
         overlays = {name: Overlay(self._flat[name]) for name in STORES}
         if first:
             overlays[TIELINE].set(CHAIN_TAG_KEY, chain_tag)
-        run = BlockRun(
-            names=self._names(chain_tag),
-            parameters=self.genesis.parameters,
-            dispatch=self._dispatch,
-            light_clients=self._rules,
-            height=block.height,
-            now_ns=TimestampNanoseconds(block.time_ns),
-            overlays=overlays,
-            admitted=self._admitted,
-            record_access=self._record_access,
-        )
+        run = self._block_run(block, chain_tag, overlays)
         results = tuple(_too_early() if first else run.execute(raw) for raw in block.transactions)
         self.last_access = tuple(run.access)
         writes = {name: overlay.sorted_writes() for name, overlay in overlays.items()}
@@ -188,6 +236,7 @@ class Application:
         self._app_hash = pending.app_hash
         self._pending = None
         self._check_sequences.clear()
+        self._check_fees.clear()
 
     @property
     def time_ns(self) -> int:
@@ -225,6 +274,21 @@ class Application:
         self._time_ns = kept.time_ns
         self._chain_tag = kept.stores[TIELINE][CHAIN_TAG_KEY]
         self._app_hash = self._tree.app_hash()
+
+    def _block_run(
+        self, block: BlockInput, chain_tag: bytes, overlays: dict[str, Overlay]
+    ) -> BlockRun:
+        return BlockRun(
+            names=self._names(chain_tag),
+            parameters=self.genesis.parameters,
+            dispatch=self._dispatch,
+            light_clients=self._rules,
+            height=block.height,
+            now_ns=TimestampNanoseconds(block.time_ns),
+            overlays=overlays,
+            admitted=self._admitted,
+            record_access=self._record_access,
+        )
 
     def _require_next(self, block: BlockInput) -> None:
         if block.height != self._height + 1:

@@ -47,7 +47,9 @@ class GasMeter:
         """
         self.used += gas
         if self.used > self.limit:
-            raise OutOfGas("out of gas", limit=self.limit, used=self.used)
+            raise OutOfGas(
+                f"out of gas in location: contract; gasWanted: {self.limit}, gasUsed: {self.used}"
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,10 @@ class Dispatch:
         assert message_type not in self._handlers, f"two handlers for {message_type.__name__}"
         self._handlers[message_type] = handler
 
+    def takes(self, message: object) -> bool:
+        """Say whether there is a handler for *message*."""
+        return type(message) in self._handlers
+
     def run(self, ctx: Context, message: object) -> Outcome:
         """
         Run *message*.

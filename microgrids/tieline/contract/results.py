@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tieline.protocol.events import Event
+from tieline.wire.codec import DecodedTransaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,14 @@ class BlockInput:
 
 
 @dataclass(frozen=True, slots=True)
+class Sender:
+    """Who sent a transaction that passed all checks before its messages, and paid its fee."""
+
+    decoded: DecodedTransaction
+    account: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class TxResult:
     """What one transaction came to. Code 0 is success; else codespace and code say why not."""
 
@@ -29,7 +38,12 @@ class TxResult:
     gas_wanted: int = 0
     gas_used: int = 0
     events: tuple[Event, ...] = ()
+    """What the messages told, in order."""
     data: bytes = b""
+    sender: Sender | None = None
+    """None if it was refused before its messages, or was not run."""
+    events_after: tuple[int, ...] = ()
+    """For each message, how many of the events were told when it ended."""
 
 
 @dataclass(frozen=True, slots=True)

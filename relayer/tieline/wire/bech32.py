@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from tieline.wire.errors import Malformed
+from tieline.wire.errors import Fault, Malformed, TransactionFault
 
 ACCOUNT_PREFIX = "tieline"
 ACCOUNT_BYTES = 20
@@ -54,18 +54,18 @@ def account_from_text(text: str, prefix: str = ACCOUNT_PREFIX) -> bytes:
     Return the 20-byte account.
 
     Raises:
-        Malformed: Another prefix, a wrong length or checksum, or upper-case letters (one account
-            has one spelling here).
+        TransactionFault: Another prefix, a wrong length or checksum, or upper-case letters (one
+            account has one spelling here).
     """
     head = prefix + "1"
     if not text.startswith(head) or len(text) != len(head) + _WORDS + _CHECKSUM_LENGTH:
-        raise Malformed(f"not an account of prefix {prefix}: {text!r}")
+        raise TransactionFault(Fault.ADDRESS, f"not an account of prefix {prefix}: {text!r}")
     try:
         words = [_VALUES[character] for character in text[len(head) :]]
     except KeyError as exc:
-        raise Malformed(f"not a bech32 character in {text!r}") from exc
+        raise TransactionFault(Fault.ADDRESS, f"not a bech32 character in {text!r}") from exc
     if _polymod(_expand(prefix) + words) != 1:
-        raise Malformed(f"wrong bech32 checksum: {text!r}")
+        raise TransactionFault(Fault.ADDRESS, f"wrong bech32 checksum: {text!r}")
     number = 0
     for word in words[:_WORDS]:
         number = number << 5 | word

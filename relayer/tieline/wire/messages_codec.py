@@ -28,7 +28,7 @@ from tieline.swap.messages import TradeMessage
 from tieline.wire import records_codec as rc
 from tieline.wire.abi import decode_energy_trade, encode_energy_trade
 from tieline.wire.bech32 import ACCOUNT_PREFIX, account_from_text, account_to_text
-from tieline.wire.errors import Malformed
+from tieline.wire.errors import Fault, Malformed, TransactionFault
 from tieline.wire.fields import (
     Converter,
     RecordCodec,
@@ -72,11 +72,15 @@ class _SendCodec:
     def decode(self, data: bytes) -> trade.MsgSend:
         message = parse_strictly(bank_pb2.MsgSend, data)
         if len(message.amount) != 1:
-            raise Malformed(f"send of {len(message.amount)} coins, expected 1")
+            raise TransactionFault(Fault.COINS, f"send of {len(message.amount)} coins, expected 1")
+        try:
+            amount = money_from_text(message.amount[0].amount)
+        except Malformed as exc:
+            raise TransactionFault(Fault.COINS, str(exc)) from exc
         return trade.MsgSend(
             account_from_text(message.from_address, self._prefix),
             account_from_text(message.to_address, self._prefix),
-            money_from_text(message.amount[0].amount),
+            amount,
             message.amount[0].denom,
         )
 
@@ -298,6 +302,6 @@ def decode_message(wire: AnyMessage) -> DomainMessage:
     """
     codec = _BY_TYPE_URL.get(wire.type_url)
     if codec is None:
-        raise Malformed(f"unknown message: {wire.type_url}")
+        raise Malformed(f"unable to resolve type URL {wire.type_url}: unknown message")
     message: DomainMessage = codec.decode(wire.value)
     return message

@@ -18,14 +18,15 @@ from cosmpy.protos.cosmos.tx.v1beta1 import tx_pb2
 from google.protobuf import any_pb2
 
 from tieline.protocol.messages import AnyMessage
-from tieline.wire.bech32 import ACCOUNT_PREFIX
-from tieline.wire.errors import Malformed
+from tieline.wire.bech32 import ACCOUNT_PREFIX, account_from_text
+from tieline.wire.errors import Fault, Malformed, TransactionFault
 from tieline.wire.fields import money_from_text, money_to_text, parse_strictly
 from tieline.wire.hashes import sha256
 from tieline.wire.keys import (
     COMPACT_SIGNATURE_BYTES,
     PUBLIC_KEY_BYTES,
     DigestSigner,
+    cosmos_account_of,
     verify_compact,
 )
 from tieline.wire.messages_codec import DomainMessage, decode_message, encode_message
@@ -161,54 +162,90 @@ def _to_any(message: AnyMessage) -> any_pb2.Any:
 
 def _read_signer(info: tx_pb2.SignerInfo) -> bytes:
     if info.mode_info.WhichOneof("sum") != "single":
-        raise Malformed("signer is not a single key")
+        raise TransactionFault(Fault.SIGN_MODE, "signer is not a single key")
     if info.mode_info.single.mode != signing_pb2.SIGN_MODE_DIRECT:
-        raise Malformed("sign mode is not SIGN_MODE_DIRECT")
+        raise TransactionFault(Fault.SIGN_MODE, "sign mode is not SIGN_MODE_DIRECT")
     if info.public_key.type_url != SECP256K1_TYPE_URL:
-        raise Malformed(f"unknown kind of public key: {info.public_key.type_url!r}")
+        raise TransactionFault(
+            Fault.KEY_TYPE, f"unknown kind of public key: {info.public_key.type_url!r}"
+        )
     key = parse_strictly(keys_pb2.PubKey, info.public_key.value).key
     if len(key) != PUBLIC_KEY_BYTES:
-        raise Malformed(f"public key of {len(key)} bytes")
+        raise TransactionFault(Fault.KEY_TYPE, f"public key of {len(key)} bytes")
     return key
 
 
-def _refuse_what_is_not_run_here(body: tx_pb2.TxBody, auth_info: tx_pb2.AuthInfo) -> None:
+def _read_signature(
+    envelope: tx_pb2.TxRaw, auth_info: tx_pb2.AuthInfo, *, is_signed: bool
+) -> bytes:
+    if not envelope.signatures:
+        raise TransactionFault(Fault.SIGNATURE_MISSING, "no signatures supplied")
+    if len(auth_info.signer_infos) != 1 or len(envelope.signatures) != 1:
+        count = max(len(auth_info.signer_infos), len(envelope.signatures))
+        raise TransactionFault(
+            Fault.SIGNERS, f"wrong number of signers; expected 1, got {count}: not exactly one"
+        )
+    signature = envelope.signatures[0]
+    if is_signed and len(signature) != COMPACT_SIGNATURE_BYTES:
+        raise TransactionFault(Fault.SIGNERS, f"signature of {len(signature)} bytes")
+    return signature
+
+
+def _refuse_what_is_not_run_here(body: tx_pb2.TxBody) -> None:
     if body.unordered or body.HasField("timeout_timestamp"):
-        raise Malformed("unordered transactions are not known here")
+        raise TransactionFault(Fault.UNORDERED, "unordered transactions are not known here")
     if body.extension_options or body.non_critical_extension_options:
-        raise Malformed("extension options are not known here")
-    if auth_info.HasField("tip") or auth_info.fee.payer or auth_info.fee.granter:
-        raise Malformed("fees of another payer are not known here")
+        raise TransactionFault(Fault.EXTENSION, "extension options are not known here")
     if not body.messages:
-        raise Malformed("transaction without messages")
+        raise TransactionFault(Fault.NO_MESSAGES, "must contain at least one message")
 
 
-def decode_transaction(raw: bytes) -> DecodedTransaction:
+def _read_fee(auth_info: tx_pb2.AuthInfo, public_key: bytes) -> tuple[tuple[str, int], ...]:
+    fee = auth_info.fee
+    if auth_info.HasField("tip") or fee.granter:
+        raise TransactionFault(Fault.FEE_PAYER, "fees of another payer are not known here")
+    if fee.payer and account_from_text(fee.payer) != cosmos_account_of(public_key):
+        raise TransactionFault(Fault.FEE_PAYER, "fees of another payer are not known here")
+    try:
+        coins = tuple((coin.denom, money_from_text(coin.amount)) for coin in fee.amount)
+    except Malformed as exc:
+        raise TransactionFault(Fault.FEE, f"invalid fee amount: {exc}") from exc
+    denoms = [denom for denom, _ in coins]
+    if denoms != sorted(set(denoms)):
+        raise TransactionFault(Fault.FEE, "invalid fee amount: denominations not ascending")
+    return coins
+
+
+def decode_transaction(raw: bytes, *, is_signed: bool = True) -> DecodedTransaction:
     """
     Read TxRaw; the signature is not checked (see ``verify_transaction``).
 
+    Args:
+        raw: TxRaw.
+        is_signed: Take a signature of 64 bytes only; a simulation may bring any other bytes.
+
     Raises:
-        Malformed: Not canonical protobuf, not exactly one secp256k1 signer in SIGN_MODE_DIRECT, a
-            field that is not run here (tips, payers, extensions, unordered), no messages, or a
-            message that does not decode.
+        TransactionFault: Not exactly one secp256k1 signer in SIGN_MODE_DIRECT, a field that is not
+            run here (tips, other payers, extensions, unordered), no messages, a message's address
+            or coins.
+        Malformed: Not canonical protobuf, or a message that does not decode.
     """
+    if not raw:
+        raise Malformed("tx bytes are empty")
     envelope = parse_strictly(tx_pb2.TxRaw, raw)
     body = parse_strictly(tx_pb2.TxBody, envelope.body_bytes)
     auth_info = parse_strictly(tx_pb2.AuthInfo, envelope.auth_info_bytes)
-    if len(auth_info.signer_infos) != 1 or len(envelope.signatures) != 1:
-        raise Malformed("not exactly one signer")
-    _refuse_what_is_not_run_here(body, auth_info)
-    signature = envelope.signatures[0]
-    if len(signature) != COMPACT_SIGNATURE_BYTES:
-        raise Malformed(f"signature of {len(signature)} bytes")
+    signature = _read_signature(envelope, auth_info, is_signed=is_signed)
+    _refuse_what_is_not_run_here(body)
+    public_key = _read_signer(auth_info.signer_infos[0])
     return DecodedTransaction(
         messages=tuple(
             decode_message(AnyMessage(entry.type_url, entry.value)) for entry in body.messages
         ),
-        public_key=_read_signer(auth_info.signer_infos[0]),
+        public_key=public_key,
         sequence=auth_info.signer_infos[0].sequence,
         gas_limit=auth_info.fee.gas_limit,
-        fee=tuple((coin.denom, money_from_text(coin.amount)) for coin in auth_info.fee.amount),
+        fee=_read_fee(auth_info, public_key),
         memo=body.memo,
         timeout_height=body.timeout_height,
         body_bytes=envelope.body_bytes,

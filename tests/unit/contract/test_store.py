@@ -64,7 +64,7 @@ def test_reads_and_writes_are_paid_for_and_remembered() -> None:
 def test_work_above_the_limit_stops() -> None:
     store = TransactionStore({}, GasMeter(1_999))
     store.get(b"a")
-    with pytest.raises(OutOfGas, match="limit=1999 used=2000"):
+    with pytest.raises(OutOfGas, match="gasWanted: 1999, gasUsed: 2000"):
         store.get(b"a")
 
 

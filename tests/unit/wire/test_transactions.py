@@ -98,18 +98,26 @@ def respell(
 
 
 SPOILED: list[tuple[str, bytes]] = [
-    ("not exactly one signer", respell(change_raw=lambda raw: raw.signatures.append(b""))),
-    ("not exactly one signer", respell(change_auth=lambda auth: auth.signer_infos.add())),
-    ("not exactly one signer", respell(change_auth=lambda a: a.signer_infos.pop())),
+    ("wrong number of signers", respell(change_raw=lambda raw: raw.signatures.append(b""))),
+    ("wrong number of signers", respell(change_auth=lambda auth: auth.signer_infos.add())),
+    ("wrong number of signers", respell(change_auth=lambda a: a.signer_infos.pop())),
     ("signature of 65", respell(change_raw=lambda r: r.signatures.__setitem__(0, bytes(65)))),
-    ("without messages", respell(lambda body: body.ClearField("messages"))),
+    ("at least one message", respell(lambda body: body.ClearField("messages"))),
     ("unknown message", respell(lambda body: setattr(body.messages[0], "type_url", "/a.B"))),
     ("unordered", respell(lambda body: setattr(body, "unordered", True))),
     ("unordered", respell(lambda body: body.timeout_timestamp.FromSeconds(5))),
     ("extension", respell(lambda body: body.extension_options.add())),
     ("extension", respell(lambda body: body.non_critical_extension_options.add())),
     ("another payer", respell(change_auth=lambda a: setattr(a.fee, "granter", "x"))),
-    ("another payer", respell(change_auth=lambda a: setattr(a.fee, "payer", "x"))),
+    ("not an account", respell(change_auth=lambda a: setattr(a.fee, "payer", "x"))),
+    (
+        "another payer",
+        respell(
+            change_auth=lambda a: setattr(a.fee, "payer", account_to_text(OTHER.cosmos_account))
+        ),
+    ),
+    ("invalid fee", respell(change_auth=lambda a: a.fee.amount.extend([a.fee.amount[0]]))),
+    ("invalid fee", respell(change_auth=lambda a: setattr(a.fee.amount[0], "amount", "-1"))),
     ("another payer", respell(change_auth=lambda a: setattr(a.tip, "tipper", "x"))),
     (
         "SIGN_MODE_DIRECT",
@@ -148,13 +156,27 @@ SPOILED: list[tuple[str, bytes]] = [
         respell(change_raw=lambda r: setattr(r, "body_bytes", r.body_bytes + b"\x40\x01")),
     ),
     ("not a cosmos", RAW[:-1]),
-    ("not exactly one signer", b""),
+    ("are empty", b""),
+    ("no signatures supplied", respell(change_raw=lambda r: r.ClearField("signatures"))),
 ]
 
 
 @pytest.mark.parametrize(("why", "raw"), SPOILED)
 def test_spoiled_transaction_is_refused(why: str, raw: bytes) -> None:
     with pytest.raises(Malformed, match=why):
+        decode_transaction(raw)
+
+
+def test_a_signer_may_name_itself_as_the_payer_of_the_fee() -> None:
+    own = account_to_text(KEY.cosmos_account)
+    raw = respell(change_auth=lambda a: setattr(a.fee, "payer", own))
+    assert decode_transaction(raw).fee == (("neur", 5),)
+
+
+def test_only_a_simulation_takes_a_signature_of_another_length() -> None:
+    raw = respell(change_raw=lambda r: r.signatures.__setitem__(0, b""))
+    assert decode_transaction(raw, is_signed=False).signature == b""
+    with pytest.raises(Malformed, match="signature of 0"):
         decode_transaction(raw)
 
 

@@ -19,6 +19,8 @@ from cosmpy.protos.tendermint.abci import types_pb2 as abci
 from cosmpy.protos.tendermint.crypto import proof_pb2
 
 from tieline.contract.block import Application
+from tieline.contract.cosmos_form import cosmos_events
+from tieline.contract.fees import GasPrice
 from tieline.contract.host import BLOCK_BYTES_MAX
 from tieline.contract.results import BlockInput, TxResult
 from tieline.contract.store import STORES
@@ -45,8 +47,11 @@ class GenesisMismatch(ValueError):
 class AbciApplication:
     """Answers requests by name; ``answer`` is what the socket calls."""
 
-    def __init__(self, application: Application, store: StateStore) -> None:
-        """Serve *application*, as *store* opened it."""
+    def __init__(
+        self, application: Application, store: StateStore, least: GasPrice | None = None
+    ) -> None:
+        """Serve *application*, as *store* opened it; *least* is what this peer asks for gas."""
+        self._least = least
         self._application = application
         self._store = store
         self._is_broken = False
@@ -116,7 +121,7 @@ class AbciApplication:
         return abci.ResponseInitChain(app_hash=self._application.app_hash)
 
     def _check_tx(self, request: abci.RequestCheckTx) -> abci.ResponseCheckTx:
-        result = self._application.check_transaction(request.tx)
+        result = self._application.check_transaction(request.tx, self._least)
         return abci.ResponseCheckTx(
             code=result.code,
             codespace=result.codespace,
@@ -217,7 +222,7 @@ def _exec_result(result: TxResult) -> abci.ExecTxResult:
         log=result.log,
         gas_wanted=result.gas_wanted,
         gas_used=result.gas_used,
-        events=[_event(one) for one in result.events],
+        events=[_event(one) for one in cosmos_events(result)],
     )
 
 
