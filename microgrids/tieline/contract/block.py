@@ -8,6 +8,7 @@ it permanent. A refused transaction leaves nothing but its signer's next sequenc
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -25,6 +26,7 @@ from tieline.contract.results import Access, BlockInput, BlockResult, Sender, Tx
 from tieline.contract.runner import BlockRun, failure
 from tieline.contract.state_tree import StateTree
 from tieline.contract.store import STORES, TIELINE, Overlay
+from tieline.protocol.client import LightClient
 from tieline.protocol.errors import ProtocolError
 from tieline.protocol.time import TimestampNanoseconds
 from tieline.wire import ids
@@ -113,6 +115,11 @@ class Application:
     def app_hash(self) -> bytes:
         """Root after the last committed block; sha256 of nothing before the first."""
         return self._app_hash
+
+    @property
+    def light_clients(self) -> Mapping[str, LightClient]:
+        """The rules by which this ledger believes others, by client type."""
+        return self._rules
 
     @property
     def chain_tag(self) -> bytes:

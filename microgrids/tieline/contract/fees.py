@@ -56,6 +56,10 @@ class GasPrice:
             raise ValueError(message)
         return cls(int(scaled))
 
+    def __str__(self) -> str:
+        whole, part = divmod(self.attoneur, 10**_DIGITS)
+        return f"{whole}.{part:0{_DIGITS}}{PAY_DENOM}"
+
     def require(self, fee: Coins, gas_limit: int) -> None:
         """Raise InsufficientFee unless *fee* pays for *gas_limit*."""
         needed = -(-gas_limit * self.attoneur // 10**_DIGITS)
