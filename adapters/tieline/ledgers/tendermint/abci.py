@@ -12,40 +12,24 @@ from __future__ import annotations
 
 import gc
 import json
-import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Final
 
 from cosmpy.protos.tendermint.abci import types_pb2 as abci
-from cosmpy.protos.tendermint.crypto import proof_pb2
 
 from tieline.contract.block import Application
 from tieline.contract.cosmos_form import cosmos_events
 from tieline.contract.fees import GasPrice
 from tieline.contract.host import BLOCK_BYTES_MAX
 from tieline.contract.results import BlockInput, TxResult
-from tieline.contract.store import STORES
-from tieline.ledgers.tendermint.queries import accounts, chain, ibc
-from tieline.ledgers.tendermint.queries.records import abci_event
-from tieline.ledgers.tendermint.queries.view import (
-    InvalidQuery,
-    QueryRefused,
-    StateView,
-    UnknownQuery,
-)
+from tieline.ledgers.tendermint.queries.door import QueryDoor
+from tieline.ledgers.tendermint.queries.records import VERSION, abci_event
 from tieline.ledgers.tendermint.state_store import StateStore
 from tieline.protocol.time import NANOSECONDS_PER_SECOND
-from tieline.wire.ics23_proofs import ExistenceProof, decode_merkle_proof
-from tieline.wire.proto_fields import Fields, bytes_field, message_field
+from tieline.wire.proto_fields import bytes_field
 
 APP_PROTOCOL: Final = 1
-VERSION: Final = "0.1.0"
-PROOF_OPS: Final = ("ics23:iavl", "ics23:simple")
 
-_SDK: Final = "sdk"
-_UNDEFINED: Final = "undefined"
-_PANIC: Final = 111_222
-_log = logging.getLogger("tieline.abci")
 _BLOCKS_A_COLLECTION: Final = 200
 """Cycles are rare here; a collection in the middle of a block would cost more than it finds."""
 
@@ -62,9 +46,6 @@ class AbciApplication:
     ) -> None:
         """Serve *application*, as *store* opened it; *least* is what this peer asks for gas."""
         self._least = least
-        self._answers = chain.table_of_peer(least or GasPrice()).add(
-            accounts.TABLE, chain.TABLE, ibc.TABLE
-        )
         self._application = application
         self._store = store
         self._is_broken = False
@@ -73,7 +54,7 @@ class AbciApplication:
             "flush": lambda _: abci.ResponseFlush(),
             "info": self._info,
             "init_chain": self._init_chain,
-            "query": self._query,
+            "query": QueryDoor(application, least or GasPrice()).answer,
             "check_tx": self._check_tx,
             "commit": self._commit,
             "prepare_proposal": self._prepare_proposal,
@@ -185,70 +166,6 @@ class AbciApplication:
             gc.collect()
             gc.freeze()  # what is left is state; the next collection need not walk over it
         return abci.ResponseCommit()
-
-    def _query(self, request: abci.RequestQuery) -> abci.ResponseQuery:
-        path = "/" + request.path.strip("/")
-        try:
-            view = StateView.at(self._application, request.height)
-            answer = self._answers.get(path)
-            if answer is not None:
-                value = answer(view, request.data)
-                return abci.ResponseQuery(value=value, height=view.height)
-            _, _, store, what = path.split("/") if path.count("/") == 3 else ("",) * 4
-            if path.startswith("/store/") and store in STORES and what == "subspace":
-                pairs = view.scan(store, request.data)
-                return abci.ResponseQuery(
-                    key=request.data, value=encode_pairs(pairs), height=view.height
-                )
-            if path.startswith("/store/") and store in STORES and what == "key":
-                return self._answer_key(store, request)
-            if path == "/app/version":
-                return abci.ResponseQuery(value=VERSION.encode(), height=view.height)
-            raise UnknownQuery(f"unknown query path: {request.path!r}")
-        except QueryRefused as exc:
-            return abci.ResponseQuery(
-                code=exc.code, codespace=_SDK, log=str(exc), height=request.height
-            )
-        except Exception as exc:
-            # It has only read: what is in memory is as sound as before, and the ledger goes on.
-            _log.exception("a query broke down: path=%s", request.path)
-            return abci.ResponseQuery(
-                code=_PANIC, codespace=_UNDEFINED, log=f"panic: {exc!r}", height=request.height
-            )
-
-    def _answer_key(self, store: str, request: abci.RequestQuery) -> abci.ResponseQuery:
-        latest = self._application.height
-        # A state is provable with the next header, so the last but one is what can be shown now.
-        view = StateView.at(self._application, request.height or max(latest - 1, 1))
-        if not request.data:
-            raise InvalidQuery("query cannot be zero length")
-        if not request.prove:
-            value = view.get(store, request.data)
-            return abci.ResponseQuery(key=request.data, value=value or b"", height=view.height)
-        proof = view.prove(store, request.data)
-        in_store = decode_merkle_proof(proof)[0]
-        value = in_store.value if isinstance(in_store, ExistenceProof) else b""
-        response = abci.ResponseQuery(key=request.data, value=value, height=view.height)
-        keys = (request.data, store.encode())
-        parts = Fields(proof, known=1).each_bytes(1)
-        response.proof_ops.ops.extend(
-            proof_pb2.ProofOp(type=kind, key=key, data=data)
-            for kind, key, data in zip(PROOF_OPS, keys, parts, strict=True)
-        )
-        return response
-
-
-def encode_pairs(pairs: Sequence[tuple[bytes, bytes]]) -> bytes:
-    """Write ``kv.Pairs``, what a Cosmos chain answers for a subspace."""
-    return b"".join(
-        message_field(1, bytes_field(1, key) + bytes_field(2, value)) for key, value in pairs
-    )
-
-
-def decode_pairs(data: bytes) -> list[tuple[bytes, bytes]]:
-    """Read ``kv.Pairs``. Raises Malformed."""
-    pairs = (Fields(raw, known=2) for raw in Fields(data, known=1).each_bytes(1))
-    return [(pair.octets(1), pair.octets(2)) for pair in pairs]
 
 
 def _exec_result(result: TxResult) -> abci.ExecTxResult:

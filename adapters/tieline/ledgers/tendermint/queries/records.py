@@ -1,12 +1,14 @@
-"""Events as protobuf, for the engine and for answers."""
+"""Events as Cosmos chains write them, for the engine and for answers."""
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from cosmpy.protos.tendermint.abci import types_pb2 as abci
 
 from tieline.protocol.events import Event
+
+VERSION: Final = "0.1.0"
 
 _attribute: Any = cast("Any", abci).EventAttribute
 _event: Any = abci.Event
