@@ -33,6 +33,7 @@ COSMPY_MODULES = (
     "cosmos.base.tendermint.v1beta1.query_pb2",
     "cosmos.base.v1beta1.coin_pb2",
     "cosmos.consensus.v1.query_pb2",
+    "cosmos.crypto.ed25519.keys_pb2",
     "cosmos.crypto.secp256k1.keys_pb2",
     "cosmos.params.v1beta1.query_pb2",
     "cosmos.staking.v1beta1.query_pb2",

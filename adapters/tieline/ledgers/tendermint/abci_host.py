@@ -103,7 +103,7 @@ class Connection(asyncio.Protocol):
         self._transport.write(b"".join(answers))
 
 
-class _LifeLine(asyncio.Protocol):
+class LifeLine(asyncio.Protocol):
     """Notices that nobody holds the other end any more."""
 
     def __init__(self, end: asyncio.Event) -> None:
@@ -131,7 +131,7 @@ async def serve(application: AbciApplication, host: str, port: int) -> bool:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end.set)
-    await loop.connect_read_pipe(lambda: _LifeLine(end), sys.stdin)
+    await loop.connect_read_pipe(lambda: LifeLine(end), sys.stdin)
     server = await loop.create_server(lambda: Connection(application, fail), host, port)
     _log.info("listening: address=%s:%d", host, port)
     await end.wait()

@@ -127,7 +127,7 @@ class ReadOnly:
     store: str
     prefix: bytes
 
-    def get(self, key: bytes, /) -> bytes | None:
+    def get(self, key: bytes) -> bytes | None:
         """Return the value of *key* behind the prefix."""
         return self.view.get(self.store, self.prefix + key)
 
