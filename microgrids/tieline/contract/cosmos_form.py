@@ -117,7 +117,7 @@ def _events_of_a_message(
     type_url = TYPE_URLS[type(message)]
     named = message.sender if isinstance(message, MsgSend) else message.signer
     attributes = [("action", type_url), ("sender", account_to_text(named))]
-    if not any(one.type in _MODULE_OF_EVENT for one in told):
+    if not any(one.type in _MODULE_OF_EVENT or one.type == "message" for one in told):
         attributes.append(("module", type_url.split(".", 2)[1]))
     events = [Event("message", (*attributes, index))]
     if isinstance(message, MsgSend):
