@@ -22,6 +22,7 @@ from typing import cast
 
 from cosmpy.protos.tendermint.abci import types_pb2 as abci
 
+from tieline.contract.fees import GasPrice
 from tieline.contract.genesis import Genesis
 from tieline.contract.installation import Installation
 from tieline.interfaces.errors import ConfigError
@@ -155,11 +156,18 @@ def main() -> None:
     parser.add_argument("--state", type=Path, required=True, help="SQLite file of the state")
     parser.add_argument("--listen", required=True, help="HOST:PORT")
     parser.add_argument("--installation", default="", help="MODULE:FUNCTION other than the house's")
+    parser.add_argument(
+        "--minimum-gas-price", default="", help="what this peer asks for, such as 0.025neur"
+    )
     given = parser.parse_args()
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s level=%(levelname)s %(message)s", stream=sys.stderr
     )
     genesis = Genesis.from_bytes(given.genesis.read_bytes())
+    try:
+        least = GasPrice.parse(given.minimum_gas_price)
+    except ValueError as exc:
+        sys.exit(f"tieline: {exc}")
     try:
         store = StateStore(given.state)
         application = store.open_application(genesis, _installation(given.installation, genesis))
@@ -172,7 +180,7 @@ def main() -> None:
     gc.disable()
     host, _, port = given.listen.rpartition(":")
     with contextlib.closing(store):
-        is_well = asyncio.run(serve(AbciApplication(application, store), host, int(port)))
+        is_well = asyncio.run(serve(AbciApplication(application, store, least), host, int(port)))
     sys.exit(0 if is_well else 1)
 
 

@@ -123,6 +123,8 @@ def engine_genesis(
 
 def settings_of(ports: Ports, pace: Pace, peers: Sequence[str]) -> Settings:
     """Return what must differ from the engine's own settings; peers as ``id@host:port``."""
+    # An interval above zero would hold empty blocks back even where they are made all the time.
+    interval_s = 0 if pace.is_empty_made else pace.empty_block_interval_s
     return {
         ("", "proxy_app"): f"tcp://127.0.0.1:{ports.abci}",
         ("", "abci"): "socket",
@@ -142,5 +144,5 @@ def settings_of(ports: Ports, pace: Pace, peers: Sequence[str]) -> Settings:
         ("consensus", "timeout_precommit"): "200ms",
         ("consensus", "timeout_commit"): f"{pace.commit_wait_ms}ms",
         ("consensus", "create_empty_blocks"): pace.is_empty_made,
-        ("consensus", "create_empty_blocks_interval"): f"{pace.empty_block_interval_s}s",
+        ("consensus", "create_empty_blocks_interval"): f"{interval_s}s",
     }

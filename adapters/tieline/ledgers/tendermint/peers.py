@@ -25,6 +25,7 @@ from tieline.contract.genesis import Genesis
 from tieline.interfaces.engines import CLOCK_VARIABLE, find_engine
 from tieline.interfaces.errors import ConfigError, NotYet, Unavailable
 from tieline.ledgers.tendermint.clock_file import ClockFile
+from tieline.ledgers.tendermint.gateway.process import GatewayProcess
 from tieline.ledgers.tendermint.home import (
     Pace,
     PeerHome,
@@ -57,6 +58,7 @@ class PeerPlan:
     installation: str
     clock_file: Path | None = None
     """The engine's time, if it is driven."""
+    minimum_gas_price: str = ""
 
 
 class Peer:
@@ -88,6 +90,7 @@ class Peer:
         host = [sys.executable, "-m", "tieline.ledgers.tendermint.abci_host"]
         host += ["--genesis", str(plan.genesis_file), "--state", str(folder / "state.sqlite")]
         host += ["--listen", f"127.0.0.1:{plan.ports.abci}", "--installation", plan.installation]
+        host += ["--minimum-gas-price", plan.minimum_gas_price]
         with _log_file(folder / "abci.log") as log:
             self._host = subprocess.Popen(  # noqa: S603 -- this interpreter
                 host, stdin=subprocess.PIPE, stdout=log, stderr=log, env=_environment()
@@ -148,6 +151,8 @@ class PeerGroup:
         pace: Pace | None = None,
         installation: str = "",
         clock: ClockFile | None = None,
+        has_gateways: bool = False,
+        minimum_gas_price: str = "",
     ) -> None:
         """
         Lay out the folders of a ledger, or take up those that are there.
@@ -161,6 +166,8 @@ class PeerGroup:
                 contract; called with the genesis.
             clock: What the engines take for the time, with ``cometbft-driven``; None: real time,
                 with ``cometbft``. Must be set before.
+            has_gateways: Serve gRPC and REST for Cosmos wallets beside each peer.
+            minimum_gas_price: What every peer asks for, such as ``0.025neur``; empty: nothing.
 
         Raises:
             ConfigError: The engine is not built, or the folder is another ledger's.
@@ -188,8 +195,17 @@ class PeerGroup:
             others = [one for other, one in enumerate(addresses) if other != index]
             home.write_settings(settings_of(own, pace or Pace(), others))
         self.peers: Sequence[Peer] = tuple(
-            Peer(PeerPlan(home, program, own, genesis_file, installation, clock_file))
+            Peer(
+                PeerPlan(
+                    home, program, own, genesis_file, installation, clock_file, minimum_gas_price
+                )
+            )
             for home, own in zip(homes, ports, strict=True)
+        )
+        self.gateways: Sequence[GatewayProcess] = tuple(
+            GatewayProcess(own.rpc, free_ports(2), home.folder / "gateway.log")
+            for home, own in zip(homes, ports, strict=True)
+            if has_gateways
         )
         self.restarts = 0
         self._is_ending = threading.Event()
@@ -206,7 +222,11 @@ class PeerGroup:
         try:
             for peer in self.peers:
                 peer.start()
+            for gateway in self.gateways:
+                gateway.start()
             self._await_blocks()
+            for gateway in self.gateways:
+                gateway.await_ready()
         except BaseException:  # an interrupt too: nothing may be left running
             self.stop()
             raise
@@ -217,6 +237,8 @@ class PeerGroup:
         self._is_ending.set()
         if self._watch.is_alive():
             self._watch.join()
+        for gateway in self.gateways:
+            gateway.stop()
         for peer in self.peers:
             peer.stop()
 
@@ -235,6 +257,10 @@ class PeerGroup:
     def _keep_running(self) -> None:
         recent: deque[float] = deque(maxlen=RESTARTS_A_MINUTE)
         while not self._is_ending.wait(_POLL_S):
+            for gateway in self.gateways:
+                if not gateway.is_running():
+                    gateway.stop()
+                    gateway.start()
             for peer in self.peers:
                 if peer.is_running():
                     continue

@@ -126,7 +126,7 @@ def _put(descriptor: Any, content: dict[str, Any], names: list[str], text: str) 
         value = {"true": True, "false": False, "1": True, "0": False}.get(text, text)
     elif field.cpp_type == field.CPPTYPE_ENUM and text.lstrip("-").isdigit():
         value = int(text)
-    if field.is_repeated:
+    if field.label == field.LABEL_REPEATED:
         content.setdefault(field.name, []).extend(
             [value] if field.cpp_type == field.CPPTYPE_STRING else text.split(",")
         )

@@ -9,12 +9,15 @@ from cosmpy.protos.cosmos.bank.v1beta1 import query_pb2 as bank_query_pb2
 from cosmpy.protos.cosmos.base.v1beta1 import coin_pb2
 from google.protobuf import any_pb2
 
-from tieline.contract import accounts
+from tieline.contract import accounts, vouchers
 from tieline.contract.accounts import PAY_DENOM
 from tieline.contract.auth import ACCOUNT_NUMBER
 from tieline.contract.fees import FEE_COLLECTOR
+from tieline.contract.keys import voucher_key, voucher_supply_key
 from tieline.contract.limits import MEMO_BYTES_MAX, SIGNATURE_GAS, TX_BYTE_GAS
+from tieline.contract.records import decode_amount
 from tieline.contract.store import TIELINE
+from tieline.contract.transfer_errors import TransferError
 from tieline.ledgers.tendermint.queries.table import Table
 from tieline.ledgers.tendermint.queries.view import (
     InvalidQuery,
@@ -31,6 +34,8 @@ ENERGY_DENOM = "wh"
 """KWH in its smallest unit, one watt-hour."""
 _ACCOUNTS = b"a"
 _ACCOUNT_BYTES = 20
+_HASH_BYTES = 32
+_VOUCHER_SUPPLIES = voucher_supply_key(b"", 0)[:1]
 
 TABLE = Table()
 
@@ -54,22 +59,44 @@ def _balances(view: StateView, account: bytes) -> list[coin_pb2.Coin]:
     }
     return [
         coin_pb2.Coin(denom=denom, amount=str(amount))
-        for denom, amount in sorted(held.items())
+        for denom, amount in sorted((held | _vouchers(view, account)).items())
         if amount
     ]
+
+
+def _vouchers(view: StateView, account: bytes) -> dict[str, int]:
+    """Return the tokens of other ledgers that an account holds; they are listed as of now."""
+    if not view.is_latest:
+        return {}
+    prefix = voucher_key(account, b"")
+    return {
+        f"ibc/{voucher_hash.hex().upper()}": decode_amount(value)
+        for voucher_hash, value in suffixes(view, TIELINE, prefix)
+    }
 
 
 def _balance(view: StateView, address: str, denom: str) -> coin_pb2.Coin:
     if not denom:
         raise InvalidQuery("empty denom is not allowed")
-    held = {coin.denom: coin for coin in _balances(view, account_of(address))}
-    return held.get(denom, coin_pb2.Coin(denom=denom, amount="0"))
+    state, account = ReadOnly(view, TIELINE, b""), account_of(address)
+    if denom == ENERGY_DENOM:
+        amount = accounts.kwh_balance(state, account)
+    else:
+        try:
+            amount = vouchers.balance(state, account, vouchers.denom_of(state, denom))
+        except TransferError:  # never seen here, so nobody holds any
+            amount = 0
+    return coin_pb2.Coin(denom=denom, amount=str(amount))
 
 
 def _supply(view: StateView) -> dict[str, int]:
-    """Return what genesis gave: nothing is made or burned after it."""
+    """Return the PAY of genesis, since none is made or burned after it, and all vouchers."""
     genesis = view.application.genesis
-    return {PAY_DENOM: sum(amount for _, amount in (*genesis.balances, *genesis.vaults))}
+    supply = {PAY_DENOM: sum(amount for _, amount in (*genesis.balances, *genesis.vaults))}
+    for key, value in suffixes(view, TIELINE, _VOUCHER_SUPPLIES):
+        name = f"ibc/{key[:_HASH_BYTES].hex().upper()}"
+        supply[name] = supply.get(name, 0) + decode_amount(value)
+    return supply
 
 
 def _base_account(view: StateView, account: bytes) -> auth_pb2.BaseAccount:
