@@ -11,12 +11,11 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from fakes.driven import LANES, Link, drive, finish
+from fakes.driven import LANES, Link, drive, finish, genesis_of
 from fakes.microgrid import echo_installation, key
 from fakes.stock_chain import start_stock
 
 from tieline.contract.block import Application
-from tieline.contract.genesis import Genesis
 from tieline.interfaces.engines import find_engine
 from tieline.interfaces.errors import ConfigError
 from tieline.ledgers.cosmos.ledger import CosmosLedger
@@ -34,21 +33,8 @@ NATIVE_ONLY = {"cosmos"}
 """Kinds that have no embedded engine."""
 
 
-def _genesis(chain_id, kind):
-    cell = key(f"cell of {chain_id}")
-    accounts = [key(f"{name} of {chain_id}").cosmos_account for name in LANES]
-    return Genesis(
-        chain_id=chain_id,
-        network_id=b"\xee" * 32,
-        cell_address=cell.address,
-        founding_cells=(cell.address,),
-        kind=kind,
-        balances=tuple(sorted((account, 10**12) for account in accounts)),
-    )
-
-
 def _embedded_tendermint(chain_id):
-    genesis = _genesis(chain_id, "cometbft")
+    genesis = genesis_of(chain_id, "cometbft")
     seeds = [sha256(f"{chain_id} {n}".encode()) for n in range(4)]
     application = Application(genesis, installation=echo_installation(), record_access=True)
     return EmbeddedTendermint(genesis, seeds, application=application)
@@ -56,7 +42,7 @@ def _embedded_tendermint(chain_id):
 
 def _simulated(chain_id):
     operators = [key(f"operator {n} of {chain_id}") for n in range(3)]
-    return SimulatedLedger(_genesis(chain_id, "sim"), operators, installation=echo_installation())
+    return SimulatedLedger(genesis_of(chain_id, "sim"), operators, installation=echo_installation())
 
 
 _GROUPS = {}
@@ -64,7 +50,7 @@ _GROUPS = {}
 
 
 def _native_tendermint(chain_id):
-    genesis = _genesis(chain_id, "cometbft")
+    genesis = genesis_of(chain_id, "cometbft")
     if chain_id not in _GROUPS:
         folder = Path(tempfile.mkdtemp(prefix="tieline-conform-"))
         pace = Pace(commit_wait_ms=20, empty_block_interval_s=3600)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from fakes.microgrid import key
 from fakes.stock_chain import GOOD, LATER, MOCK_ANSWER, mock_payload
+from tieline.contract.genesis import Genesis
 from tieline.interfaces.errors import NotYet, Rejected
 from tieline.interfaces.ledger import BlockEvents, TxEvents
 from tieline.ledgers.cosmos.ledger import CosmosLedger
@@ -46,6 +47,20 @@ LOOP = asyncio.new_event_loop()
 def finish(coroutine):
     """Run a coroutine; one of a ledger that lives in this process waits for nothing."""
     return LOOP.run_until_complete(coroutine)
+
+
+def genesis_of(chain_id, kind="cometbft"):
+    """A ledger's birth: its lanes have money."""
+    cell = key(f"cell of {chain_id}")
+    accounts = [key(f"{name} of {chain_id}").cosmos_account for name in LANES]
+    return Genesis(
+        chain_id=chain_id,
+        network_id=b"\xee" * 32,
+        cell_address=cell.address,
+        founding_cells=(cell.address,),
+        kind=kind,
+        balances=tuple(sorted((account, 10**12) for account in accounts)),
+    )
 
 
 @dataclass

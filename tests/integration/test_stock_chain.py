@@ -14,8 +14,8 @@ from fakes.driven import (
     Link,
     Stock,
     finish,
+    genesis_of,
 )
-from fakes.microgrid import key
 from fakes.stock_chain import (
     MOCK_ANSWER,
     forged,
@@ -26,7 +26,6 @@ from fakes.stock_chain import (
 from nacl.signing import SigningKey
 
 from tieline.contract.block import Application
-from tieline.contract.genesis import Genesis
 from tieline.ledgers.cosmos.ledger import CosmosLedger
 from tieline.ledgers.tendermint.embedded import EmbeddedTendermint
 from tieline.light_clients.tendermint.messages import (
@@ -56,18 +55,6 @@ SEEDS = [sha256(f"validator {n}".encode()) for n in range(4)]
 SIGNING_KEYS = [SigningKey(seed) for seed in SEEDS]
 
 
-def genesis(chain_id=OURS):
-    cell = key(f"cell of {chain_id}")
-    accounts = [key(f"{name} of {chain_id}").cosmos_account for name in LANES]
-    return Genesis(
-        chain_id=chain_id,
-        network_id=b"\xee" * 32,
-        cell_address=cell.address,
-        founding_cells=(cell.address,),
-        balances=tuple(sorted((account, 10**12) for account in accounts)),
-    )
-
-
 @pytest.fixture(scope="module")
 def chain(tmp_path_factory):
     """One stock chain for this module."""
@@ -84,7 +71,7 @@ def stock(chain):
 @pytest.fixture
 def ours():
     """A new ledger of four validators."""
-    born = genesis()
+    born = genesis_of(OURS)
     application = Application(born, installation=mock_installation())
     return Alongside(EmbeddedTendermint(born, SEEDS, application=application))
 

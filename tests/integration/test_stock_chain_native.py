@@ -10,11 +10,9 @@ import signal
 import time
 
 import pytest
-from fakes.driven import LANES, Link, NativeAlongside, Stock, finish
-from fakes.microgrid import key
+from fakes.driven import LANES, Link, NativeAlongside, Stock, finish, genesis_of
 from fakes.stock_chain import start_stock
 
-from tieline.contract.genesis import Genesis
 from tieline.ledgers.cosmos.ledger import CosmosLedger
 from tieline.ledgers.tendermint.home import Pace
 from tieline.ledgers.tendermint.native import NativeTendermint
@@ -33,19 +31,10 @@ WAIT_S = 60.0
 @pytest.fixture
 def group(tmp_path):
     """Four validators of ours."""
-    cell = key(f"cell of {OURS}")
-    accounts = [key(f"{name} of {OURS}").cosmos_account for name in LANES]
-    genesis = Genesis(
-        chain_id=OURS,
-        network_id=b"\xee" * 32,
-        cell_address=cell.address,
-        founding_cells=(cell.address,),
-        balances=tuple(sorted((account, 10**12) for account in accounts)),
-    )
     pace = Pace(commit_wait_ms=20, empty_block_interval_s=3600)
     installation = "fakes.stock_chain:mock_installation"
     running = PeerGroup(
-        genesis, tmp_path / "ours", validator_count=4, pace=pace, installation=installation
+        genesis_of(OURS), tmp_path / "ours", validator_count=4, pace=pace, installation=installation
     )
     running.start()
     yield running
