@@ -40,15 +40,25 @@ class Node:
 
     __slots__ = ("digest", "height", "key", "left", "right", "size", "value", "version")
 
-    def __init__(self, key: bytes, value: bytes, version: int, left: Node, right: Node) -> None:
+    def __init__(
+        self,
+        key: bytes,
+        value: bytes,
+        version: int,
+        left: Node,
+        right: Node,
+        height: int = 0,
+        size: int = 1,
+        digest: bytes = b"",
+    ) -> None:
         self.key = key
         self.value = value
         self.version = version
         self.left = left
         self.right = right
-        self.height = 0
-        self.size = 1
-        self.digest = b""
+        self.height = height
+        self.size = size
+        self.digest = digest
 
 
 class _Absent(Node):

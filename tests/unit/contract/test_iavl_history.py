@@ -1,4 +1,4 @@
-"""Nodes that a version adds and leaves behind, and trees built from nodes again."""
+"""Nodes that a version adds, whole versions, and trees built from these bytes again."""
 
 from __future__ import annotations
 
@@ -7,32 +7,36 @@ from random import Random
 import pytest
 
 from tieline.contract.iavl import IavlTree
-from tieline.contract.iavl_history import change_of, restore
+from tieline.contract.iavl_history import TreeBuilder, encode_change, encode_tree
 
 VERSIONS_KEPT = 5
 
 
 class Rows:
-    """Nodes and roots as a host keeps them."""
+    """What versions added, and a copy of one of them, as a host keeps them."""
 
     def __init__(self):
-        self.nodes, self.roots, self.removed = {}, {}, {}
+        self.changes, self.roots, self.copy, self.base = {}, {}, b"", 0
 
     def take(self, tree):
-        change = change_of(tree)
-        for one in change.added:
-            assert one.digest not in self.nodes, "a node is added once"
-            self.nodes[one.digest] = one
-        self.roots[tree.version] = change.root
-        self.removed[tree.version] = change.removed
-        forgotten = tree.version - VERSIONS_KEPT
-        self.roots.pop(forgotten, None)
-        for version, digest in self.removed.pop(forgotten + 1, ()):
-            assert self.nodes.pop(digest).version == version
+        nodes, _ = encode_change(tree)
+        self.changes[tree.version] = nodes
+        self.roots[tree.version] = tree.root(tree.version).digest
+        self.roots.pop(tree.version - VERSIONS_KEPT, None)
+
+    def take_copy(self, tree, version):
+        """From here on nothing older is needed; *version* is not newer than the oldest kept."""
+        self.base = version
+        self.copy = b"".join(encode_tree(tree.root(version)))
+        self.changes = {key: one for key, one in self.changes.items() if key > version}
 
     def tree(self):
+        builder = TreeBuilder()
+        for nodes in (self.copy, *(self.changes[key] for key in sorted(self.changes))):
+            builder.take(nodes)
+            builder.end_version()
         tree = IavlTree(VERSIONS_KEPT)
-        restore(tree, self.roots, iter(sorted(self.nodes.values(), key=lambda one: one.height)))
+        builder.restore(tree, self.roots)
         return tree
 
 
@@ -56,6 +60,8 @@ def test_a_tree_from_its_nodes_goes_on_as_the_one_that_never_stopped(seed):
             work(tree, Random(block))
             tree.commit()
         rows.take(restarted)
+        if chance.random() < 0.2:
+            rows.take_copy(restarted, min(rows.roots))
         if chance.random() < 0.3:
             restarted = rows.tree()
         assert restarted.root_hash() == steady.root_hash()
@@ -64,39 +70,78 @@ def test_a_tree_from_its_nodes_goes_on_as_the_one_that_never_stopped(seed):
             assert restarted.committed_root_hash(version) == steady.committed_root_hash(version)
 
 
-def test_kept_are_the_nodes_of_the_provable_versions_and_no_others():
-    chance, rows, tree = Random(7), Rows(), IavlTree(VERSIONS_KEPT)
+def test_a_copy_is_of_one_version_although_blocks_go_on_and_may_come_in_parts():
+    chance, tree = Random(3), IavlTree(VERSIONS_KEPT)
+    for _ in range(30):
+        work(tree, chance)
+        tree.commit()
+    version, root, content = tree.version, tree.root_hash(), list(tree.items())
+    parts = []
+    for count, node in enumerate(encode_tree(tree.root(version))):
+        parts.append(node)
+        if count % 4 == 0:
+            work(tree, chance)
+            tree.commit()
+    assert tree.root_hash() != root
+    builder = TreeBuilder()
+    for part in parts:
+        builder.take(part)
+    found = IavlTree()
+    builder.restore(found, {version: root})
+    assert list(found.items()) == content
+    assert found.prove(content[0][0], version)
+
+
+def test_a_version_adds_each_of_its_nodes_once_and_none_of_another():
+    chance, tree = Random(7), IavlTree(VERSIONS_KEPT)
+    seen = set()
     for _ in range(80):
         work(tree, chance)
         tree.commit()
-        rows.take(tree)
-        reachable, waiting = set(), list(rows.roots.values())
+        nodes, count = encode_change(tree)
+        waiting, fresh = [tree.root(tree.version)], set()
         while waiting:
-            digest = waiting.pop()
-            if digest and digest not in reachable:
-                reachable.add(digest)
-                waiting += (rows.nodes[digest].left, rows.nodes[digest].right)
-        assert reachable == set(rows.nodes)
+            node = waiting.pop()
+            if node.version == tree.version:
+                fresh.add(node.digest)
+                waiting += (node.left, node.right)
+        assert len(fresh) == count
+        assert not fresh & seen
+        assert sum(digest in nodes for digest in fresh) == count
+        seen |= fresh
 
 
-def test_a_version_without_writes_changes_nothing():
+def test_a_version_without_writes_adds_nothing():
     tree = IavlTree()
     tree.set(b"k", b"v")
     tree.commit()
     tree.commit()
-    change = change_of(tree)
-    assert (change.added, change.removed, change.root) == ((), (), tree.root_hash())
+    assert encode_change(tree) == (b"", 0)
+    assert list(encode_tree(IavlTree().root(0))) == []
 
 
 def test_a_missing_node_is_noticed():
     tree, rows = IavlTree(), Rows()
     for number in range(8):
         tree.set(bytes([number]), b"v")
-    tree.commit()
-    rows.take(tree)
-    for digest in list(rows.nodes):
+        tree.commit()
+        rows.take(tree)
+    for version in list(rows.changes):
         spoiled = Rows()
-        spoiled.roots, spoiled.nodes = rows.roots, dict(rows.nodes)
-        del spoiled.nodes[digest]
+        spoiled.roots, spoiled.changes = rows.roots, dict(rows.changes)
+        del spoiled.changes[version]
         with pytest.raises(ValueError, match="missing"):
             spoiled.tree()
+
+
+@pytest.mark.parametrize("cut", [1, 20, 40])
+def test_bytes_that_are_cut_short_are_noticed(cut):
+    tree = IavlTree()
+    for number in range(4):
+        tree.set(bytes([number]), b"v")
+    tree.commit()
+    nodes, _ = encode_change(tree)
+    with pytest.raises(ValueError, match="missing|cut short"):
+        TreeBuilder().take(nodes[:-cut])
+    with pytest.raises(ValueError, match="missing"):
+        TreeBuilder().restore(IavlTree(), {})

@@ -12,6 +12,7 @@ from tieline.contract.iavl import PROVABLE_VERSIONS
 from tieline.contract.multistore import MultiStore
 from tieline.contract.store import STORES
 from tieline.interfaces.errors import ConfigError
+from tieline.ledgers.tendermint import state_copy, state_store
 from tieline.ledgers.tendermint.state_store import StateStore
 
 
@@ -85,23 +86,86 @@ def test_a_save_that_fails_leaves_the_block_before(tmp_path):
     ledger.store.close()
 
 
-def test_old_versions_leave_the_file(tmp_path):
+def rows_of(store):
+    """How many rows there are of blocks, and of copies by their version."""
+    ask = store._database.execute
+    (changes,) = ask("SELECT count(*) FROM changes").fetchone()
+    (nodes,) = ask("SELECT total(count) FROM changes").fetchone()
+    copies = ask("SELECT version, is_whole FROM copies ORDER BY version").fetchall()
+    return changes, nodes, copies
+
+
+def test_old_versions_leave_the_file_once_a_copy_is_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr(state_copy, "_NODES_MIN", 200)
+    monkeypatch.setattr(state_copy, "_PART_MIN", 30)
     path = tmp_path / "state.sqlite"
     ledger = stored(path)
     ledger.store.save(ledger.application)
-    counts = []
-    for _ in range(PROVABLE_VERSIONS + 40):
+    changes, nodes = [], []
+    for _ in range(4 * PROVABLE_VERSIONS):
         ledger.block(ledger.transaction("ann", pay("ann", "bob", 1)))
         ledger.store.save(ledger.application)
-        (count,) = ledger.store._database.execute("SELECT count(*) FROM nodes").fetchone()
-        counts.append(count)
-    assert counts[-1] == counts[-20], "each block adds as many as it takes away"
+        rows = rows_of(ledger.store)
+        changes.append(rows[0])
+        nodes.append(rows[1])
+    assert max(changes) < 2 * 2 * PROVABLE_VERSIONS
+    assert max(nodes[-PROVABLE_VERSIONS:]) <= 1.2 * max(nodes[: 2 * PROVABLE_VERSIONS])
+    (parts,) = ledger.store._database.execute(
+        "SELECT count(DISTINCT version) FROM copy_parts"
+    ).fetchone()
+    assert parts < 30, "copies that are older than the base are dropped"
     ledger.store.close()
     reopen(ledger, path)
     height = ledger.application.height
-    assert ledger.application.prove("ibc", b"absent", height - PROVABLE_VERSIONS + 1)
+    for kept in range(height - PROVABLE_VERSIONS + 1, height + 1):
+        assert ledger.application.prove("ibc", b"absent", kept)
     with pytest.raises(KeyError):
         ledger.application.prove("ibc", b"absent", height - PROVABLE_VERSIONS)
+    ledger.store.close()
+
+
+@pytest.mark.parametrize("every", [1, 7])
+def test_a_ledger_that_is_opened_often_keeps_its_hashes_and_gets_its_copies_done(
+    tmp_path, monkeypatch, every
+):
+    """A copy that was under way begins anew; with a stop at each block none is ever whole."""
+    monkeypatch.setattr(state_copy, "_NODES_MIN", 100)
+    monkeypatch.setattr(state_copy, "_PART_MIN", 15)
+    monkeypatch.setattr(state_store, "PROVABLE_VERSIONS", 8)
+    path = tmp_path / "state.sqlite"
+    ledger = stored(path)
+    ledger.store.save(ledger.application)
+    hashes = [ledger.application.app_hash]
+    for amount in range(1, 60):
+        ledger.block(ledger.transaction("ann", pay("ann", "bob", amount)))
+        ledger.store.save(ledger.application)
+        hashes.append(ledger.application.app_hash)
+        if amount % every == 0:
+            ledger.store.close()
+            reopen(ledger, path)
+            assert ledger.application.app_hash == hashes[-1]
+    assert hashes == reference(60)
+    assert any(is_whole for _, is_whole in rows_of(ledger.store)[2]) is (every > 1)
+    ledger.store.close()
+
+
+def test_a_copy_whose_part_was_not_stored_is_not_gone_on_with(tmp_path, monkeypatch):
+    monkeypatch.setattr(state_copy, "_NODES_MIN", 50)
+    monkeypatch.setattr(state_copy, "_PART_MIN", 10)
+    path = tmp_path / "state.sqlite"
+    ledger = stored(path)
+    ledger.store.save(ledger.application)
+    for amount in range(1, 40):
+        ledger.block(ledger.transaction("ann", pay("ann", "bob", amount)))
+        ledger.store.save(ledger.application)
+        if amount % 3 == 0:
+            with pytest.raises(sqlite3.IntegrityError):
+                ledger.store.save(ledger.application)
+    monkeypatch.setattr(state_store, "PROVABLE_VERSIONS", 1)
+    root = ledger.application.app_hash
+    ledger.store.close()
+    reopen(ledger, path)
+    assert ledger.application.app_hash == root
     ledger.store.close()
 
 
@@ -116,16 +180,35 @@ def test_the_state_of_another_ledger_is_refused(tmp_path):
     store.close()
 
 
-def test_a_damaged_file_is_refused(tmp_path):
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        ("DELETE FROM changes WHERE store = 'tieline'", "missing"),
+        ("UPDATE changes SET nodes = x'00' WHERE store = 'tieline'", "changed on disk"),
+        ("UPDATE changes SET root = x'00'", "missing"),
+        ("UPDATE last_block SET height = height + 1", "missing|damaged"),
+    ],
+)
+def test_a_damaged_file_is_refused(tmp_path, spoil, reason):
     path = tmp_path / "state.sqlite"
     ledger = stored(path)
     ledger.store.save(ledger.application)
-    ledger.store._database.execute("DELETE FROM nodes WHERE height = 0 AND store = 'ibc'")
+    ledger.store._database.execute(spoil)
     ledger.store.close()
     store = StateStore(path)
-    with pytest.raises(ConfigError, match="missing"):
+    with pytest.raises(ConfigError, match=reason):
         store.open_application(ledger.genesis, ledger.installation)
     store.close()
+
+
+def test_a_file_of_another_format_is_refused(tmp_path):
+    path = tmp_path / "state.sqlite"
+    database = sqlite3.connect(path)
+    database.execute("CREATE TABLE nodes (digest BLOB)")
+    database.commit()
+    database.close()
+    with pytest.raises(ConfigError, match="another version"):
+        StateStore(path)
 
 
 def test_a_state_is_open_once(tmp_path, monkeypatch):

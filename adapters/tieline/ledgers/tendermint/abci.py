@@ -30,9 +30,6 @@ from tieline.wire.proto_fields import bytes_field
 
 APP_PROTOCOL: Final = 1
 
-_BLOCKS_A_COLLECTION: Final = 200
-"""Cycles are rare here; a collection in the middle of a block would cost more than it finds."""
-
 
 class GenesisMismatch(ValueError):
     """The engine was given another genesis than the contract."""
@@ -162,9 +159,9 @@ class AbciApplication:
     def _commit(self, _: abci.RequestCommit) -> abci.ResponseCommit:
         self._application.commit()
         self._store.save(self._application)
-        if self._application.height % _BLOCKS_A_COLLECTION == 0:
+        if not gc.isenabled():  # the host's process: nobody else looks for garbage there
             gc.collect()
-            gc.freeze()  # what is left is state; the next collection need not walk over it
+            gc.freeze()  # what is left is state; the next block's collection need not walk it
         return abci.ResponseCommit()
 
 

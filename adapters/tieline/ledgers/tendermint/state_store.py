@@ -1,47 +1,69 @@
 """
 The state of a ledger on disk: IAVL nodes of the provable versions and the mark of the last block,
 all of one block in one fsynced transaction, so a kill at any moment leaves a whole block or none.
-Tables are ordered by version, so that a block is written to one place and not all over the file.
+
+A block's nodes are one row, and rows are only added. What is no longer needed goes whole rows at a
+time: a copy of the newest version is written beside the blocks, a part with each, and once the
+oldest provable version is newer than the copy, the rows before it are dropped.
 
 Stored are nodes, not pairs: the root of an IAVL tree depends on its history.
 """
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from tieline.contract.block import Application, Kept
 from tieline.contract.genesis import Genesis
 from tieline.contract.iavl import PROVABLE_VERSIONS
-from tieline.contract.iavl_history import NodeRecord, change_of, restore
+from tieline.contract.iavl_history import TreeBuilder, encode_change
 from tieline.contract.installation import Installation
 from tieline.contract.multistore import MultiStore
 from tieline.contract.store import STORES
 from tieline.interfaces.errors import ConfigError
+from tieline.ledgers.tendermint.state_copy import StateCopy
+from tieline.wire.hashes import sha256
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS nodes (
-  version INTEGER, store TEXT, digest BLOB, height INTEGER, size INTEGER,
-  key BLOB, value BLOB, left BLOB, right BLOB, PRIMARY KEY (version, store, digest)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS removed (
-  removed_at INTEGER, version INTEGER, store TEXT, digest BLOB,
-  PRIMARY KEY (removed_at, version, store, digest)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS roots (
-  version INTEGER, store TEXT, digest BLOB, PRIMARY KEY (version, store)
+_FORMAT: Final = 2
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS changes (
+  version INTEGER, store TEXT, root BLOB, count INTEGER, nodes BLOB, digest BLOB,
+  PRIMARY KEY (version, store)
+);
+CREATE TABLE IF NOT EXISTS copies (version INTEGER PRIMARY KEY, is_whole INTEGER);
+CREATE TABLE IF NOT EXISTS copy_parts (
+  version INTEGER, part INTEGER, store TEXT, nodes BLOB, digest BLOB,
+  PRIMARY KEY (version, part)
 );
 CREATE TABLE IF NOT EXISTS last_block (
   id INTEGER PRIMARY KEY CHECK (id = 1), height INTEGER, time_ns INTEGER, app_hash BLOB
 );
 """
 _BUSY_S = 5.0
-_CACHE_KIB = 65_536
-"""Removals of a block are spread over the file; with SQLite's own 2 MB each would read a page."""
-_CHECKPOINT_PAGES = 8192
-"""32 MB of log: a large block then does not pay for the checkpoint of every other."""
+_PAGE_BYTES: Final = 16_384
+"""Rows are long: a block of a thousand writes is about 600 kB."""
+_CACHE_KIB: Final = 8_192
+_CHECKPOINT_PAGES: Final = 256
+"""4 MB of log: a pause every few large blocks rather than a long one every fifty."""
+_DROPPED_A_BLOCK: Final = 8
+"""Rows; more than come with a block, and few enough not to be felt."""
+
+
+@contextlib.contextmanager
+def _no_collections() -> Iterator[None]:
+    """A million nodes come to stay; to look for garbage among them takes as long as to read."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 class StateStore:
@@ -58,18 +80,25 @@ class StateStore:
         self._path = path
         self._database = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None)
         try:
+            self._database.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
             self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._database.execute("PRAGMA journal_mode = WAL")
             self._database.execute("PRAGMA synchronous = FULL")
             self._database.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
             self._database.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+            self._require_format()
             self._database.executescript(_SCHEMA)
+            self._database.execute(f"PRAGMA user_version = {_FORMAT}")
         except sqlite3.DatabaseError as exc:
             self._database.close()
             raise ConfigError(
                 f"{path} cannot be opened: {exc}", instead="end the process that has it open"
             ) from exc
+        except ConfigError:
+            self._database.close()
+            raise
         self._tree = MultiStore(STORES)
+        self._copy = StateCopy(self._database, self._tree)
 
     def open_application(
         self, genesis: Genesis, installation: Installation | None = None
@@ -85,8 +114,9 @@ class StateStore:
             return Application(genesis, tree=self._tree, installation=installation)
         height, time_ns, app_hash = row
         try:
-            for store in STORES:
-                restore(self._tree.tree(store), self._roots(store), self._records(store))
+            with _no_collections():
+                for store in STORES:
+                    self._restore(store, height)
             stores = {store: dict(self._tree.tree(store).items()) for store in STORES}
             application = Application(
                 genesis, tree=self._tree, kept=Kept(time_ns, stores), installation=installation
@@ -97,6 +127,7 @@ class StateStore:
             ) from exc
         if (application.height, application.app_hash) != (height, app_hash):
             raise ConfigError(f"{self._path} is damaged: height={height}; restore a copy")
+        self._copy.take_up(height)
         return application
 
     def save(self, application: Application) -> None:
@@ -105,15 +136,16 @@ class StateStore:
         database = self._database
         database.execute("BEGIN IMMEDIATE")
         try:
-            for store in STORES:
-                self._save_change(store, height)
-            self._prune(height - PROVABLE_VERSIONS)
+            added = sum(self._save_change(store, height) for store in STORES)
+            self._copy.go_on(height, added)
+            self._drop(height - PROVABLE_VERSIONS)
             database.execute(
                 "INSERT OR REPLACE INTO last_block VALUES (1, ?, ?, ?)",
                 (height, application.time_ns, application.app_hash),
             )
         except BaseException:  # whatever it was: undone, then raised again
             database.execute("ROLLBACK")
+            self._copy.give_up()
             raise
         database.execute("COMMIT")
 
@@ -121,50 +153,66 @@ class StateStore:
         """Let go of the file."""
         self._database.close()
 
-    def _save_change(self, store: str, height: int) -> None:
-        change = change_of(self._tree.tree(store))
-        self._database.executemany(
-            "INSERT INTO nodes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                (
-                    one.version,
-                    store,
-                    one.digest,
-                    one.height,
-                    one.size,
-                    one.key,
-                    one.value,
-                    one.left,
-                    one.right,
-                )
-                for one in change.added
-            ),
-        )
-        self._database.executemany(
-            "INSERT INTO removed VALUES (?, ?, ?, ?)",
-            ((height, version, store, digest) for version, digest in change.removed),
-        )
-        self._database.execute("INSERT INTO roots VALUES (?, ?, ?)", (height, store, change.root))
+    def _require_format(self) -> None:
+        """Raise ConfigError for a file that another version of this program wrote."""
+        (found,) = self._database.execute("PRAGMA user_version").fetchone()
+        (tables,) = self._database.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if tables and found != _FORMAT:
+            raise ConfigError(
+                f"{self._path} was written by another version: format={found}",
+                instead="choose an empty folder, or run the version that wrote it",
+            )
 
-    def _prune(self, version: int) -> None:
-        """Forget *version*: its root, and nodes that only it and older ones had."""
-        self._database.execute("DELETE FROM roots WHERE version <= ?", (version,))
-        query = "SELECT version, store, digest FROM removed WHERE removed_at <= ? ORDER BY 1, 2, 3"
-        gone = self._database.execute(query, (version + 1,)).fetchall()
-        self._database.executemany(
-            "DELETE FROM nodes WHERE version = ? AND store = ? AND digest = ?", gone
+    def _save_change(self, store: str, height: int) -> int:
+        tree = self._tree.tree(store)
+        nodes, count = encode_change(tree)
+        self._database.execute(
+            "INSERT INTO changes VALUES (?, ?, ?, ?, ?, ?)",
+            (height, store, tree.root(height).digest, count, nodes, sha256(nodes)),
         )
-        self._database.execute("DELETE FROM removed WHERE removed_at <= ?", (version + 1,))
+        return count
 
-    def _roots(self, store: str) -> dict[int, bytes]:
-        query = "SELECT version, digest FROM roots WHERE store = ?"
-        return dict(self._database.execute(query, (store,)))
-
-    def _records(self, store: str) -> Iterator[NodeRecord]:
-        rows = self._database.execute(
-            "SELECT digest, version, height, size, key, value, left, right FROM nodes"
-            " WHERE store = ? ORDER BY height",
-            (store,),
+    def _drop(self, horizon: int) -> None:
+        """Forget rows that no version above *horizon* needs: a few at a time."""
+        base = self._copy.base_of(horizon)
+        self._database.execute(
+            "DELETE FROM changes WHERE rowid IN"
+            " (SELECT rowid FROM changes WHERE version <= ? ORDER BY version LIMIT ?)",
+            (base, _DROPPED_A_BLOCK),
         )
-        for row in rows:
-            yield NodeRecord(*row)
+        self._database.execute(
+            "DELETE FROM copy_parts WHERE rowid IN"
+            " (SELECT rowid FROM copy_parts WHERE version < ? LIMIT ?)",
+            (base, _DROPPED_A_BLOCK),
+        )
+        self._database.execute("DELETE FROM copies WHERE version < ?", (base,))
+        # A version that added nothing is needed for its root alone.
+        self._database.execute("DELETE FROM changes WHERE version = ? AND count = 0", (horizon,))
+
+    def _restore(self, store: str, height: int) -> None:
+        builder = TreeBuilder()
+        horizon = height - PROVABLE_VERSIONS
+        base = self._copy.base_of(horizon)
+        parts = "SELECT nodes, digest FROM copy_parts WHERE version = ? AND store = ? ORDER BY part"
+        for nodes in self._sound(self._database.execute(parts, (base, store))):
+            builder.take(nodes)
+        builder.end_version()
+        changes = (
+            "SELECT nodes, digest FROM changes WHERE version > ? AND store = ? AND count > 0"
+            " ORDER BY version"
+        )
+        for nodes in self._sound(self._database.execute(changes, (base, store))):
+            builder.take(nodes)
+            builder.end_version()
+        roots = "SELECT version, root FROM changes WHERE version > ? AND store = ?"
+        kept = dict(self._database.execute(roots, (horizon, store)))
+        builder.restore(self._tree.tree(store), kept)
+
+    @staticmethod
+    def _sound(rows: Iterator[tuple[bytes, bytes]]) -> Iterator[bytes]:
+        """Yield what has its digest. Raises ValueError for what the disk has changed."""
+        for nodes, digest in rows:
+            if sha256(nodes) != digest:
+                message = "a row has changed on disk"
+                raise ValueError(message)
+            yield nodes
