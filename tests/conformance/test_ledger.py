@@ -8,14 +8,15 @@ import time
 import pytest
 from fakes.microgrid import key
 
-from tieline.interfaces.errors import NotYet, Rejected
+from tieline.contract.limits import TX_BYTES_MAX
+from tieline.interfaces.errors import NotYet, Rejected, Unavailable
 from tieline.interfaces.ledger import StoredValue
 from tieline.light_clients.attestations.client import AttestationsClient
 from tieline.light_clients.tendermint.client import TendermintClient
 from tieline.light_clients.verified import verify_state, verify_stored
 from tieline.protocol.errors import ProofInvalid
 from tieline.protocol.height import Height
-from tieline.protocol.messages import CreateClient
+from tieline.protocol.messages import CreateClient, SendPacket
 from tieline.swap.messages import MsgSend
 
 RULES = {rules.client_type: rules for rules in (TendermintClient(), AttestationsClient())}
@@ -65,6 +66,56 @@ def test_blocks_come_by_height_without_gaps(driven, run_now):
     if driven.rests:
         assert run_now(driven.ledger.latest_time_s()) == blocks[-1].time_s == driven.now_s
     assert run_now(driven.ledger.blocks_after(driven.later_height(heights[-1]))) == []
+
+
+def test_a_cursor_brings_every_block_once_whatever_the_limit(driven, run_now):
+    """What a relayer does: read on from the last height that it has seen."""
+    start = run_now(driven.ledger.latest_height())
+    for amount in range(1, 6):
+        driven.must(pay(driven, "relayer", "cell", amount))
+    latest = run_now(driven.ledger.latest_height())
+    for limit in (1, 2, 3, 100):
+        cursor, heights = start, []
+        while blocks := run_now(driven.ledger.blocks_after(cursor, limit)):
+            assert len(blocks) <= limit
+            heights += [block.height for block in blocks]
+            cursor = heights[-1]
+        assert heights == list(range(start + 1, latest + 1))
+
+
+def test_blocks_that_are_not_there_are_not_made_up(driven, run_now):
+    latest = run_now(driven.ledger.latest_height())
+    try:
+        assert run_now(driven.ledger.blocks_after(latest + 1000)) == []
+    except Unavailable:
+        return  # a cursor above the ledger: it was begun anew, or its peers are behind
+
+
+def test_many_transactions_of_one_lane_wait_together_and_land_in_order(driven, run_now):
+    sent = [
+        run_now(driven.ledger.submit("relayer", [pay(driven, "relayer", "cell", amount)])).tx_hash
+        for amount in range(1, 9)
+    ]
+    landed = driven.block().transactions
+    assert [one.tx_hash for one in landed] == sent
+    assert [one.code for one in landed] == [0] * len(sent)
+
+
+def test_the_same_message_again_is_another_transaction_and_lands_once_more(driven, run_now):
+    message = pay(driven, "relayer", "cell", 7)
+    first, second = (run_now(driven.ledger.submit("relayer", [message])) for _ in range(2))
+    assert first.tx_hash != second.tx_hash
+    assert {one.tx_hash for one in driven.block().transactions} == {first.tx_hash, second.tx_hash}
+
+
+def test_a_transaction_that_is_too_large_is_refused_with_the_figure(driven, run_now):
+    """And holds no sequence: the next one lands."""
+    payload = driven.payload(bytes(TX_BYTES_MAX))
+    message = SendPacket(driven.account("relayer"), "07-tendermint-0", 2**40, (payload,))
+    with pytest.raises(Rejected, match=str(TX_BYTES_MAX)) as caught:
+        run_now(driven.ledger.submit("relayer", [message]))
+    assert (caught.value.codespace, caught.value.code) == ("sdk", 21)
+    driven.must(pay(driven, "relayer", "cell"))
 
 
 def test_time_does_not_stand_still(by_hand, run_now):

@@ -95,7 +95,7 @@ class HttpReply:
             end = start + size
             if len(self._waiting) < end + len(_LINE):
                 break
-            if self._waiting[end : end + len(_LINE)] != _LINE:
+            if not self._waiting.startswith(_LINE, end):
                 raise BadReply("a chunk without its end")
             if not size:
                 place = end + len(_LINE)

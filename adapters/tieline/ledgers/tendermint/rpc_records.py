@@ -5,9 +5,9 @@ from __future__ import annotations
 import calendar
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from tieline.interfaces.errors import Unavailable
 from tieline.interfaces.ledger import BlockEvents, TxEvents
@@ -32,6 +32,10 @@ from tieline.wire.store_answers import PROOF_OPS
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?Z")
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
+PACKET_EVENTS: Final = frozenset(
+    {"send_packet", "recv_packet", "write_acknowledgement", "acknowledge_packet", "timeout_packet"}
+)
+_PACKET_NAME: Final = ("packet_source_client", "packet_dest_client", "packet_sequence")
 _NO_TIME = "0001-01-01T00:00:00Z"
 
 
@@ -143,6 +147,16 @@ def signed_header_of(raw: Json, height: int) -> SignedHeader:
 
 
 @_sound
+def plain_header_of(raw: Json, height: int) -> Header:
+    """Read the answer of ``header``. Raises Unavailable."""
+    header = header_of(raw["header"])
+    if header.height != height:
+        message = f"another height than asked for: {header.height}, not {height}"
+        raise ValueError(message)
+    return header
+
+
+@_sound
 def whole_block_of(raw: Json, height: int) -> Block:
     """Read the answer of ``block``. Raises Unavailable."""
     block = block_of(raw["block"])
@@ -153,21 +167,61 @@ def whole_block_of(raw: Json, height: int) -> Block:
 
 
 @_sound
-def block_events_of(raw: Json, block: Block) -> BlockEvents:
-    """Read the answer of ``block_results`` for a block. Raises Unavailable."""
-    outcomes: list[Json] = raw["txs_results"] or []
+def transactions_of(raw: Json, height: int) -> tuple[Header, tuple[bytes, ...]]:
+    """
+    Return header and transactions of the answer of ``block``, whatever evidence it holds. Raises
+    Unavailable.
+    """
+    header = header_of(raw["block"]["header"])
+    if header.height != height:
+        message = f"another height than asked for: {header.height}, not {height}"
+        raise ValueError(message)
+    return header, tuple(from_base64(one) for one in raw["block"]["data"]["txs"] or ())
+
+
+@_sound
+def block_events_of(block: Json, results: Json, height: int) -> BlockEvents:
+    """
+    Read the answers of ``block`` and ``block_results``, every packet event once. Raises
+    Unavailable.
+    """
+    header, raw = transactions_of(block, height)
+    if int(results["height"]) != height:
+        message = f"results of another height: {results['height']}, not {height}"
+        raise ValueError(message)
+    outcomes: list[Json] = results["txs_results"] or []
+    seen: set[tuple[str, ...]] = set()
     transactions = tuple(
         TxEvents(
             transaction_hash(transaction),
             int(outcome["code"]),
             str(outcome["log"]),
-            events_of(outcome["events"]),
+            # What was undone has left its events: those of its fee and its signer.
+            () if outcome["code"] else once(events_of(outcome["events"]), seen),
             str(outcome["codespace"]),
         )
-        for transaction, outcome in zip(block.transactions, outcomes, strict=True)
+        for transaction, outcome in zip(raw, outcomes, strict=True)
     )
-    time_s = to_seconds(TimestampNanoseconds(block.header.time_ns))
-    return BlockEvents(block.header.height, time_s, transactions)
+    return BlockEvents(height, to_seconds(TimestampNanoseconds(header.time_ns)), transactions)
+
+
+def once(events: Iterable[Event], seen: set[tuple[str, ...]]) -> tuple[Event, ...]:
+    """
+    Leave out packet events that *seen* holds, and add the others to it.
+
+    A packet is named by its clients and its sequence. ibc-go tells ``recv_packet`` twice, because
+    it writes a cached context twice.
+    """
+    kept: list[Event] = []
+    for event in events:
+        if event.type in PACKET_EVENTS:
+            attributes = dict(event.attributes)
+            name = (event.type, *(attributes.get(part, "") for part in _PACKET_NAME))
+            if name in seen:
+                continue
+            seen.add(name)
+        kept.append(event)
+    return tuple(kept)
 
 
 @_sound
@@ -203,3 +257,16 @@ def tip_of(raw: Json) -> tuple[int, bytes]:
     """Return height and header's app hash of the newest block, of ``status``."""
     tip = raw["sync_info"]
     return int(tip["latest_block_height"]), bytes.fromhex(tip["latest_app_hash"])
+
+
+@_sound
+def network_of(raw: Json) -> str:
+    """Return the chain id of the engine, of ``status``. Raises Unavailable."""
+    return str(raw["node_info"]["network"])
+
+
+@_sound
+def query_of(raw: Json) -> Json:
+    """Return the answer of the application in ``abci_query``. Raises Unavailable."""
+    response: Json = raw["response"]
+    return dict(response)
