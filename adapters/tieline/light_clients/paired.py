@@ -62,6 +62,11 @@ def _terms(data: bytes) -> PairedClientState:
     return PairedClientState.decode(data)
 
 
+def is_paired(store: ClientStore) -> bool:
+    """Say whether a client was created with attestors."""
+    return store.get(_TERMS_KEY) is not None
+
+
 class PairedClient:
     """Fits ``protocol.client.LightClient``."""
 

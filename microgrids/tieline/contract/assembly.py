@@ -9,6 +9,7 @@ from tieline.contract.trade_module import TRADE_HANDLERS, write_vaults
 from tieline.contract.transfer import TransferApplication
 from tieline.light_clients.attestations.client import AttestationsClient
 from tieline.light_clients.paired import PairedClient
+from tieline.light_clients.plain_or_paired import PlainOrPaired
 from tieline.light_clients.tendermint.client import TendermintClient
 from tieline.light_clients.tendermint.verifier import verify_header_once
 from tieline.protocol.client import LightClient
@@ -29,12 +30,15 @@ def microgrid_light_clients(genesis: Genesis) -> tuple[LightClient, ...]:
     """
     Return the rules by which a microgrid's ledger believes others, in the order they are asked.
 
-    A CometBFT ledger is believed only by its headers *and* its attestors; ``attestations`` alone is
-    for ledgers that have nothing else to show. Only the utility cell can create a client.
+    A CometBFT ledger is believed only by its headers *and* its attestors, unless the genesis also
+    takes clients without; ``attestations`` alone is for ledgers that have nothing else to show.
+    Only the utility cell can create a client.
     """
+    native = TendermintClient(verify_header_once)
     paired = PairedClient(
-        TendermintClient(verify_header_once),
+        native,
         domain=domain_separator(genesis.network_id),
         own_cell=genesis.cell_address,
     )
-    return (paired, AttestationsClient())
+    tendermint = PlainOrPaired(native, paired) if genesis.takes_plain_clients else paired
+    return (tendermint, AttestationsClient())

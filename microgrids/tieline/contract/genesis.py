@@ -103,6 +103,11 @@ class Genesis:
     vaults: tuple[tuple[bytes, int], ...] = ()
     """PAY that connectors have deposited already, nano-EUR, ascending by account."""
     parameters: Parameters = field(default_factory=Parameters)
+    takes_plain_clients: bool = False
+    """
+    Whether its cell may create clients that rest on headers alone, without attestors: for chains
+    that have no cells.
+    """
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.chain_id) <= 50:  # CometBFT's bound
@@ -142,6 +147,7 @@ class Genesis:
             "balances": {account.hex(): str(amount) for account, amount in self.balances},
             "vaults": {account.hex(): str(amount) for account, amount in self.vaults},
             "parameters": asdict(self.parameters),
+            "takes_plain_clients": self.takes_plain_clients,
         }
         return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
 
@@ -166,6 +172,7 @@ class Genesis:
                 balances=_read_amounts(content["balances"]),
                 vaults=_read_amounts(content["vaults"]),
                 parameters=Parameters(**content["parameters"]),
+                takes_plain_clients=content["takes_plain_clients"] is True,
             )
         except (KeyError, TypeError, AttributeError) as exc:
             message = f"genesis does not have the right keys: {exc}"

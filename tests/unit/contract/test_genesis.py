@@ -7,10 +7,13 @@ from dataclasses import replace
 
 import pytest
 
+from tieline.contract.assembly import microgrid_light_clients
 from tieline.contract.block import Application
 from tieline.contract.genesis import Genesis, Parameters
 from tieline.contract.state_tree import HashChain
 from tieline.contract.store import IBC, TIELINE
+from tieline.light_clients.tendermint.messages import ClientState
+from tieline.protocol.height import Height
 
 A, B = b"\xa1" * 20, b"\xb1" * 20
 GENESIS = Genesis(
@@ -43,6 +46,8 @@ def test_genesis_comes_back_from_its_bytes() -> None:
         lambda content: content.update(founding_cells=[]),
         lambda content: content.update(kind="bitcoin"),
         lambda content: content.update(role=3),
+        lambda content: content.pop("takes_plain_clients"),
+        lambda content: content.update(takes_plain_clients=1),
     ],
 )
 def test_spoiled_genesis_bytes_are_refused(spoil: object) -> None:
@@ -51,6 +56,15 @@ def test_spoiled_genesis_bytes_are_refused(spoil: object) -> None:
     data = json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
     with pytest.raises(ValueError):
         Genesis.from_bytes(data)
+
+
+@pytest.mark.parametrize("takes_plain_clients", [False, True])
+def test_headers_alone_are_believed_where_the_genesis_says_so(takes_plain_clients: bool) -> None:
+    genesis = replace(GENESIS, takes_plain_clients=takes_plain_clients)
+    assert Genesis.from_bytes(genesis.to_bytes()) == genesis
+    rules = microgrid_light_clients(genesis)
+    plain = ClientState("stock-1", 1, 3, 2, 3, 1, Height(1, 1)).as_any()
+    assert any(one.accepts(plain) for one in rules) is takes_plain_clients
 
 
 def test_another_spelling_of_the_same_content_is_refused() -> None:
