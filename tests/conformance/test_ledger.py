@@ -65,7 +65,7 @@ def test_blocks_come_by_height_without_gaps(driven, run_now):
     assert run_now(driven.ledger.blocks_after(start + 2, 3)) == blocks[2:5]
     if driven.rests:
         assert run_now(driven.ledger.latest_time_s()) == blocks[-1].time_s == driven.now_s
-    assert run_now(driven.ledger.blocks_after(driven.later_height(heights[-1]))) == []
+        assert run_now(driven.ledger.blocks_after(heights[-1])) == []
 
 
 def test_a_cursor_brings_every_block_once_whatever_the_limit(driven, run_now):

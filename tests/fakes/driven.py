@@ -232,7 +232,7 @@ class Alongside(Driven):
             self.block()
 
     def payload(self, value=b"ok"):
-        return mock_payload(MOCK_VALUES[value])
+        return mock_payload(MOCK_VALUES.get(value, value))
 
     def answer(self, value=b"ok"):
         return MOCK_ANSWER if value == b"ok" else ERROR_ACKNOWLEDGEMENT
@@ -243,7 +243,7 @@ class NativeAlongside(Native):
     """The same on a native engine, which lives in real time anyway."""
 
     def payload(self, value=b"ok"):
-        return mock_payload(MOCK_VALUES[value])
+        return mock_payload(MOCK_VALUES.get(value, value))
 
     def answer(self, value=b"ok"):
         return MOCK_ANSWER if value == b"ok" else ERROR_ACKNOWLEDGEMENT
@@ -284,7 +284,7 @@ class Stock(Native):
         return [finish(self.ledger.prove(stored_key, height)) for stored_key in stored_keys]
 
     def payload(self, value=b"ok"):
-        return mock_payload(MOCK_VALUES[value])
+        return mock_payload(MOCK_VALUES.get(value, value))
 
     def answer(self, value=b"ok"):
         return MOCK_ANSWER if value == b"ok" else ERROR_ACKNOWLEDGEMENT

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Final
 
-from tieline.interfaces.errors import Rejected, Unavailable
+from tieline.interfaces.errors import Unavailable
 from tieline.wire.attestation_proofs import decode_any
 from tieline.wire.errors import Malformed
 from tieline.wire.fields import amount_from_text
@@ -14,12 +13,10 @@ from tieline.wire.proto_fields import Fields, bytes_field
 
 ACCOUNT_PATH: Final = "/cosmos.auth.v1beta1.Query/Account"
 BALANCE_PATH: Final = "/cosmos.bank.v1beta1.Query/Balance"
-WRONG_SEQUENCE: Final = ("sdk", 32)
 NO_ACCOUNT: Final = "key not found"
 """In the answer for an account that never held anything."""
 UNKNOWN_ADDRESS: Final = ("sdk", 9)
 _BASE_ACCOUNT_URL: Final = "/cosmos.auth.v1beta1.BaseAccount"
-_EXPECTED = re.compile(r"account sequence mismatch, expected (\d+), got \d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +56,3 @@ def decode_balance(data: bytes) -> int:
         return amount_from_text(Fields(Fields(data, known=1).octets(1), known=2).text(2))
     except Malformed as exc:
         raise Unavailable(f"not a balance: {exc}") from exc
-
-
-def expected_sequence(refusal: Rejected) -> int | None:
-    """Return the sequence that a chain wants instead of the one that it refused, if it says so."""
-    if (refusal.codespace, refusal.code) != WRONG_SEQUENCE:
-        return None
-    match = _EXPECTED.search(refusal.log)
-    return int(match[1]) if match else None

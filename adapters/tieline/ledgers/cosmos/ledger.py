@@ -5,19 +5,12 @@ transactions. Nothing of ours runs there, and what this RPC says is believed by 
 
 from __future__ import annotations
 
-import asyncio
-from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Final
 
-from tieline.interfaces.errors import NotYet, Rejected, Unavailable
-from tieline.interfaces.ledger import (
-    BlockEvents,
-    Capabilities,
-    Message,
-    StoredValue,
-    SubmitResult,
-)
+from tieline.interfaces.errors import Rejected, Unavailable
+from tieline.interfaces.ledger import Capabilities, Message, SubmitResult
 from tieline.interfaces.signer import Signer
 from tieline.ledgers.cosmos.accounts import (
     ACCOUNT_PATH,
@@ -29,66 +22,56 @@ from tieline.ledgers.cosmos.accounts import (
     balance_query,
     decode_account,
     decode_balance,
-    expected_sequence,
 )
 from tieline.ledgers.cosmos.events import block_events_of
 from tieline.ledgers.cosmos.gas import Fees, gas_limit
 from tieline.ledgers.cosmos.genesis import ACCOUNT_PREFIX
 from tieline.ledgers.cosmos.refusals import sorted_refusal
-from tieline.ledgers.tendermint import rpc_records
 from tieline.ledgers.tendermint.client_terms import CAPABILITIES as COMETBFT
-from tieline.ledgers.tendermint.client_terms import ClientTerms
-from tieline.ledgers.tendermint.light_source import LightSource, response_of
-from tieline.ledgers.tendermint.rpc import CometRpc, Json, as_base64, from_base64
+from tieline.ledgers.tendermint.comet_reader import IBC_STORE, CometReader
+from tieline.ledgers.tendermint.endpoints import CometEndpoints
+from tieline.ledgers.tendermint.lane_queue import LaneQueue
+from tieline.ledgers.tendermint.rpc import CometRpc, from_base64
 from tieline.protocol.messages import AnyMessage
 from tieline.wire.bech32 import account_to_text
-from tieline.wire.codec import encode_message, transaction_hash
+from tieline.wire.codec import encode_message
 from tieline.wire.store_answers import decode_pairs
 from tieline.wire.transactions import sign_messages
 
-BLOCKS_KEPT = 1024
-"""Blocks remembered here; they never change."""
-IBC_STORE = "ibc"
-
-CAPABILITIES = replace(COMETBFT, kind="cosmos", native_locks=False, in_flight_max=16)
+TX_BYTES_MAX: Final = 1_048_576
+"""CometBFT's own bound of a transaction, unless a chain has another one."""
+CAPABILITIES: Final = replace(COMETBFT, kind="cosmos", native_locks=False, in_flight_max=16)
 
 
-class CosmosLedger:
+class CosmosLedger(CometReader):
     """Implements ``interfaces.ledger.Ledger``."""
 
     def __init__(
         self,
         chain_id: str,
-        rpc: CometRpc,
+        peers: CometRpc | CometEndpoints,
         *,
         account_prefix: str = ACCOUNT_PREFIX,
         fees: Fees | None = None,
+        tx_bytes_max: int = TX_BYTES_MAX,
     ) -> None:
         """
         Talk to a running chain.
 
         Args:
-            chain_id: Its id; an engine of another chain is not used.
-            rpc: One of its nodes.
+            chain_id: Its id; a node of another chain is not used.
+            peers: One of its nodes, or several.
             account_prefix: How its accounts begin.
             fees: What it wants to be paid; nothing by default.
+            tx_bytes_max: The longest transaction that its nodes take.
         """
-        self._chain_id = chain_id
-        self._rpc = rpc
-        self._source = LightSource(chain_id, rpc)
+        super().__init__(chain_id, peers, block_events_of)
         self._prefix = account_prefix
         self._fees = fees or Fees()
+        self._tx_bytes_max = tx_bytes_max
         self._lanes: dict[str, Signer] = {}
-        self._accounts: dict[bytes, Account] = {}
-        """With the sequence of the next transaction, those that wait counted."""
-        self._turns: dict[bytes, asyncio.Lock] = {}
-        self._blocks: OrderedDict[int, BlockEvents] = OrderedDict()
-        self._seen_height = 0
-
-    @property
-    def ledger_id(self) -> str:
-        """The chain id."""
-        return self._chain_id
+        self._numbers: dict[bytes, int] = {}
+        self._queues: dict[bytes, LaneQueue] = {}
 
     @property
     def capabilities(self) -> Capabilities:
@@ -108,28 +91,10 @@ class CosmosLedger:
         """Return an account as this chain writes it."""
         return account_to_text(account, self._prefix)
 
-    def close(self) -> None:
-        """Let go of connections."""
-        self._rpc.close()
-
     async def is_idle(self) -> bool:
         """Return whether no transaction waits for a block."""
-        waiting = await self._rpc.call("num_unconfirmed_txs")
+        waiting = await self._peers.call("num_unconfirmed_txs")
         return waiting.get("n_txs") == "0"
-
-    async def latest_height(self) -> int:
-        """Return the height of the last block that the chain has committed."""
-        _, height, _ = rpc_records.committed_of(await self._rpc.call("abci_info"))
-        if not self._seen_height:
-            await self._check_chain()
-        # Nodes may be behind one another; what was seen once stays seen.
-        self._seen_height = max(self._seen_height, height)
-        return self._seen_height
-
-    async def latest_time_s(self) -> int:
-        """Return the time of that block, unix seconds; 0 before the first."""
-        height = await self.latest_height()
-        return (await self._block(height)).time_s if height else 0
 
     async def query(self, store: str, key: bytes) -> bytes | None:
         """Return a committed value, unproved; a store of ours holds nothing here."""
@@ -152,50 +117,18 @@ class CosmosLedger:
         response = await self._query(BALANCE_PATH, request)
         return decode_balance(from_base64(response.get("value")))
 
-    async def blocks_after(self, height: int, limit: int = 100) -> Sequence[BlockEvents]:
-        """Return blocks above *height*, ascending, without gaps."""
-        start = max(height, 0) + 1
-        end = min(await self.latest_height(), start + limit - 1)
-        return [await self._block(one) for one in range(start, end + 1)]
-
-    async def prove(self, key: bytes, height: int) -> StoredValue:
-        """Prove *key* in store ``ibc`` as of *height*. Raises NotYet, Unavailable."""
-        return (await self.prove_many([key], height))[0]
-
-    async def prove_many(self, keys: Sequence[bytes], height: int) -> Sequence[StoredValue]:
-        """Prove *keys* in store ``ibc`` as of *height*. Raises NotYet, Unavailable."""
-        if height >= await self.latest_height():
-            raise NotYet(f"header that proves it is not there: height={height + 1}")
-        return await self._source.prove_many(keys, height)
-
-    async def header(self, height: int, trusted_height: int) -> AnyMessage:
-        """Return the client message from *trusted_height* to *height*. Raises NotYet."""
-        await self._require(height)
-        return await self._source.header(height, trusted_height)
-
-    async def client_states(
-        self, height: int, terms: ClientTerms | None = None
-    ) -> tuple[AnyMessage, AnyMessage]:
-        """
-        Return client and consensus state for a client that starts to trust at *height*.
-
-        Raises:
-            NotYet: There is no such block yet.
-        """
-        await self._require(height)
-        return await self._source.client_states(height, terms)
-
     async def submit(self, lane: str, messages: Sequence[Message]) -> SubmitResult:
         """
-        Sign *messages* as one transaction and hand it in. Raises Rejected, NotYet, Unavailable.
+        Sign *messages* as one transaction and hand it in. Many of a lane may be under way.
 
-        Sequences are counted here, so that several transactions of a lane may wait for a block;
-        when
-        one was refused for its sequence, it is signed again with the one that the chain wants.
+        Raises:
+            Rejected: Refused at the door, where the chain has executed it whole; it holds no
+                sequence. Also for an account that never held anything.
+            NotYet: True later: the mempool is full, or a timeout has not come.
+            Unavailable: It is not known whether it went in; look before sending it again.
         """
         encoded = [encode_message(message, self._prefix) for message in messages]
-        gas = gas_limit(messages, encoded)
-        return await self.submit_encoded(lane, encoded, gas)
+        return await self.submit_encoded(lane, encoded, gas_limit(messages, encoded))
 
     async def submit_encoded(
         self, lane: str, messages: Sequence[AnyMessage], gas: int
@@ -203,42 +136,35 @@ class CosmosLedger:
         """As ``submit``, of any messages that the chain knows, with a gas limit."""
         key = self._lanes[lane]
         account = key.cosmos_account
-        async with self._turns.setdefault(account, asyncio.Lock()):
-            try:
-                return await self._sign_and_send(key, messages, gas)
-            except Rejected as exc:
-                expected = expected_sequence(exc)
-                if expected is None:
-                    raise
-                number = self._accounts[account].number
-                self._accounts[account] = Account(number, expected)
-            return await self._sign_and_send(key, messages, gas)
-
-    async def _sign_and_send(
-        self, key: Signer, messages: Sequence[AnyMessage], gas: int
-    ) -> SubmitResult:
-        owner = key.cosmos_account
-        account = self._accounts.get(owner)
-        if account is None:
-            account = self._accounts[owner] = await self._stored_account(owner)
-        raw = sign_messages(
-            messages,
-            key,
-            self._chain_id,
-            account.number,
-            account.sequence,
-            gas_limit=gas,
-            fee=self._fees.of(gas),
-        )
         try:
-            result = await self._rpc.call("broadcast_tx_sync", tx=as_base64(raw))
-        except Unavailable:
-            self._accounts.pop(owner, None)  # whether it counts is not known
-            raise
-        if result["code"]:
-            raise sorted_refusal(result["codespace"], result["code"], result["log"])
-        self._accounts[owner] = Account(account.number, account.sequence + 1)
-        return SubmitResult(transaction_hash(raw))
+            return await self._queue(account).submit(self._signing(key, messages, gas))
+        except Rejected as exc:
+            raise sorted_refusal(exc.codespace, exc.code, exc.log) from exc
+
+    def _signing(
+        self, key: Signer, messages: Sequence[AnyMessage], gas: int
+    ) -> Callable[[int], bytes]:
+        def sign(sequence: int) -> bytes:
+            number = self._numbers[key.cosmos_account]
+            fee = self._fees.of(gas)
+            return sign_messages(
+                messages, key, self._chain_id, number, sequence, gas_limit=gas, fee=fee
+            )
+
+        return sign
+
+    def _queue(self, account: bytes) -> LaneQueue:
+        queue = self._queues.get(account)
+        if queue is None:
+
+            async def stored_sequence() -> int:
+                stored = await self._stored_account(account)
+                self._numbers[account] = stored.number
+                return stored.sequence
+
+            queue = LaneQueue(self._peers, stored_sequence, self._tx_bytes_max)
+            self._queues[account] = queue
+        return queue
 
     async def _stored_account(self, owner: bytes) -> Account:
         request = account_query(self.account_text(owner))
@@ -249,31 +175,3 @@ class CosmosLedger:
                 raise Rejected(*UNKNOWN_ADDRESS, str(exc)) from exc
             raise
         return decode_account(from_base64(response.get("value")))
-
-    async def _check_chain(self) -> None:
-        status = await self._rpc.call("status")
-        found = status.get("node_info", {}).get("network")
-        if found != self._chain_id:
-            raise Unavailable(f"another chain answers: {found!r}, not {self._chain_id!r}")
-
-    async def _query(self, path: str, data: bytes, height: int = 0) -> Json:
-        answer = await self._rpc.call(
-            "abci_query", path=path, data=data.hex(), height=str(height), prove=False
-        )
-        return response_of(path, answer)
-
-    async def _require(self, height: int) -> None:
-        latest = await self.latest_height()
-        if not 1 <= height <= latest:
-            raise NotYet(f"no such block: height={height} latest={latest}")
-
-    async def _block(self, height: int) -> BlockEvents:
-        known = self._blocks.get(height)
-        if known is not None:
-            return known
-        block = await self._rpc.call("block", height=str(height))
-        results = await self._rpc.call("block_results", height=str(height))
-        events = self._blocks[height] = block_events_of(block, results, height)
-        while len(self._blocks) > BLOCKS_KEPT:
-            self._blocks.popitem(last=False)
-        return events
