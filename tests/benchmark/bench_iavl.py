@@ -1,17 +1,32 @@
-"""The IAVL tree at 100,000 keys: filled, hashed, read, proved, written to by one block's work."""
+"""
+The IAVL tree at 100,000 keys: filled, hashed, read, proved, written to by one block's work, stored
+durably block for block, and loaded again.
+"""
 
 from __future__ import annotations
 
-from clock import best_of, best_us, once, report
+import gc
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from statistics import median
+
+from clock import at_most, best_of, best_us, once, report
 
 from tieline.contract.iavl import IavlTree
 from tieline.contract.multistore import MultiStore
+from tieline.ledgers.tendermint.state_store import StateStore
 from tieline.light_clients import ics23
 from tieline.wire.hashes import sha256
 
 KEYS = 100_000
 BLOCK = 1_000
 ROUNDS = 3
+STORED_BLOCKS = 240
+"""More than are provable twice over, so that old rows have begun to go."""
+COMMIT_MS_MAX = 50
+LOAD_S_MAX = 4
 
 
 def key(number: int) -> bytes:
@@ -84,11 +99,87 @@ def measure_proofs() -> None:
     report("iavl.verify.presence", best_us(ROUNDS, check, proofs), "us", keys=KEYS)
 
 
+@dataclass(frozen=True, slots=True)
+class Block:
+    """What the store is told of a block."""
+
+    height: int
+    time_ns: int
+    app_hash: bytes
+
+
+def resident_mb() -> float:
+    """Return this process's memory."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[1])
+    return pages * 4_096 / 1e6
+
+
+def measure_store(folder: Path) -> None:
+    """Store blocks of 1,000 writes, half of them to new keys, as the host does; then load."""
+    store = StateStore(folder / "state.sqlite")
+    tree, chance, count = store.tree, Random(1), KEYS
+    for number in range(KEYS):
+        tree.set("ibc", scattered(number), value(number))
+    tree.set("tieline", b"k", b"v")
+    root = tree.commit()
+    store.save(Block(tree.version, 1, root))
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    works, commits, memory = [], [], []
+    for _ in range(STORED_BLOCKS):
+        known = [scattered(chance.randrange(count)) for _ in range(BLOCK // 2)]
+        fresh = [scattered(number) for number in range(count, count + BLOCK // 2)]
+        count += BLOCK // 2
+
+        def work(keys: list[bytes] = known + fresh) -> None:
+            for one in keys:
+                tree.set("ibc", one, chance.randbytes(32))
+            tree.commit()
+
+        works.append(once(work).cpu_s)
+        block = Block(tree.version, tree.version, tree.app_hash())
+        commits.append(once(lambda block=block: store.save(block)))
+        gc.collect()
+        gc.freeze()
+        memory.append(resident_mb())
+    store.close()
+    gc.enable()
+    late = STORED_BLOCKS // 2
+    wall_ms = sorted(one.wall_s * 1e3 for one in commits)
+    details = {
+        "keys": KEYS,
+        "writes": BLOCK,
+        "blocks": STORED_BLOCKS,
+        "clock": "wall, the disk waited for",
+        "cpu_ms": round(median(one.cpu_s for one in commits) * 1e3, 1),
+        "p99_ms": round(wall_ms[len(wall_ms) * 99 // 100], 1),
+        "file_mb": round((folder / "state.sqlite").stat().st_size / 1e6),
+    }
+    report("iavl.store.work", median(works) * 1e3, "ms/block", writes=BLOCK, clock="CPU")
+    limit = at_most(COMMIT_MS_MAX)
+    report("iavl.store.commit", median(wall_ms), "ms/block", limit, **details)
+    growth = (memory[-1] - memory[late]) / (STORED_BLOCKS - late) * 1e3
+    report("iavl.store.growth", growth, "kB/block", mb=round(memory[-1]), new_keys=BLOCK // 2)
+    measure_load(folder)
+
+
+def measure_load(folder: Path) -> None:
+    """Open what was stored, all provable versions."""
+    store = StateStore(folder / "state.sqlite")
+    took = once(store.restore)
+    details = {"clock": "CPU", "wall_s": round(took.wall_s, 2), "keys": len(store.tree.tree("ibc"))}
+    report("iavl.store.load", took.cpu_s, "s", at_most(LOAD_S_MAX), **details)
+    store.close()
+
+
 def main() -> None:
-    """Measure both orders in which keys come, then proofs."""
+    """Measure both orders in which keys come, then proofs, then the disk."""
     measure("ascending", [key(number) for number in range(KEYS)])
     measure("scattered", [scattered(number) for number in range(KEYS)])
     measure_proofs()
+    with tempfile.TemporaryDirectory(prefix="tieline-", dir=Path.cwd()) as folder:
+        measure_store(Path(folder))
 
 
 if __name__ == "__main__":

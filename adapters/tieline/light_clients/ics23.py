@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
+from tieline.protocol.limits import PAYLOAD_BYTES_MAX, PROOF_BYTES_MAX
 from tieline.wire.errors import Malformed
 from tieline.wire.ics23_proofs import (
     NO_HASH,
@@ -29,8 +30,12 @@ from tieline.wire.proto_fields import delimited, read_uvarint
 
 DEPTH_MAX = 128
 """Default of ICS-23; an IAVL tree of 2**60 keys is less than 90 deep."""
-PROOF_BYTES_MAX = 32_768
-"""Both neighbours at full depth in a store, and one path over stores, with room to spare."""
+STORES_DEPTH_MAX = 16
+"""Of the tree over stores; a chain has some dozens of them."""
+KEY_BYTES_MAX = 1_024
+"""Three times the longest path that ICS-24 names."""
+VALUE_BYTES_MAX = PAYLOAD_BYTES_MAX + 8_192
+"""A neighbour may be a packet that ibc-go keeps until it is acknowledged."""
 
 _LEAF_PREFIX = b"\x00"
 
@@ -50,10 +55,11 @@ class ProofSpec:
     inner_prefix_max: int
     """Bytes before the first child."""
     is_iavl: bool
+    depth_max: int
 
 
-IAVL_SPEC = ProofSpec("iavl", 33, 4, 12, is_iavl=True)
-TENDERMINT_SPEC = ProofSpec("tendermint", 32, 1, 1, is_iavl=False)
+IAVL_SPEC = ProofSpec("iavl", 33, 4, 12, is_iavl=True, depth_max=DEPTH_MAX)
+TENDERMINT_SPEC = ProofSpec("tendermint", 32, 1, 1, is_iavl=False, depth_max=STORES_DEPTH_MAX)
 
 
 def verify_membership(root: bytes, path: Sequence[bytes], proof: bytes, value: bytes) -> None:
@@ -124,11 +130,13 @@ def _existence_root(spec: ProofSpec, proof: CommitmentProof, key: bytes, value: 
 
 
 def _compute_root(spec: ProofSpec, proof: ExistenceProof) -> bytes:
-    """Check every operation against *spec*, then fold them."""
+    """Check every operation against *spec* as it is folded; what is too large is not hashed."""
     if not proof.key or not proof.value:
         raise ProofRefused("empty key or value in proof")
-    if len(proof.path) > DEPTH_MAX:
-        raise ProofRefused(f"proof too deep: depth={len(proof.path)}")
+    if len(proof.key) > KEY_BYTES_MAX or len(proof.value) > VALUE_BYTES_MAX:
+        raise ProofRefused(f"key or value too long: {len(proof.key)} {len(proof.value)}")
+    if len(proof.path) > spec.depth_max:
+        raise ProofRefused(f"proof too deep: tree={spec.name} depth={len(proof.path)}")
     _check_leaf(spec, proof.leaf)
     value_hash = sha256(proof.value).digest()
     digest = sha256(proof.leaf.prefix + delimited(proof.key) + delimited(value_hash)).digest()

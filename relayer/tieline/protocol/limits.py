@@ -29,8 +29,12 @@ TIMEOUT_AHEAD_S_MAX = 24 * 3600
 ACKNOWLEDGEMENT_BYTES_MAX = 64 * 1024
 """Ours is 192 bytes; a stranger's is hashed, never kept, so this bounds work only."""
 
-PROOF_BYTES_MAX = 64 * 1024
-"""Two ICS-23 proofs of depth 64 take under 10 kB, a paired one adds 100 signatures."""
+PROOF_BYTES_MAX = 640 * 1024
+"""
+An absence is shown by the leaves beside it, values and all, and ibc-go keeps whole packets that
+wait for their acknowledgement in the same store. Most proofs take under 10 kB; a paired one adds
+100 signatures.
+"""
 
 MERKLE_PREFIX_PARTS_MAX = 4
 MERKLE_PREFIX_BYTES_MAX = 128
@@ -41,4 +45,5 @@ CELLS_MAX = 64
 
 assert CLIENT_ID_LENGTH_MIN < CLIENT_ID_LENGTH_MAX
 assert PORT_ID_LENGTH_MIN < PORT_ID_LENGTH_MAX
+assert PROOF_BYTES_MAX > 2 * PAYLOAD_BYTES_MAX + 64 * 1024
 assert ACKNOWLEDGEMENT_BYTES_MAX < PAYLOAD_BYTES_MAX

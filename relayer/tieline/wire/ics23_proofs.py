@@ -17,6 +17,9 @@ SHA256 = 1
 NO_PREFIX = 0
 VAR_PROTO = 1
 
+_REMEMBERED_BYTES_MAX = 8_192
+"""Longer proofs are rare, and would fill memory if they were kept."""
+
 
 @dataclass(frozen=True, slots=True)
 class LeafOp:
@@ -138,7 +141,6 @@ def encode_merkle_proof(proofs: Sequence[CommitmentProof]) -> bytes:
     return b"".join(message_field(1, encode_commitment_proof(proof)) for proof in proofs)
 
 
-@lru_cache(maxsize=1_024)
 def decode_merkle_proof(data: bytes) -> tuple[CommitmentProof, ...]:
     """
     Read a merkle proof.
@@ -146,8 +148,17 @@ def decode_merkle_proof(data: bytes) -> tuple[CommitmentProof, ...]:
     Raises:
         Malformed: Not one, or not in the one spelling that ``encode_merkle_proof`` writes.
     """
+    if len(data) > _REMEMBERED_BYTES_MAX:
+        return _decode(data)
+    return _decode_once(data)
+
+
+def _decode(data: bytes) -> tuple[CommitmentProof, ...]:
     fields = Fields(data, known=1)
     proofs = tuple(decode_commitment_proof(raw) for raw in fields.each_bytes(1))
     if encode_merkle_proof(proofs) != data:
         raise Malformed("merkle proof in a second spelling")
     return proofs
+
+
+_decode_once = lru_cache(maxsize=1_024)(_decode)

@@ -14,11 +14,14 @@ import pytest
 from tieline.contract.multistore import MultiStore
 from tieline.light_clients.ics23 import (
     DEPTH_MAX,
-    PROOF_BYTES_MAX,
+    KEY_BYTES_MAX,
+    STORES_DEPTH_MAX,
+    VALUE_BYTES_MAX,
     ProofRefused,
     verify_membership,
     verify_non_membership,
 )
+from tieline.protocol.limits import PROOF_BYTES_MAX
 from tieline.wire.ics23_proofs import (
     InnerOp,
     NonExistenceProof,
@@ -112,6 +115,9 @@ SPOILED_IN_STORE = [
     ),
     ("too deep", lambda p: deeper(p, DEPTH_MAX)),
     ("empty", lambda p: replace(p, value=b"")),
+    ("too long", lambda p: replace(p, value=bytes(VALUE_BYTES_MAX + 1))),
+    ("too low", lambda p: replace(p, path=p.path[::-1])),
+    ("too low", lambda p: replace(p, path=(p.path[0], p.path[0], *p.path[1:]))),
 ]
 
 
@@ -137,6 +143,7 @@ SPOILED_OF_STORE = [
     ("another size", lambda p: step(p, 0, suffix=bytes(33))),
     ("key differs", lambda p: replace(p, key=b"tieline")),
     ("another kind", lambda p: step(p, 0, hash=0)),
+    ("too deep", lambda p: replace(p, path=p.path * (STORES_DEPTH_MAX + 1))),
 ]
 
 
@@ -208,3 +215,36 @@ def test_an_empty_value_is_never_shown(stores):
     proof = stores.prove("ibc", KEY, 1)
     with pytest.raises(ProofRefused, match="empty value"):
         verify_membership(stores.app_hash(), (b"ibc", KEY), proof, b"")
+
+
+def test_operations_that_are_left_out_added_or_exchanged_lead_to_another_root(stores):
+    """Under the true root; forms are judged first, so some are refused before the root is."""
+    root = stores.app_hash()
+    in_store, of_store = decode_merkle_proof(stores.prove("ibc", KEY, 1))
+    path = in_store.path
+    assert len(path) >= 3
+    paths = [
+        path[1:],
+        path[:-1],
+        (),
+        path[::-1],
+        (*path, path[-1]),
+        (path[0], *path),
+        (path[1], path[0], *path[2:]),
+        (*path[:-2], path[-1], path[-2]),
+    ]
+    bad = [(replace(in_store, path=one), of_store) for one in paths]
+    bad += [(in_store, replace(of_store, path=one)) for one in ((), of_store.path * 2)]
+    for levels in bad:
+        with pytest.raises(ProofRefused):
+            verify_membership(root, (b"ibc", KEY), encode_merkle_proof(levels), VALUES[KEY])
+
+
+def test_an_absence_between_two_stored_packets_can_be_shown_and_a_longer_key_not(stores):
+    stores.set("ibc", b"x1", bytes(256 * 1024))
+    stores.set("ibc", b"x3", bytes(256 * 1024))
+    stores.set("ibc", b"y" * (KEY_BYTES_MAX + 1), b"v")
+    root = stores.commit()
+    verify_non_membership(root, (b"ibc", b"x2"), stores.prove("ibc", b"x2", 2))
+    with pytest.raises(ProofRefused, match="too long"):
+        verify_non_membership(root, (b"ibc", b"x4"), stores.prove("ibc", b"x4", 2))

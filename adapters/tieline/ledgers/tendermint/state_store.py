@@ -15,8 +15,9 @@ import contextlib
 import gc
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from tieline.contract.block import Application, Kept
 from tieline.contract.genesis import Genesis
@@ -52,6 +53,34 @@ _CHECKPOINT_PAGES: Final = 256
 """4 MB of log: a pause every few large blocks rather than a long one every fifty."""
 _DROPPED_A_BLOCK: Final = 8
 """Rows; more than come with a block, and few enough not to be felt."""
+
+
+class Committed(Protocol):
+    """A block whose work is in the tree; an ``Application`` is the last one."""
+
+    @property
+    def height(self) -> int:
+        """The tree's last version."""
+        ...
+
+    @property
+    def time_ns(self) -> int:
+        """Unix nanoseconds."""
+        ...
+
+    @property
+    def app_hash(self) -> bytes:
+        """Root over all stores."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LastBlock:
+    """What is stored of the last block."""
+
+    height: int
+    time_ns: int
+    app_hash: bytes
 
 
 @contextlib.contextmanager
@@ -100,6 +129,11 @@ class StateStore:
         self._tree = MultiStore(STORES)
         self._copy = StateCopy(self._database, self._tree)
 
+    @property
+    def tree(self) -> MultiStore:
+        """What is stored; empty until ``restore``, if there is something."""
+        return self._tree
+
     def open_application(
         self, genesis: Genesis, installation: Installation | None = None
     ) -> Application:
@@ -109,30 +143,43 @@ class StateStore:
         Raises:
             ConfigError: The file is damaged, or belongs to another ledger.
         """
+        last = self.restore()
+        if last is None:
+            return Application(genesis, tree=self._tree, installation=installation)
+        stores = {store: dict(self._tree.tree(store).items()) for store in STORES}
+        try:
+            application = Application(
+                genesis, tree=self._tree, kept=Kept(last.time_ns, stores), installation=installation
+            )
+        except (KeyError, ValueError) as exc:
+            raise self._unusable(exc) from exc
+        if (application.height, application.app_hash) != (last.height, last.app_hash):
+            raise ConfigError(f"{self._path} is damaged: height={last.height}; restore a copy")
+        return application
+
+    def restore(self) -> LastBlock | None:
+        """
+        Build the tree again as of the last stored block; None if there is none.
+
+        Raises:
+            ConfigError: The file is damaged.
+        """
         row = self._database.execute("SELECT height, time_ns, app_hash FROM last_block").fetchone()
         if row is None:
-            return Application(genesis, tree=self._tree, installation=installation)
-        height, time_ns, app_hash = row
+            return None
+        last = LastBlock(*row)
         try:
             with _no_collections():
                 for store in STORES:
-                    self._restore(store, height)
-            stores = {store: dict(self._tree.tree(store).items()) for store in STORES}
-            application = Application(
-                genesis, tree=self._tree, kept=Kept(time_ns, stores), installation=installation
-            )
-        except (KeyError, ValueError) as exc:
-            raise ConfigError(
-                f"{self._path} cannot be opened: {exc}", instead="choose an empty folder"
-            ) from exc
-        if (application.height, application.app_hash) != (height, app_hash):
-            raise ConfigError(f"{self._path} is damaged: height={height}; restore a copy")
-        self._copy.take_up(height)
-        return application
+                    self._restore(store, last.height)
+        except ValueError as exc:
+            raise self._unusable(exc) from exc
+        self._copy.take_up(last.height)
+        return last
 
-    def save(self, application: Application) -> None:
+    def save(self, block: Committed) -> None:
         """Store what the last committed block changed, durably when this returns."""
-        height = application.height
+        height = block.height
         database = self._database
         database.execute("BEGIN IMMEDIATE")
         try:
@@ -141,7 +188,7 @@ class StateStore:
             self._drop(height - PROVABLE_VERSIONS)
             database.execute(
                 "INSERT OR REPLACE INTO last_block VALUES (1, ?, ?, ?)",
-                (height, application.time_ns, application.app_hash),
+                (height, block.time_ns, block.app_hash),
             )
         except BaseException:  # whatever it was: undone, then raised again
             database.execute("ROLLBACK")
@@ -152,6 +199,11 @@ class StateStore:
     def close(self) -> None:
         """Let go of the file."""
         self._database.close()
+
+    def _unusable(self, why: Exception) -> ConfigError:
+        return ConfigError(
+            f"{self._path} cannot be opened: {why}", instead="choose an empty folder"
+        )
 
     def _require_format(self) -> None:
         """Raise ConfigError for a file that another version of this program wrote."""
