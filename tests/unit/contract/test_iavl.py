@@ -6,11 +6,15 @@ import json
 from pathlib import Path
 
 import pytest
+from fakes.tree_histories import draw_history
 
 from tieline.contract.iavl import EMPTY_ROOT, IavlTree
+from tieline.contract.iavl_history import TreeBuilder, encode_tree
 from tieline.wire.ics23_proofs import NonExistenceProof, encode_commitment_proof
 
-VECTORS = Path(__file__).parents[2] / "vectors" / "iavl_roots.json"
+FOLDER = Path(__file__).parents[2] / "vectors"
+VECTORS = FOLDER / "iavl_roots.json"
+HISTORIES = json.loads((FOLDER / "iavl_histories.json").read_text("utf-8"))["cases"]
 
 
 def test_every_version_has_the_root_and_the_proof_that_go_wrote():
@@ -26,6 +30,25 @@ def test_every_version_has_the_root_and_the_proof_that_go_wrote():
         assert step["root"] == root.hex()
         proof = tree.prove(bytes.fromhex(step["proof_key"]), tree.version)
         assert step["proof"] == encode_commitment_proof(proof).hex()
+
+
+@pytest.mark.parametrize("row", HISTORIES, ids=lambda row: str(row["number"]))
+def test_long_histories_have_the_roots_that_go_gave_also_after_restarts(row):
+    tree = IavlTree(provable_versions=3)
+    for operations, root in zip(draw_history(row["number"]), row["roots"], strict=True):
+        for key, value in operations:
+            if value is None:
+                assert tree.remove(key) is not None
+            else:
+                tree.set(key, value)
+        assert tree.commit().hex() == root
+        version = tree.version
+        if version % 7 == 0:
+            builder = TreeBuilder()
+            builder.take(b"".join(encode_tree(tree.root(version))))
+            digest = tree.root(version).digest
+            tree = IavlTree(provable_versions=3)
+            builder.restore(tree, {version: digest})
 
 
 def test_an_empty_tree_has_the_hash_of_nothing_and_proves_nothing():
