@@ -39,8 +39,6 @@ from tieline.contract.transfer_records import StockTerms, encode_stock_terms
 from tieline.swap.lock import Leg, LockStatus
 from tieline.swap.messages import MsgOpenAbroad
 from tieline.swap.records import LOCAL_CLIENT, ZERO_HASH, EnergyTrade, Reason, Side
-from tieline.wire.abi import decode_energy_trade, encode_energy_trade
-from tieline.wire.errors import Malformed
 
 
 def handle_open_abroad(ctx: Context, message: MsgOpenAbroad) -> Outcome:
@@ -95,10 +93,6 @@ def _require(reason: Reason, refusal: str | None) -> None:
 
 def _check_terms(ctx: Context, trade: EnergyTrade) -> StockTerms:
     """Return where the seller is, if the trade's own fields hold."""
-    try:
-        decode_energy_trade(encode_energy_trade(trade))
-    except Malformed as exc:
-        raise TradeRefused(f"trade is malformed: {exc}") from exc
     if trade.source_chain_tag != ctx.chain_tag:
         raise TradeRefused("trade of another source", chain_tag=trade.source_chain_tag.hex())
     _require(Reason.PAYLOAD, payload_refusal(trade) or connector_refusal(trade))
