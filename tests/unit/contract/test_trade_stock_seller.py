@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from fakes.light_client import prove
+from fakes.microgrid import key
 from fakes.trade_world import (
     CLIENT,
     PRICE_IN,
@@ -37,7 +38,7 @@ from fakes.transfer_world import (
 )
 
 from tieline.contract.conditional_transfers import NOBODY
-from tieline.contract.results import TxResult
+from tieline.contract.results import BlockInput, TxResult
 from tieline.contract.terms import lock_id_in
 from tieline.protocol.commitment import (
     ERROR_ACKNOWLEDGEMENT,
@@ -60,6 +61,7 @@ from tieline.swap.messages import (
 from tieline.swap.records import Level, Order, Role, Side
 from tieline.wire import ids
 from tieline.wire.abi import encode_id_leaf
+from tieline.wire.codec import build_transaction
 from tieline.wire.hashes import sha256
 from tieline.wire.merkle import MerkleTree
 from tieline.wire.transfer_data import decode_transfer_data
@@ -230,6 +232,29 @@ def test_a_send_that_fails_is_owed_to_the_seller_and_never_the_buyer_s(failure: 
     scene.refund()
     assert world.a.pay("ann") == before
     assert list(owed_on(world.a).values()) == [record]
+
+
+def test_a_claim_that_runs_out_of_gas_fails_and_owes_nothing() -> None:
+    """Or whoever claims with too little gas could turn any payment into a debt."""
+    scene = Scene()
+    scene.decide()
+    scene.deliver(WH)
+    ledger = scene.world.a
+    claim = scene.world.claim(scene.lock_id, SECRET, scene.position.trade.trade_id, WH)
+    needed = ledger.attempt("relayer", claim).gas_used
+    for missing in range(1, needed - 20_000, needed // 60):
+        raw = build_transaction(
+            (claim,),
+            key("relayer"),
+            ledger.chain_id,
+            0,
+            ledger.sequences["relayer"],
+            gas_limit=needed - missing,
+        )
+        block = BlockInput(ledger.app.height + 1, ledger.now_s * 10**9, bytes(32), (raw,))
+        (result,) = ledger.app.finalize_block(block).tx_results
+        assert (result.codespace, result.code) == ("sdk", 11), missing
+        assert not events(result, "owed_added")
 
 
 @pytest.mark.parametrize("name", ["relayer", "ann", "bob", "cell a", "amy"])
