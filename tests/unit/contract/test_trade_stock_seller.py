@@ -242,7 +242,7 @@ def test_a_claim_that_runs_out_of_gas_fails_and_owes_nothing() -> None:
     ledger = scene.world.a
     claim = scene.world.claim(scene.lock_id, SECRET, scene.position.trade.trade_id, WH)
     needed = ledger.attempt("relayer", claim).gas_used
-    for missing in range(1, needed - 20_000, needed // 60):
+    for missing in range(100, needed - 20_000, needed // 60):  # a few bytes less cost less
         raw = build_transaction(
             (claim,),
             key("relayer"),
