@@ -18,12 +18,11 @@ from typing import Any, Final
 from cosmpy.protos.tendermint.abci import types_pb2 as abci
 
 from tieline.contract.block import Application
-from tieline.contract.cosmos_form import cosmos_events
 from tieline.contract.fees import GasPrice
 from tieline.contract.host import BLOCK_BYTES_MAX
-from tieline.contract.results import BlockInput, TxResult
+from tieline.contract.results import BlockInput
 from tieline.ledgers.tendermint.queries.door import QueryDoor
-from tieline.ledgers.tendermint.queries.records import VERSION, abci_event
+from tieline.ledgers.tendermint.queries.records import VERSION, encode_result
 from tieline.ledgers.tendermint.state_store import StateStore
 from tieline.protocol.time import NANOSECONDS_PER_SECOND
 from tieline.wire.proto_fields import bytes_field
@@ -152,9 +151,11 @@ class AbciApplication:
         time_ns = request.time.seconds * NANOSECONDS_PER_SECOND + request.time.nanos
         block = BlockInput(request.height, time_ns, request.hash, tuple(request.txs))
         result = self._application.finalize_block(block)
-        return abci.ResponseFinalizeBlock(
-            tx_results=[_exec_result(one) for one in result.tx_results], app_hash=result.app_hash
+        response = abci.ResponseFinalizeBlock(app_hash=result.app_hash)
+        response.tx_results.extend(
+            abci.ExecTxResult.FromString(encode_result(one)) for one in result.tx_results
         )
+        return response
 
     def _commit(self, _: abci.RequestCommit) -> abci.ResponseCommit:
         self._application.commit()
@@ -163,15 +164,3 @@ class AbciApplication:
             gc.collect()
             gc.freeze()  # what is left is state; the next block's collection need not walk it
         return abci.ResponseCommit()
-
-
-def _exec_result(result: TxResult) -> abci.ExecTxResult:
-    return abci.ExecTxResult(
-        code=result.code,
-        codespace=result.codespace,
-        data=result.data,
-        log=result.log,
-        gas_wanted=result.gas_wanted,
-        gas_used=result.gas_used,
-        events=[abci_event(one) for one in cosmos_events(result)],
-    )
