@@ -20,6 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
+import uvloop
 from cosmpy.protos.tendermint.abci import types_pb2 as abci
 
 from tieline.contract.fees import GasPrice
@@ -180,7 +181,9 @@ def main() -> None:
     gc.disable()
     host, _, port = given.listen.rpartition(":")
     with contextlib.closing(store):
-        is_well = asyncio.run(serve(AbciApplication(application, store, least), host, int(port)))
+        serving = serve(AbciApplication(application, store, least), host, int(port))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            is_well = runner.run(serving)
     sys.exit(0 if is_well else 1)
 
 
