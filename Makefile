@@ -67,6 +67,12 @@ imports: $(VENV)/.dev ## the import rules
 property: $(VENV)/.dev ## property tests alone
 	@$(BIN)/pytest -q tests/property
 
+N ?= 1000000
+.PHONY: fuzz
+fuzz: $(VENV)/.dev ## feed all decoders with N mutated inputs (N=1000000); adds a line to docs/fuzz.jsonl
+	@$(BIN)/python tests/fuzz/run.py --count $(N) --output docs/fuzz.jsonl \
+		--date $${BENCHMARK_DATE:-$$(date -u +%F)}
+
 .PHONY: conform
 conform: $(VENV)/.dev ## every ledger through one door; LEDGER=tendermint ENGINE=native or LEDGER=cosmos chooses
 	@LEDGER=$(LEDGER) ENGINE=$(ENGINE) $(BIN)/pytest -q tests/conformance

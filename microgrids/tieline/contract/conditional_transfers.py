@@ -56,6 +56,8 @@ NOBODY: Final = bytes(20)
 """Both connectors of a trade with a stock chain: there is none, and no fee."""
 
 _TRADE_HEX = re.compile(rf"[0-9a-f]{{{2 * ENERGY_TRADE_BYTES}}}\Z", re.ASCII)
+_MEMO_DEPTH_MAX = 128
+"""Brackets that open; ours has two, and no memo of other applications is near."""
 
 
 class ConditionalRefused(TradeRefused):
@@ -80,9 +82,12 @@ def memo_of_trade(memo: str) -> bytes | None:
     Raises:
         ConditionalRefused: A memo that means us, and does not say it exactly so.
     """
+    # How deep a parser gets depends on the stack below it, and so on the host: never that deep.
+    if memo.count("{") + memo.count("[") > _MEMO_DEPTH_MAX:
+        return None
     try:
         members: Any = json.loads(memo) if memo else None
-    except (ValueError, RecursionError):
+    except ValueError:
         return None
     if not isinstance(members, dict) or "tieline" not in members:
         return None

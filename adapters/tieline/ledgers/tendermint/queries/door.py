@@ -43,6 +43,10 @@ class QueryDoor:
         self._application = application
         self._answers = chain.table_of_peer(least).add(accounts.TABLE, chain.TABLE, ibc.TABLE)
 
+    def methods(self) -> tuple[str, ...]:
+        """Return the paths of all gRPC methods that are answered."""
+        return tuple(path for path, _ in self._answers.items())
+
     def answer(self, request: abci.RequestQuery) -> abci.ResponseQuery:
         """Return the answer, or the code and the words of a refusal."""
         try:

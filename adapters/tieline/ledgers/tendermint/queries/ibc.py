@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from cosmpy.protos.ibc.core.channel.v2 import genesis_pb2
 from cosmpy.protos.ibc.core.channel.v2 import query_pb2 as channel_pb2
@@ -42,6 +42,8 @@ from tieline.wire.bech32 import account_to_text
 _CLIENTS = b"clients/"
 _STATES = b"consensusStates/"
 _SEQUENCE_BYTES = 8
+_SEQUENCES_MAX = 1_000
+"""Looked up in one query, so that none holds a block up."""
 
 TABLE = Table()
 
@@ -232,6 +234,12 @@ def _query_next_sequence(
     )
 
 
+def _require_few(sequences: Sequence[int]) -> Sequence[int]:
+    if len(sequences) > _SEQUENCES_MAX:
+        raise InvalidQuery(f"too many sequences: {len(sequences)}, at most {_SEQUENCES_MAX}")
+    return sequences
+
+
 KeyOf = Callable[[str, int], bytes]
 
 
@@ -330,7 +338,7 @@ def _query_unreceived_packets(
 ) -> channel_pb2.QueryUnreceivedPacketsResponse:
     missing = [
         sequence
-        for sequence in request.sequences
+        for sequence in _require_few(request.sequences)
         if _packet_value(view, packet_receipt_key, request.client_id, sequence) is None
     ]
     return channel_pb2.QueryUnreceivedPacketsResponse(sequences=missing, height=_own_height(view))
@@ -342,7 +350,7 @@ def _query_unreceived_acks(
 ) -> channel_pb2.QueryUnreceivedAcksResponse:
     waiting = [
         sequence
-        for sequence in request.packet_ack_sequences
+        for sequence in _require_few(request.packet_ack_sequences)
         if _packet_value(view, packet_commitment_key, request.client_id, sequence) is not None
     ]
     return channel_pb2.QueryUnreceivedAcksResponse(sequences=waiting, height=_own_height(view))

@@ -1,0 +1,1 @@
+"""Decoders under bytes that nobody sent, and the programs that feed them."""
