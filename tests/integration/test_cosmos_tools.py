@@ -26,6 +26,7 @@ from cosmpy.aerial.wallet import LocalWallet
 from cosmpy.crypto.keypairs import PrivateKey
 from cosmpy.protos.cosmos.bank.v1beta1 import query_pb2 as bank_pb2
 from cosmpy.protos.cosmos.tx.v1beta1 import service_pb2
+from fakes.bad_transactions import BAD, Signing
 from fakes.microgrid import key
 
 from tieline.contract.fees import FEE_COLLECTOR
@@ -338,3 +339,29 @@ def test_a_prepared_transaction_is_ours_to_decode(client):
     transaction.add_message(create_bank_send_msg(ann.address(), ann.address(), 1, "neur"))
     ready = prepare_basic_transaction(client, transaction, ann)
     assert client.broadcast_tx(ready).wait_to_complete(timeout=20).response.code == 0
+
+
+def account_of(group, name):
+    """Sequence and money, asked of the engine: the gateway is not in the way."""
+    client = client_of(group, "grpc")
+    address = wallet(name).address()
+    return client.query_account(address).sequence, client.query_bank_balance(address)
+
+
+@pytest.mark.parametrize(("what", "make", "code", "words"), BAD, ids=[row[0] for row in BAD])
+def test_a_bad_transaction_is_refused_by_a_running_ledger(group, what, make, code, words):
+    before = account_of(group, "ann")
+    raw = make(Signing(CHAIN_ID, before[0], (("neur", 10_000),)))
+    client = client_of(group, "grpc")
+    request = service_pb2.BroadcastTxRequest(
+        tx_bytes=raw, mode=service_pb2.BroadcastMode.BROADCAST_MODE_SYNC
+    )
+    if not raw:
+        with pytest.raises(grpc.RpcError, match="invalid empty tx"):
+            client.txs.BroadcastTx(request)
+        return
+    response = client.txs.BroadcastTx(request).tx_response
+    assert (response.codespace, response.code) == ("sdk", code), response.raw_log
+    assert words in response.raw_log or code == 21
+    assert account_of(group, "ann") == before
+    assert group.restarts == 0

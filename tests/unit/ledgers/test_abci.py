@@ -8,57 +8,19 @@ import json
 import pytest
 from cosmpy.protos.tendermint.abci import types_pb2 as abci
 from cosmpy.protos.tendermint.types import params_pb2
-from fakes.microgrid import CHAIN_ID, START_S, Ledger, key, pay
-from google.protobuf import timestamp_pb2
+from fakes.abci_engine import Engine
+from fakes.microgrid import CHAIN_ID, key, pay
 
 from tieline.contract.accounts import pay_key
 from tieline.contract.host import BLOCK_BYTES_MAX
-from tieline.contract.multistore import MultiStore
-from tieline.contract.store import STORES
 from tieline.ledgers.tendermint.abci import (
     AbciApplication,
     GenesisMismatch,
 )
 from tieline.ledgers.tendermint.abci_host import Connection, Framer, FramingError
-from tieline.ledgers.tendermint.state_store import StateStore
 from tieline.wire.ics23_proofs import decode_commitment_proof
 from tieline.wire.proto_fields import delimited
 from tieline.wire.store_answers import PROOF_OPS, decode_pairs
-
-
-class Engine:
-    """Asks the application as the engine does, in the engine's order."""
-
-    def __init__(self, path):
-        self.ledger = Ledger(tree=MultiStore(STORES))
-        self.store = StateStore(path)
-        opened = self.store.open_application(self.ledger.genesis, self.ledger.installation)
-        self.contract = opened
-        self.abci = AbciApplication(opened, self.store)
-        self.height = opened.height
-
-    def ask(self, name, **fields):
-        types = {one.name: one.message_type.name for one in abci.Request.DESCRIPTOR.fields}
-        content = getattr(abci, types[name])(**fields)
-        response = self.abci.answer(abci.Request(**{name: content}))
-        assert response.WhichOneof("value") == name
-        return getattr(response, name)
-
-    def finalize(self, *transactions, height=None):
-        height = height or self.height + 1
-        return self.ask(
-            "finalize_block",
-            txs=transactions,
-            height=height,
-            hash=bytes([height]) * 32,
-            time=timestamp_pb2.Timestamp(seconds=START_S + height, nanos=123_456_789),
-        )
-
-    def block(self, *transactions):
-        result = self.finalize(*transactions)
-        self.ask("commit")
-        self.height += 1
-        return result
 
 
 @pytest.fixture

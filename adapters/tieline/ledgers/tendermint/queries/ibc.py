@@ -77,19 +77,19 @@ def _states(view: StateView, client_id: str) -> list[tuple[client_pb2.Height, by
     ]
 
 
-def _client_state(view: StateView, client_id: str) -> any_pb2.Any:
+def _client_state(view: StateView, client_id: str) -> bytes:
     key = client_prefix(_require_client(client_id)) + CLIENT_STATE_KEY
     data = view.get(IBC, key)
     if data is None:
         raise NotFound(f"{client_id}: light client not found")
-    return _any_of(data)
+    return data
 
 
 @TABLE.answers(client_pb2_query.QueryClientStateRequest, "ibc.core.client.v1.Query/ClientState")
 def _query_client_state(
     view: StateView, request: client_pb2_query.QueryClientStateRequest
 ) -> client_pb2_query.QueryClientStateResponse:
-    state = _client_state(view, request.client_id)
+    state = _any_of(_client_state(view, request.client_id))
     return client_pb2_query.QueryClientStateResponse(
         client_state=state, proof_height=_own_height(view)
     )
