@@ -224,17 +224,17 @@ async def measure_steady(chain: Chain, lanes: list[Lane]) -> None:
     }
     bound_ms = 2 * max(block_s * 1e3, BLOCK_MS)
     latencies = watch.latencies_s
-    report("sends_p50", percentile(latencies, 0.5) * 1e3, "ms", **details)
-    report("sends_p99", percentile(latencies, 0.99) * 1e3, "ms", at_most(bound_ms), **details)
-    report("sends_cpu", sum(spent) / watch.done * 1e3, "CPU ms a payment", **details)
+    report("sends.p50", percentile(latencies, 0.5) * 1e3, "ms", **details)
+    report("sends.p99", percentile(latencies, 0.99) * 1e3, "ms", at_most(bound_ms), **details)
+    report("sends.cpu", sum(spent) / watch.done * 1e3, "CPU ms a payment", **details)
     for part, cpu, samples in zip(PARTS, spent, zip(*memory, strict=True), strict=True):
-        report(f"sends_cpu_{part}", cpu / watch.done * 1e3, "CPU ms a payment", **details)
+        report(f"sends.cpu.{part}", cpu / watch.done * 1e3, "CPU ms a payment", **details)
         quarter = max(len(samples) // 4, 1)
         second, last = samples[quarter : 2 * quarter] or samples, samples[-quarter:]
         growth = statistics.median(last) / statistics.median(second) - 1
         told = details | {"first_mb": round(samples[0], 1), "last_mb": round(samples[-1], 1)}
-        report(f"sends_rss_{part}", max(samples), "MB", **told)
-        report(f"sends_rss_growth_{part}", growth * 100, "percent", at_most(10), **told)
+        report(f"sends.rss.{part}", max(samples), "MB", **told)
+        report(f"sends.rss_growth.{part}", growth * 100, "percent", at_most(10), **told)
 
 
 async def sample(chain: Chain, memory: list[list[float]]) -> None:
@@ -254,8 +254,8 @@ async def measure_saturated(chain: Chain, lanes: list[Lane]) -> float:
     cost = sum(chain.cpu_s()) - sum(spent)
     watching.cancel()
     details = {"in_flight": IN_FLIGHT, "seconds": SATURATED_S, "payments": done}
-    report(f"sends_saturated_{chain.name}", done / took, "payments/s", **details)
-    report(f"sends_saturated_cpu_{chain.name}", cost / done * 1e3, "CPU ms a payment", **details)
+    report(f"sends.saturated.{chain.name}", done / took, "payments/s", **details)
+    report(f"sends.saturated_cpu.{chain.name}", cost / done * 1e3, "CPU ms a payment", **details)
     return done / took
 
 
@@ -327,7 +327,7 @@ def main() -> None:
         except ConfigError as exc:
             message = f"no stock chain to compare with: {exc}"
             raise SystemExit(message) from exc
-    report("sends_saturated_share_of_stock", ours / stock, "ours / stock", at_least(0.3))
+    report("sends.saturated.share_of_stock", ours / stock, "ours / stock", at_least(0.3))
 
 
 if __name__ == "__main__":

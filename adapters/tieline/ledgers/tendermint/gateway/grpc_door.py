@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import grpc
 from grpc import aio
@@ -51,7 +51,7 @@ class _Methods:
                 context.set_trailing_metadata(((HEIGHT_HEADER, str(answer.height)),))
             return answer.data
 
-        handler: Any = grpc.unary_unary_rpc_method_handler(handle)
+        handler: Any = cast("Any", grpc).unary_unary_rpc_method_handler(handle)
         return handler
 
 
