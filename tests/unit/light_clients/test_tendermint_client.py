@@ -181,6 +181,62 @@ def test_an_expired_state_is_forgotten_by_the_next_update_and_the_rest_stays(cha
     assert len([key for key in followed if key.startswith(b"neighbours/")]) == 3
 
 
+def test_one_expired_state_goes_with_every_message_also_with_a_known_header(chain, followed):
+    """However many have expired, a message pays for one of them, as in ibc-go."""
+    for height in (11, 12, 13):
+        update(followed, chain.update(height, height - 1))
+    update(followed, chain.update(600, 13), now_ns=START_NS + 700 * SECOND)
+    now_ns = START_NS + 1_100 * SECOND
+    header = chain.update(900, 600)
+    for held in ((11, 12, 13, 600, 900), (12, 13, 600, 900), (13, 600, 900), (600, 900)):
+        update(followed, header, now_ns=now_ns)
+        found = sorted(int(key.split(b"-")[1]) for key in followed if key.startswith(b"cons"))
+        assert tuple(found) == held
+    update(followed, header, now_ns=now_ns)
+    assert CLIENT.timestamp_ns(followed, Height(1, 600)) == START_NS + 600 * SECOND
+
+
+def test_a_frozen_client_stays_frozen_when_it_has_expired(chain, followed):
+    update(followed, chain.update(11, 10))
+    update(followed, chain.update(11, 10, app_hash=b"\x01" * 32))
+    assert CLIENT.status(followed, START_NS + 10_000 * SECOND) is ClientStatus.FROZEN
+
+
+def test_an_expired_client_wakes_by_no_header_at_all(chain, followed):
+    update(followed, chain.update(11, 10))
+    end_ns = START_NS + 11 * SECOND + 1_000 * SECOND
+    assert CLIENT.status(followed, end_ns) is ClientStatus.EXPIRED
+    for header in (chain.update(12, 11), chain.update(1_011, 11), chain.update(900, 10)):
+        with pytest.raises(ClientRefused, match="expired"):
+            update(followed, header, now_ns=end_ns)
+
+
+def test_misbehaviour_upon_an_expired_state_is_refused(chain, followed):
+    one, other = chain.update(20, 10), chain.update(20, 10, app_hash=b"\x01" * 32)
+    end_ns = START_NS + 10 * SECOND + 1_000 * SECOND
+    with pytest.raises(ClientRefused, match="expired"):
+        CLIENT.update(followed, _misbehaviour(one, other), end_ns)
+    assert CLIENT.update(followed, _misbehaviour(one, other), end_ns - 1).misbehaviour
+
+
+def test_misbehaviour_needs_the_trust_level_of_the_trusted_set_even_of_the_next_block(
+    chain, followed
+):
+    """As in ibc-go, where the next header is nothing special here."""
+    fresh = chain.validator_set((10, 10, 10), salt=7)
+    one = chain.update(11, 10, validators=fresh)
+    other = chain.update(11, 10, validators=fresh, app_hash=b"\x01" * 32)
+    with pytest.raises(ClientRefused, match="not enough trust"):
+        CLIENT.update(followed, _misbehaviour(one, other), NOW_NS)
+
+
+def test_misbehaviour_may_name_a_client_as_ibc_go_asks(chain, followed):
+    one, other = chain.update(20, 10), chain.update(20, 10, app_hash=b"\x01" * 32)
+    named = Misbehaviour(one.encode(), other.encode(), "07-tendermint-4")
+    assert Misbehaviour.decode(named.encode()) == named
+    assert CLIENT.update(followed, named.as_any(), NOW_NS).misbehaviour
+
+
 def _misbehaviour(one, other):
     return Misbehaviour(one.encode(), other.encode()).as_any()
 
@@ -257,6 +313,23 @@ def test_a_consensus_state_without_hash_or_time_is_refused(chain, store):
     ):
         with pytest.raises(ClientRefused):
             CLIENT.initialise(store, chain.client_state().as_any(), bad.as_any())
+
+
+@pytest.mark.parametrize("time_ns", [SECOND - 1, 1 << 63, -SECOND])
+def test_a_consensus_state_of_a_time_that_go_cannot_hold_is_refused(chain, store, time_ns):
+    bad = replace(chain.consensus_state(), time_ns=time_ns)
+    with pytest.raises(ClientRefused, match="1970 to 2262"):
+        CLIENT.initialise(store, chain.client_state().as_any(), bad.as_any())
+
+
+@pytest.mark.parametrize("span_ns", [-1, 1 << 63])
+@pytest.mark.parametrize(
+    "name", ["trusting_period_ns", "unbonding_period_ns", "max_clock_drift_ns"]
+)
+def test_a_span_that_go_cannot_hold_is_refused(chain, store, name, span_ns):
+    state = chain.client_state(**{name: span_ns})
+    with pytest.raises(ClientRefused, match="no duration"):
+        CLIENT.initialise(store, state.as_any(), chain.consensus_state().as_any())
 
 
 def test_foreign_messages_are_refused(chain, followed):
