@@ -14,6 +14,7 @@ import contextlib
 import gc
 import importlib
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -106,15 +107,37 @@ class Connection(asyncio.Protocol):
 
 
 class LifeLine(asyncio.Protocol):
-    """Notices that nobody holds the other end any more."""
+    """
+    Notices that nobody holds the other end any more, and ends the engine whose process id and
+    folder were told in a line: one that has not found its host yet would look for it for ever.
+    """
 
     def __init__(self, end: asyncio.Event) -> None:
         self._end = end
+        self._told = b""
+
+    def data_received(self, data: bytes) -> None:
+        """Take in which engine is ours."""
+        self._told += data
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End with the parent."""
         _log.info("the parent is gone: %s", exc)
+        number, _, folder = self._told.decode().strip().partition(" ")
+        if number.isdigit() and folder:
+            _end_engine(int(number), folder)
         self._end.set()
+
+
+def _end_engine(pid: int, folder: str) -> None:
+    """Kill a process if it is still the engine of *folder*."""
+    try:
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return
+    if folder.encode() in command.split(b"\0"):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 async def serve(application: AbciApplication, host: str, port: int) -> bool:

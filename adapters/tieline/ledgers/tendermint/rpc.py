@@ -88,6 +88,11 @@ class CometRpc:
         """Host and port, for messages."""
         return f"{self._host}:{self._port}"
 
+    def move_to(self, port: int) -> None:
+        """Talk to another port of the same host from now on."""
+        self.close()
+        self._port = port
+
     async def call(self, method: str, **parameters: object) -> Json:
         """
         Return the result of a method.
