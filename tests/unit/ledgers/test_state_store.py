@@ -11,7 +11,7 @@ from fakes.microgrid import Ledger, pay
 from tieline.contract.iavl import PROVABLE_VERSIONS
 from tieline.contract.multistore import MultiStore
 from tieline.contract.store import STORES
-from tieline.interfaces.errors import ConfigError
+from tieline.interfaces.errors import ConfigError, Unavailable
 from tieline.ledgers.tendermint import state_copy, state_store
 from tieline.ledgers.tendermint.state_store import StateStore
 
@@ -83,6 +83,29 @@ def test_a_save_that_fails_leaves_the_block_before(tmp_path):
     ledger.store.close()
     reopen(ledger, path)
     assert ledger.application.height == height
+    ledger.store.close()
+
+
+def test_a_full_disk_is_told_with_the_file_and_leaves_the_block_before(tmp_path):
+    path = tmp_path / "state.sqlite"
+    ledger = stored(path)
+    ledger.store.save(ledger.application)
+    (pages,) = ledger.store._database.execute("PRAGMA page_count").fetchone()
+    ledger.store._database.execute(f"PRAGMA max_page_count = {pages + 1}")
+    stored_blocks = []
+
+    def go_on():
+        while True:
+            stored_blocks.append((ledger.application.height, ledger.application.app_hash))
+            ledger.block(ledger.transaction("ann", pay("ann", "bob", 1)))
+            ledger.store.save(ledger.application)
+
+    with pytest.raises(Unavailable, match="cannot be written: database or disk is full") as caught:
+        go_on()
+    assert str(path) in str(caught.value)
+    ledger.store.close()
+    reopen(ledger, path)
+    assert (ledger.application.height, ledger.application.app_hash) == stored_blocks[-1]
     ledger.store.close()
 
 

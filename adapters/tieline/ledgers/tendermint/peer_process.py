@@ -39,7 +39,9 @@ _MINUTE_S: Final = 60.0
 _POLL_S: Final = 0.05
 _TAIL_BYTES: Final = 8192
 _PORT_TAKEN: Final = re.compile("address already in use|Address already in use")
-_WHY: Final = re.compile(r"tieline:|ERROR|level=ERROR|panic:|Error|CONSENSUS FAILURE|No space left")
+_WHY: Final = re.compile(
+    r"tieline:|ERROR|level=ERROR|panic:|Error|Unavailable|CONSENSUS FAILURE|No space left"
+)
 _log = logging.getLogger("tieline.engine")
 
 

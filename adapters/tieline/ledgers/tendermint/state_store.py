@@ -26,7 +26,7 @@ from tieline.contract.iavl_history import TreeBuilder, encode_change
 from tieline.contract.installation import Installation
 from tieline.contract.multistore import MultiStore
 from tieline.contract.store import STORES
-from tieline.interfaces.errors import ConfigError
+from tieline.interfaces.errors import ConfigError, Unavailable
 from tieline.ledgers.tendermint.state_copy import StateCopy
 from tieline.wire.hashes import sha256
 
@@ -178,7 +178,13 @@ class StateStore:
         return last
 
     def save(self, block: Committed) -> None:
-        """Store what the last committed block changed, durably when this returns."""
+        """
+        Store what the last committed block changed, durably when this returns.
+
+        Raises:
+            Unavailable: The file cannot be written, the disk may be full; the block before is what
+                is stored, and the next process goes on from there.
+        """
         height = block.height
         database = self._database
         database.execute("BEGIN IMMEDIATE")
@@ -190,11 +196,17 @@ class StateStore:
                 "INSERT OR REPLACE INTO last_block VALUES (1, ?, ?, ?)",
                 (height, block.time_ns, block.app_hash),
             )
-        except BaseException:  # whatever it was: undone, then raised again
-            database.execute("ROLLBACK")
+            database.execute("COMMIT")
+        except BaseException as exc:  # whatever it was: undone, then raised again
+            if database.in_transaction:  # with a full disk SQLite has undone it already
+                database.execute("ROLLBACK")
             self._copy.give_up()
+            if isinstance(exc, sqlite3.OperationalError):
+                raise Unavailable(
+                    f"{self._path} cannot be written: {exc}; when there is room again, it goes on "
+                    f"after block {height - 1}"
+                ) from exc
             raise
-        database.execute("COMMIT")
 
     def close(self) -> None:
         """Let go of the file."""
