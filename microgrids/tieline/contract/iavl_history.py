@@ -25,8 +25,21 @@ def encode_change(tree: IavlTree) -> tuple[bytes, int]:
     version = tree.version
     top = tree.root(version)
     records: list[bytes] = []
-    if top.version == version:
-        _encode_new(top, version, records)
+    # Nodes of this version hang together: none of them has an older parent. They are met parent
+    # first, the right side before the left, which backwards is how they are to stand.
+    waiting = [top] if top.version == version else []
+    while waiting:
+        node = waiting.pop()
+        flags = 0
+        if node.height:
+            if node.left.version == version:
+                waiting.append(node.left)
+                flags = _LEFT_STANDS_BEFORE
+            if node.right.version == version:
+                waiting.append(node.right)
+                flags |= _RIGHT_STANDS_BEFORE
+        records.append(_encode(node, flags))
+    records.reverse()
     return b"".join(records), len(records)
 
 
@@ -113,19 +126,6 @@ class TreeBuilder:
             message = f"a node of the stored tree is missing: tops of versions {missing}"
             raise ValueError(message)
         tree.restore({version: self._nodes[digest] for version, digest in roots.items()})
-
-
-def _encode_new(node: Node, version: int, records: list[bytes]) -> None:
-    """Nodes of this version hang together: one of them has no older parent."""
-    flags = 0
-    if node.height:
-        if node.left.version == version:
-            _encode_new(node.left, version, records)
-            flags = _LEFT_STANDS_BEFORE
-        if node.right.version == version:
-            _encode_new(node.right, version, records)
-            flags |= _RIGHT_STANDS_BEFORE
-    records.append(_encode(node, flags))
 
 
 def _encode(node: Node, flags: int) -> bytes:

@@ -17,6 +17,11 @@ SHA256 = 1
 NO_PREFIX = 0
 VAR_PROTO = 1
 
+_SHA256_INNER = b"\x08\x01\x12"
+_SUFFIX_KEY = 0x1A
+_ONE_BYTE = 0x80
+"""A length below that is one byte."""
+
 _REMEMBERED_BYTES_MAX = 8_192
 """Longer proofs are rare, and would fill memory if they were kept."""
 
@@ -79,10 +84,28 @@ def _encode_existence(proof: ExistenceProof) -> bytes:
         bytes_field(2, proof.value),
         message_field(3, _encode_leaf(proof.leaf)),
     ]
-    for op in proof.path:
-        step = uint_field(1, op.hash) + bytes_field(2, op.prefix) + bytes_field(3, op.suffix)
-        parts.append(message_field(4, step))
+    parts += [message_field(4, _encode_inner(op)) for op in proof.path]
     return b"".join(parts)
+
+
+def _encode_inner(op: InnerOp) -> bytes:
+    prefix, suffix = op.prefix, op.suffix
+    if op.hash == SHA256 and 0 < len(prefix) < _ONE_BYTE and len(suffix) < _ONE_BYTE:
+        head = b"%b%c%b" % (_SHA256_INNER, len(prefix), prefix)
+        return b"%b\x1a%c%b" % (head, len(suffix), suffix) if suffix else head
+    return uint_field(1, op.hash) + bytes_field(2, prefix) + bytes_field(3, suffix)
+
+
+def _decode_inner(data: bytes) -> InnerOp:
+    """Nearly all steps are written exactly so; any other goes the long way."""
+    if data[:3] == _SHA256_INNER and len(data) > 4 and 0 < data[3] < _ONE_BYTE:
+        end = 4 + data[3]
+        if end == len(data):
+            return InnerOp(SHA256, data[4:end], b"")
+        if end + 2 < len(data) == end + 2 + data[end + 1] and data[end] == _SUFFIX_KEY:
+            return InnerOp(SHA256, data[4:end], data[end + 2 :])
+    step = Fields(data, known=3)
+    return InnerOp(step.uint(1), step.octets(2), step.octets(3))
 
 
 def _encode_absence(proof: NonExistenceProof) -> bytes:
@@ -104,15 +127,11 @@ def encode_commitment_proof(proof: CommitmentProof) -> bytes:
 def _decode_existence(data: bytes) -> ExistenceProof:
     fields = Fields(data, known=4)
     leaf = Fields(fields.octets(3), known=5)
-    path: list[InnerOp] = []
-    for raw in fields.each_bytes(4):
-        step = Fields(raw, known=3)
-        path.append(InnerOp(step.uint(1), step.octets(2), step.octets(3)))
     return ExistenceProof(
         key=fields.octets(1),
         value=fields.octets(2),
         leaf=LeafOp(leaf.uint(1), leaf.uint(2), leaf.uint(3), leaf.uint(4), leaf.octets(5)),
-        path=tuple(path),
+        path=tuple(_decode_inner(raw) for raw in fields.each_bytes(4)),
     )
 
 
