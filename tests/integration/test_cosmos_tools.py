@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -365,3 +367,25 @@ def test_a_bad_transaction_is_refused_by_a_running_ledger(group, what, make, cod
     assert words in response.raw_log or code == 21
     assert account_of(group, "ann") == before
     assert group.restarts == 0
+
+
+def test_a_ledger_started_by_hand_is_there_and_ends_when_interrupted(tmp_path):
+    code = "from tieline.cli.main import main; main()"
+    given = f"{account_to_text(key('ann').cosmos_account)}=5000"
+    command = [sys.executable, "-c", code, "ledger", "start", str(tmp_path / "net")]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(part for part in sys.path if part)}
+    for _ in range(2):  # the second time the ledger goes on
+        with subprocess.Popen(
+            [*command, "--give", given, "--block-ms", "50"],
+            stdout=subprocess.PIPE,
+            env=environment,
+            text=True,
+        ) as child:
+            lines = [child.stdout.readline() for _ in range(4)]
+            _, grpc_url, _ = lines[2].split()
+            settings = NetworkConfig("energy-1", 0, "neur", "neur", grpc_url)
+            client = LedgerClient(settings, query_interval_secs=0.1)
+            assert client.query_chain_id() == "energy-1"
+            assert client.query_bank_balance(wallet("ann").address()) == 5000
+            child.send_signal(signal.SIGINT)
+            assert child.wait(30) == 0

@@ -1,7 +1,8 @@
-"""`tieline ledger`: the exported ledgers of a run."""
+"""`tieline ledger`: the exported ledgers of a run, and one ledger by itself."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,7 +10,9 @@ import typer
 from tieline.cli.options import Json, RunArgument, open_run
 from tieline.cli.output import print_json, print_table, short
 
-app = typer.Typer(help="Ledgers of a run.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="Ledgers of a run, or one by itself.", no_args_is_help=True, rich_markup_mode=None
+)
 
 Only = Annotated[str, typer.Option("--ledger", help="One chain id only.")]
 
@@ -75,6 +78,61 @@ def describe(run: RunArgument = None, ledger: Only = "", json: Json = False) -> 
             for row in ledgers
         ],
     )
+
+
+@app.command("start")
+def start(
+    folder: Annotated[Path, typer.Argument(help="Where the ledger lives; made if not there.")],
+    chain_id: Annotated[str, typer.Option(help="Its id; NAME-1 for a first history.")] = "energy-1",
+    give: Annotated[
+        list[str] | None, typer.Option(help="ACCOUNT=NANO_EUR at first; may be repeated.")
+    ] = None,
+    validators: Annotated[int, typer.Option(min=1, max=16, help="Peers on this machine.")] = 1,
+    block_ms: Annotated[int, typer.Option(min=20, help="Between two blocks, about.")] = 1000,
+    minimum_gas_price: Annotated[
+        str, typer.Option(help="What the peers ask for, such as 0.01neur; nothing unless given.")
+    ] = "",
+) -> None:
+    """
+    Run one ledger on CometBFT with gRPC and REST beside it, until it is interrupted.
+    """
+    import signal
+    import threading
+
+    from tieline.hub.lone_ledger import LonePlan, start_lone_ledger
+
+    plan = LonePlan(chain_id, _given(give or []), validators, block_ms, minimum_gas_price)
+    ledger = start_lone_ledger(folder, plan)
+    end = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: end.set())
+    try:
+        print(f"Ledger {ledger.chain_id} runs in {folder}; its utility cell is {ledger.cell}")
+        print_table(
+            ["RPC", "gRPC", "REST"], [[one.rpc, one.grpc, one.rest] for one in ledger.addresses]
+        )
+        print("Interrupt to stop; the same command goes on with it.", flush=True)
+        end.wait()
+    finally:
+        ledger.stop()
+
+
+def _given(texts: list[str]) -> dict[str, int]:
+    """Read accounts and amounts. Raises ConfigError."""
+    from tieline.interfaces.errors import ConfigError
+
+    given: dict[str, int] = {}
+    for text in texts:
+        account, _, amount = text.partition("=")
+        digits = amount.removesuffix("neur")
+        if not (digits.isascii() and digits.isdigit()):
+            raise ConfigError(
+                f"not an account with an amount: {text!r}",
+                key="--give",
+                instead="write tieline1...=1000000000, in nano-EUR",
+            )
+        given[account] = int(digits)
+    return given
 
 
 def _chosen(known: list[str], wanted: str) -> list[str]:
