@@ -326,8 +326,8 @@ class StockTrades:
             lock_id_abroad(self.our_tag, terms, expiry),
         )
 
-    def pay_for(self, trade):
-        """The buyer on the stock chain sends its money, and our ledger takes it in."""
+    def payment_for(self, trade):
+        """The buyer on the stock chain sends its money; return the packet."""
         message = Transfer(
             signer=self.stock.account(BUYER),
             source_client=self.stock.client,
@@ -338,6 +338,11 @@ class StockTrades:
             memo=memo_for_trade(encode_energy_trade(trade.terms)),
         )
         (packet,) = sent(self.stock.must(message, lane=BUYER))
+        return packet
+
+    def pay_for(self, trade):
+        """The buyer on the stock chain sends its money, and our ledger takes it in."""
+        packet = self.payment_for(trade)
         update, receive = self.link.receive(packet, self.stock)
         evidence = MsgTradeEvidence(self.ours.account("relayer"), trade.evidence)
         received = self.ours.must(update, evidence, receive)

@@ -116,6 +116,15 @@ def test_x1_money_that_does_not_get_home_is_owed_and_gets_there_in_the_end(world
     assert not world.owed()
 
 
+def test_x1_a_payment_that_nobody_brings_is_refunded_by_the_stock_chain(world):
+    before = world.paid(BUYER)
+    packet = world.payment_for(world.cleared(Side.SELL))
+    assert world.paid(BUYER) == before - COST
+    world.at(packet.timeout_s)
+    world.stock.must(*world.link.time_out(packet, world.ours))
+    assert world.paid(BUYER) == before
+
+
 # --- X2: the seller is on the stock chain -------------------------------------------------------
 
 
@@ -136,6 +145,23 @@ def test_x2_claimed_pays_the_seller_on_the_stock_chain(world):
     world.refund(trade)
     assert world.pay_here(BUYER) == before - (WH - 100) * PRICE
     assert not world.owed()
+
+
+@pytest.mark.parametrize("ending", ["refused", "without a verdict", "not claimed"])
+def test_x2_what_is_not_claimed_is_the_buyers_again_and_nothing_leaves(world, ending):
+    had, before = world.vouchers_there(SELLER), world.pay_here(BUYER)
+    trade = world.cleared(Side.BUY)
+    world.open_abroad(trade)
+    if ending == "refused":
+        ended = world.decide(trade, cap_wh=0)
+    elif ending == "without a verdict":
+        ended = world.expire(trade)
+    else:
+        world.decide(trade)
+        ended = world.refund(trade)
+    assert not sent(ended)
+    assert world.pay_here(BUYER) == before
+    assert world.vouchers_there(SELLER) == had
 
 
 def test_x2_a_payment_that_times_out_is_owed_to_the_seller_and_arrives_later(world):
