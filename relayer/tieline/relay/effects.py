@@ -86,6 +86,11 @@ class Proved:
     height: Height
 
 
+def effect_name(ledger_id: str, key: str) -> str:
+    """Return the name of an effect: ledger and key, unique in the hub."""
+    return f"{ledger_id}/{key}"
+
+
 @dataclass(frozen=True, slots=True)
 class Effect:
     """One thing to do on one ledger: all of its messages in one transaction, in order."""
@@ -103,7 +108,7 @@ class Effect:
     @property
     def name(self) -> str:
         """Ledger and key: unique in the hub."""
-        return f"{self.ledger_id}/{self.key}"
+        return effect_name(self.ledger_id, self.key)
 
 
 def complete(effect: Effect, signer: bytes, proved: Proved | None) -> tuple[RelayedMessage, ...]:

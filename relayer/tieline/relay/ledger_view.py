@@ -29,6 +29,8 @@ class LedgerView:
         self.block_times: dict[int, int] = {}
         self.client_heights: dict[str, list[int]] = {}
         """Ascending header heights that each client here can verify against."""
+        self.announced: dict[str, set[int]] = {}
+        """By client: heights whose update is in a transaction that is on its way."""
         self.cell_set_epochs: set[int] = set()
         self.clearing_roots: set[bytes] = set()
         self.verdict_hashes: dict[int, bytes] = {}
@@ -64,6 +66,7 @@ class LedgerView:
 
     def add_client_height(self, client_id: str, height: int) -> None:
         """Remember that a client here holds a consensus state of *height*."""
+        self.withdraw_client_height(client_id, height)
         heights = self.client_heights.setdefault(client_id, [])
         position = bisect_right(heights, height)
         if position and heights[position - 1] == height:
@@ -71,6 +74,25 @@ class LedgerView:
         insort(heights, height)
         if len(heights) > CLIENT_HEIGHTS_REMEMBERED:
             del heights[0]
+
+    def announce_client_height(self, client_id: str, height: int) -> None:
+        """An update to *height* is on its way: what is handed in after it may rest on it."""
+        self.announced.setdefault(client_id, set()).add(height)
+
+    def withdraw_client_height(self, client_id: str, height: int) -> None:
+        """No update to *height* is on its way any more."""
+        self.announced.get(client_id, set()).discard(height)
+
+    def holds_client_height(self, client_id: str, height: int) -> bool:
+        """Return whether a client here knows *height*, or will before what is handed in next."""
+        if height in self.announced.get(client_id, ()):
+            return True
+        return height in self.client_heights.get(client_id, ())
+
+    def newest_client_height(self, client_id: str) -> int:
+        """Return the highest height that a client here knows or is about to; 0 if none."""
+        known = self.client_heights.get(client_id, ())[-1:]
+        return max((*known, *self.announced.get(client_id, ())), default=0)
 
     def trusted_height(self, client_id: str, below: int) -> int | None:
         """Return the highest height below *below* that a client here trusts."""

@@ -8,7 +8,8 @@ the block. What is acted upon is proved, or checked again by the ledger that it 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import Enum
 
 from tieline.protocol.events import Event
 from tieline.protocol.packet import Acknowledgement, Packet
@@ -20,26 +21,41 @@ ALL_SIGNED = -1
 """Bitmap of signers where a ledger does not say: every bit is set."""
 
 
-@dataclass(frozen=True, slots=True)
-class SendSeen:
-    """A packet was sent here."""
+class PacketStep(Enum):
+    """What a ledger did with a packet."""
 
-    packet: Packet
-
-
-@dataclass(frozen=True, slots=True)
-class ReceiveSeen:
-    """A packet was received here."""
-
-    packet: Packet
+    SENT = "send_packet"
+    RECEIVED = "recv_packet"
+    ANSWERED = "write_acknowledgement"
 
 
 @dataclass(frozen=True, slots=True)
-class AnswerSeen:
-    """A received packet was answered here."""
+class PacketSeen:
+    """
+    A packet was sent, received or answered here. Its bytes are read only by who does not know it:
+    ledgers tell of one packet up to four times.
+    """
 
-    packet: Packet
-    acknowledgement: Acknowledgement
+    step: PacketStep
+    source_client: str
+    destination_client: str
+    sequence: int
+    encoded: str = field(repr=False)
+    """Hex."""
+    encoded_answer: str = field(default="", repr=False)
+    """Hex; of an answer only."""
+
+    def packet(self) -> Packet:
+        """Return the packet. Raises ValueError when it is not the one that the names say."""
+        packet = decode_packet(bytes.fromhex(self.encoded))
+        named = (self.source_client, self.destination_client, self.sequence)
+        if (packet.source_client, packet.destination_client, packet.sequence) != named:
+            raise ValueError("another packet than its event says")
+        return packet
+
+    def answer(self) -> Acknowledgement:
+        """Return the acknowledgement. Raises ValueError."""
+        return decode_acknowledgement(bytes.fromhex(self.encoded_answer))
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +166,7 @@ class AlarmSeen:
 
 
 Observation = (
-    SendSeen
-    | ReceiveSeen
-    | AnswerSeen
+    PacketSeen
     | PacketEndSeen
     | ClientHeightsSeen
     | CellSetSeen
@@ -169,13 +183,19 @@ Observation = (
 _Attributes = Mapping[str, str]
 
 
-def _packet(attributes: _Attributes) -> Packet:
-    return decode_packet(bytes.fromhex(attributes["encoded_packet_hex"]))
+def _packet(step: PacketStep) -> Callable[[_Attributes], PacketSeen]:
+    def read(attributes: _Attributes) -> PacketSeen:
+        is_answer = step is PacketStep.ANSWERED
+        return PacketSeen(
+            step,
+            attributes["packet_source_client"],
+            attributes["packet_dest_client"],
+            int(attributes["packet_sequence"]),
+            attributes["encoded_packet_hex"],
+            attributes["encoded_acknowledgement_hex"] if is_answer else "",
+        )
 
-
-def _answer(attributes: _Attributes) -> AnswerSeen:
-    answer = bytes.fromhex(attributes["encoded_acknowledgement_hex"])
-    return AnswerSeen(_packet(attributes), decode_acknowledgement(answer))
+    return read
 
 
 def _packet_end(attributes: _Attributes, *, is_timeout: bool) -> PacketEndSeen:
@@ -251,14 +271,14 @@ def _claimed(attributes: _Attributes) -> LockSeen:
     return LockSeen(_bytes(attributes, "lock_id"), event, _bytes(attributes, "preimage"))
 
 
-_READERS: dict[str, Callable[[_Attributes], Observation]] = {
-    "send_packet": lambda a: SendSeen(_packet(a)),
-    "recv_packet": lambda a: ReceiveSeen(_packet(a)),
-    "write_acknowledgement": _answer,
+_PACKET_READERS: dict[str, Callable[[_Attributes], Observation]] = {
+    **{step.value: _packet(step) for step in PacketStep},
     "acknowledge_packet": lambda a: _packet_end(a, is_timeout=False),
     "timeout_packet": lambda a: _packet_end(a, is_timeout=True),
     "create_client": _client_heights,
     "update_client": _client_heights,
+}
+_READERS = _PACKET_READERS | {
     "cell_set_posted": lambda a: CellSetSeen(int(a["epoch"])),
     "clearing_posted": lambda a: ClearingSeen(_bytes(a, "clearing_root")),
     "verdict_posted": _verdict,
@@ -283,13 +303,17 @@ _READERS: dict[str, Callable[[_Attributes], Observation]] = {
 }
 
 
-def read_event(event: Event) -> Observation | None:
+def read_event(event: Event, *, has_cells: bool = True) -> Observation | None:
     """
     Return what *event* tells the relayer; None if it tells nothing, or cannot be read.
 
     Malformed bytes are ``ValueError``s, as are numbers that are none.
+
+    Args:
+        event: Of the ledger.
+        has_cells: False for a ledger that only carries packets: other words of its are not ours.
     """
-    reader = _READERS.get(event.type)
+    reader = (_READERS if has_cells else _PACKET_READERS).get(event.type)
     if reader is None:
         return None
     try:

@@ -62,5 +62,5 @@ def decide(view: RelayView, board: Published, blocked: Container[str]) -> list[E
         board: What the cells published.
         blocked: Names of effects that are under way, or wait for another try.
     """
-    view.begin_round()
+    view.begin_round(blocked)
     return [effect for step in STEPS for effect in step(view, board) if effect.name not in blocked]

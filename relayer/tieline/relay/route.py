@@ -18,7 +18,8 @@ class LedgerTerms:
     """What the relayer must know of a ledger beforehand. Governed numbers are its own."""
 
     ledger_id: str
-    chain_tag: bytes
+    chain_tag: bytes = b""
+    """What records of trades call it; empty: no cells, it only carries packets."""
     proof_lag: int = 1
     """State of height h is proved with the header of h + proof_lag."""
     tau_lead_s: int = 400
@@ -27,6 +28,11 @@ class LedgerTerms:
     """A preimage is never first shown later than this before T_B (R of the time ladder)."""
     min_margin_s: int = 900
     """T_A is at least this long after T_B."""
+
+    @property
+    def has_cells(self) -> bool:
+        """Whether trades can touch this ledger."""
+        return bool(self.chain_tag)
 
     def tau_s(self, slot_start: int) -> int:
         """Return when the batch of a slot closes, unix seconds of chain time."""
@@ -70,8 +76,8 @@ class Topology:
     def __init__(self, ledgers: Sequence[LedgerTerms], routes: Sequence[Route]) -> None:
         self.ledgers = {terms.ledger_id: terms for terms in ledgers}
         self.routes = tuple(routes)
-        self.ledger_by_tag = {terms.chain_tag: terms.ledger_id for terms in ledgers}
-        if len(self.ledgers) != len(ledgers) or len(self.ledger_by_tag) != len(ledgers):
+        tags = [terms.chain_tag for terms in ledgers if terms.has_cells]
+        if len(self.ledgers) != len(ledgers) or len(set(tags)) != len(tags):
             raise ValueError("a ledger or chain tag is named twice")
         self._peers: dict[Endpoint, Endpoint] = {}
         for route in self.routes:

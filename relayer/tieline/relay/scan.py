@@ -75,7 +75,7 @@ def questions(view: RelayView, ledger_id: str) -> tuple[Question, ...]:
     asked: list[Question] = []
     for endpoint in view.topology.clients_on(ledger_id):
         asked += [commitments_of(endpoint.client_id), consensus_states_of(endpoint.client_id)]
-    return (*asked, *_TRADE_QUESTIONS)
+    return (*asked, *_TRADE_QUESTIONS) if view.ledgers[ledger_id].terms.has_cells else tuple(asked)
 
 
 def reconcile_store(view: RelayView, ledger_id: str, answers: Answers) -> list[str]:
@@ -86,9 +86,11 @@ def reconcile_store(view: RelayView, ledger_id: str, answers: Answers) -> list[s
         PacketsUnknown: Older events must be read first; nothing of packets was corrected.
     """
     ledger = view.ledgers[ledger_id]
-    corrections = _reconcile_posted(ledger, answers)
-    corrections += _reconcile_orders(ledger, answers[ORDERS])
-    corrections += _reconcile_locks(view, ledger, answers)
+    corrections: list[str] = []
+    if ledger.terms.has_cells:
+        corrections += _reconcile_posted(ledger, answers)
+        corrections += _reconcile_orders(ledger, answers[ORDERS])
+        corrections += _reconcile_locks(view, ledger, answers)
     for endpoint in view.topology.clients_on(ledger_id):
         for key, _ in answers[consensus_states_of(endpoint.client_id)]:
             height = key.rpartition(b"-")[2]

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import assert_never
 
 from tieline.interfaces.ledger import BlockEvents
+from tieline.protocol.packet import Packet
 from tieline.relay import lock_watch, observations, packet_journey
 from tieline.relay.effects import ProofWanted
 from tieline.relay.ledger_view import LedgerView
 from tieline.relay.lock_watch import LockWatch
-from tieline.relay.observations import Observation, read_event
+from tieline.relay.observations import Observation, PacketStep, read_event
 from tieline.relay.packet_journey import JourneyKey, JourneyStatus, PacketJourney
 from tieline.relay.route import Endpoint, Topology
 from tieline.swap.records import Side
@@ -55,6 +56,8 @@ class RelayView:
         self.changed_locks: dict[tuple[str, bytes], None] = {}
         self.alarms: deque[tuple[str, bytes, str]] = deque(maxlen=ALARMS_REMEMBERED_MAX)
         """(ledger, lock, reason), in the order they were seen."""
+        self.blocked: Container[str] = ()
+        """Names of effects that steps need not decide in this round."""
         self._chosen_heights: dict[Endpoint, int] = {}
 
     def resume_from(self, ledger_id: str, height: int) -> None:
@@ -71,9 +74,10 @@ class RelayView:
         if block.height <= view.height:
             return
         view.add_block(block.height, block.time_s)
+        has_cells = view.terms.has_cells
         for transaction in block.transactions:
             for event in transaction.events:
-                seen = read_event(event)
+                seen = read_event(event, has_cells=has_cells)
                 if seen is not None:
                     self._learn(view, block.height, seen)
         if block.height % _FORGET_EVERY_BLOCKS == 0:
@@ -81,13 +85,8 @@ class RelayView:
 
     def _learn(self, view: LedgerView, height: int, seen: Observation) -> None:
         match seen:
-            case observations.SendSeen(packet):
-                self._packet_event(view, packet_journey.PacketSent(packet, height))
-            case observations.ReceiveSeen(packet):
-                self._packet_event(view, packet_journey.PacketReceived(packet, height))
-            case observations.AnswerSeen(packet, answer):
-                event = packet_journey.AcknowledgementWritten(packet, answer, height)
-                self._packet_event(view, event)
+            case observations.PacketSeen():
+                self._packet_seen(view, height, seen)
             case observations.PacketEndSeen():
                 self._packet_end(view, seen)
             case observations.LockOpened():
@@ -132,27 +131,26 @@ class RelayView:
             case _:
                 assert_never(seen)
 
-    def _packet_event(
-        self,
-        view: LedgerView,
-        event: packet_journey.PacketSent
-        | packet_journey.PacketReceived
-        | packet_journey.AcknowledgementWritten,
-    ) -> None:
-        packet = event.packet
-        is_at_source = isinstance(event, packet_journey.PacketSent)
-        client = packet.source_client if is_at_source else packet.destination_client
+    def _packet_seen(self, view: LedgerView, height: int, seen: observations.PacketSeen) -> None:
+        is_at_source = seen.step is PacketStep.SENT
+        client = seen.source_client if is_at_source else seen.destination_client
         here = self.topology.endpoint(view.ledger_id, client)
         if here is None:
             return
         there = self.topology.peer(here)
         source, destination = (here, there) if is_at_source else (there, here)
         expected = (source.client_id, destination.client_id)
-        if (packet.source_client, packet.destination_client) != expected:
+        if (seen.source_client, seen.destination_client) != expected:
             # Another pair of clients under the same name; not a packet of ours.
             return
-        key = JourneyKey(source, packet.sequence)
+        key = JourneyKey(source, seen.sequence)
         known = self.journeys.get(key)
+        try:
+            packet = seen.packet() if known is None else known.packet
+            event = _journey_event(packet, height, seen)
+        except ValueError:
+            _LOG.warning("packet event cannot be read ledger=%s packet=%s", view.ledger_id, key)
+            return
         if known is None:
             self._put_journey(None, packet_journey.start(key, destination, event))
         else:
@@ -265,9 +263,13 @@ class RelayView:
 
     # --- proofs -----------------------------------------------------------------------------
 
-    def begin_round(self) -> None:
-        """Forget which proof heights the last round of decisions settled on."""
+    def begin_round(self, blocked: Container[str] = ()) -> None:
+        """
+        Forget which proof heights the last round of decisions settled on; *blocked* are names of
+        effects that are not to be decided in this one.
+        """
         self._chosen_heights.clear()
+        self.blocked = blocked
 
     def want_proof(
         self,
@@ -308,11 +310,10 @@ class RelayView:
     def _choose_height(
         self, verifier: Endpoint, source: LedgerView, header_min: int, time_s_min: int
     ) -> int | None:
-        known = self.ledgers[verifier.ledger_id].client_heights.get(verifier.client_id)
-        if known and source.height - PROOF_AGE_BLOCKS_MAX <= known[-1] <= source.height:
-            newest = known[-1]
-            if _serves(source, newest, header_min, time_s_min):
-                return newest
+        held = self.ledgers[verifier.ledger_id].newest_client_height(verifier.client_id)
+        is_kept = held and source.height - PROOF_AGE_BLOCKS_MAX <= held <= source.height
+        if is_kept and _serves(source, held, header_min, time_s_min):
+            return held
         newest = source.height
         return newest if _serves(source, newest, header_min, time_s_min) else None
 
@@ -340,6 +341,22 @@ class RelayView:
                     here = self.lock_of_trade(ledger_id, lock.trade_id)
                     if here is not None:
                         yield here
+
+
+def _journey_event(
+    packet: Packet, height: int, seen: observations.PacketSeen
+) -> (
+    packet_journey.PacketSent
+    | packet_journey.PacketReceived
+    | packet_journey.AcknowledgementWritten
+):
+    match seen.step:
+        case PacketStep.SENT:
+            return packet_journey.PacketSent(packet, height)
+        case PacketStep.RECEIVED:
+            return packet_journey.PacketReceived(packet, height)
+        case PacketStep.ANSWERED:
+            return packet_journey.AcknowledgementWritten(packet, seen.answer(), height)
 
 
 def _serves(source: LedgerView, height: int, header_min: int, time_s_min: int) -> bool:

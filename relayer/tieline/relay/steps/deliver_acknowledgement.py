@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from tieline.protocol.commitment import acknowledgement_key
 from tieline.protocol.messages import AcknowledgePacket
-from tieline.relay.effects import NO_HEIGHT, NO_SIGNER, Effect, StepName
+from tieline.relay.effects import NO_HEIGHT, NO_SIGNER, Effect, StepName, effect_name
 from tieline.relay.packet_journey import JourneyStatus
 from tieline.relay.published import Published
 from tieline.relay.view import RelayView
@@ -18,6 +18,9 @@ def deliver_acknowledgement(view: RelayView, _board: Published) -> Iterator[Effe
         if journey.acknowledgement is None:
             continue
         packet = journey.packet
+        key = f"ack/{packet.source_client}/{packet.sequence}"
+        if effect_name(journey.key.source.ledger_id, key) in view.blocked:
+            continue
         proof = view.want_proof(
             journey.key.source,
             acknowledgement_key(packet.destination_client, packet.sequence),
@@ -30,7 +33,7 @@ def deliver_acknowledgement(view: RelayView, _board: Published) -> Iterator[Effe
         yield Effect(
             StepName.DELIVER_ACKNOWLEDGEMENT,
             journey.key.source.ledger_id,
-            f"ack/{packet.source_client}/{packet.sequence}",
+            key,
             (message,),
             proof,
         )

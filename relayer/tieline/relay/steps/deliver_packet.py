@@ -12,7 +12,14 @@ from functools import lru_cache
 from tieline.protocol.commitment import packet_commitment_key
 from tieline.protocol.messages import RecvPacket
 from tieline.protocol.packet import Packet
-from tieline.relay.effects import NO_HEIGHT, NO_SIGNER, Effect, RelayedMessage, StepName
+from tieline.relay.effects import (
+    NO_HEIGHT,
+    NO_SIGNER,
+    Effect,
+    RelayedMessage,
+    StepName,
+    effect_name,
+)
 from tieline.relay.ledger_view import LedgerView
 from tieline.relay.packet_journey import JourneyStatus, PacketJourney
 from tieline.relay.published import Published
@@ -31,16 +38,19 @@ def deliver_packet(view: RelayView, board: Published) -> Iterator[Effect]:
         destination = view.ledgers[journey.destination.ledger_id]
         if not journey.sent_height or destination.time_s >= journey.packet.timeout_s:
             continue
+        key = f"recv/{journey.destination.client_id}/{journey.key.sequence}"
+        if effect_name(destination.ledger_id, key) in view.blocked:
+            continue
         beside = _messages_beside(destination, board, journey.packet)
         if beside is None:
             continue
-        effect = _effect(view, journey, beside)
+        effect = _effect(view, journey, key, beside)
         if effect is not None:
             yield effect
 
 
 def _effect(
-    view: RelayView, journey: PacketJourney, beside: tuple[RelayedMessage, ...]
+    view: RelayView, journey: PacketJourney, key: str, beside: tuple[RelayedMessage, ...]
 ) -> Effect | None:
     packet = journey.packet
     proof = view.want_proof(
@@ -55,7 +65,7 @@ def _effect(
     return Effect(
         StepName.DELIVER_PACKET,
         journey.destination.ledger_id,
-        f"recv/{packet.destination_client}/{packet.sequence}",
+        key,
         (*beside, receive),
         proof,
         deadline_s=packet.timeout_s,
@@ -70,7 +80,7 @@ def _messages_beside(
 
     A receive without evidence, or before its clearing is stored, would fail without a receipt.
     """
-    trade = _trade_of(packet)
+    trade = _trade_of(packet) if destination.terms.has_cells else None
     if trade is None:
         # Not a trade, or not readable: the destination answers for itself.
         return ()

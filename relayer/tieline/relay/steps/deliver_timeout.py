@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from tieline.protocol.commitment import packet_receipt_key
 from tieline.protocol.messages import TimeoutPacket
-from tieline.relay.effects import NO_HEIGHT, NO_SIGNER, Effect, StepName
+from tieline.relay.effects import NO_HEIGHT, NO_SIGNER, Effect, StepName, effect_name
 from tieline.relay.packet_journey import JourneyStatus
 from tieline.relay.published import Published
 from tieline.relay.view import RelayView
@@ -23,6 +23,9 @@ def deliver_timeout(view: RelayView, _board: Published) -> Iterator[Effect]:
         packet = journey.packet
         destination = view.ledgers[journey.destination.ledger_id]
         if not journey.sent_height or destination.time_s < packet.timeout_s:
+            continue
+        key = f"timeout/{packet.source_client}/{packet.sequence}"
+        if effect_name(journey.key.source.ledger_id, key) in view.blocked:
             continue
         proof = view.want_proof(
             journey.key.source,
@@ -36,7 +39,7 @@ def deliver_timeout(view: RelayView, _board: Published) -> Iterator[Effect]:
         yield Effect(
             StepName.DELIVER_TIMEOUT,
             journey.key.source.ledger_id,
-            f"timeout/{packet.source_client}/{packet.sequence}",
+            key,
             (TimeoutPacket(NO_SIGNER, packet, b"", NO_HEIGHT),),
             proof,
         )

@@ -15,7 +15,7 @@ def post_cell_sets(view: RelayView, board: Published) -> Iterator[Effect]:
     for published in board.cell_sets():
         epoch = published.cell_set.epoch
         for ledger_id, ledger in view.ledgers.items():
-            if epoch in ledger.cell_set_epochs:
+            if not ledger.terms.has_cells or epoch in ledger.cell_set_epochs:
                 continue
             message = MsgPostCellSet(
                 NO_SIGNER, published.cell_set, published.rows, published.signatures

@@ -16,7 +16,7 @@ def post_clearing(view: RelayView, board: Published) -> Iterator[Effect]:
         waiting = [
             ledger
             for ledger in view.ledgers.values()
-            if ledger.time_s < ledger.terms.tau_s(slot_start)
+            if ledger.terms.has_cells and ledger.time_s < ledger.terms.tau_s(slot_start)
         ]
         if not waiting:
             continue

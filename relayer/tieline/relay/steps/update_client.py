@@ -38,7 +38,7 @@ def update_client(view: RelayView, effects: Iterable[Effect]) -> tuple[UpdateWan
             continue
         verifier, height = proof.verifier, proof.header_height
         ledger = view.ledgers[verifier.ledger_id]
-        if height in ledger.client_heights.get(verifier.client_id, ()):
+        if ledger.holds_client_height(verifier.client_id, height):
             continue
         if (verifier, height) in wanted:
             continue
