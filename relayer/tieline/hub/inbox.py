@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tieline.hub.health import Health
 from tieline.hub.lanes import Lanes, UnderWay
 from tieline.hub.settings import RunnerSettings
-from tieline.interfaces.errors import Unavailable
+from tieline.interfaces.errors import NotYet, Unavailable
 from tieline.interfaces.ledger import BlockEvents, Ledger
 from tieline.relay.view import RelayView
 
@@ -61,21 +62,31 @@ class Inbox:
     async def read(self, now_s: int) -> Seen:
         """Read at most ``blocks_per_read_max`` new blocks of each ledger that answers."""
         seen = Seen()
-        for ledger_id, ledger in self._ledgers.items():
-            if self._health.is_silent(ledger_id, now_s):
-                continue
-            height = self._view.ledgers[ledger_id].height
-            try:
-                if await ledger.latest_height() <= height:
-                    continue
-                blocks = await ledger.blocks_after(height, self._settings.blocks_per_read_max)
-            except Unavailable as error:
-                self._health.note_silence(ledger_id, now_s, error)
-                continue
-            self._health.note_answer(ledger_id)
-            for block in blocks:
-                self._take(ledger_id, block, seen)
+        asked = [one for one in self._ledgers if not self._health.is_silent(one, now_s)]
+        if self._settings.is_concurrent:
+            await asyncio.gather(*(self._read_one(one, now_s, seen) for one in asked))
+        else:
+            for ledger_id in asked:
+                await self._read_one(ledger_id, now_s, seen)
         return seen
+
+    async def _read_one(self, ledger_id: str, now_s: int, seen: Seen) -> None:
+        height = self._view.ledgers[ledger_id].height
+        try:
+            blocks = await self._ledgers[ledger_id].blocks_after(
+                height, self._settings.blocks_per_read_max
+            )
+        except NotYet:  # a block whose results are still being written
+            return
+        except Unavailable as error:
+            self._health.note_silence(ledger_id, now_s, error)
+            return
+        self._health.note_answer(ledger_id)
+        for block in blocks:
+            self._take(ledger_id, block, seen)
+        if blocks:
+            is_waited_for = len(self._lanes[ledger_id]) > 0
+            self._health.note_block(ledger_id, now_s, is_waited_for=is_waited_for)
 
     async def catch_up(self, ledger_id: str) -> None:
         """Read all that a ledger has. Raises Unavailable."""

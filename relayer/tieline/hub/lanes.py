@@ -1,7 +1,6 @@
 """
-Who may send on a ledger right now: several accounts, each with one transaction under way.
-
-A second transaction of an account would need its sequence guessed; more accounts need no guess.
+Who may send on a ledger right now: accounts, each with so many transactions under way as the
+ledger's adapter counts sequences for.
 """
 
 from __future__ import annotations
@@ -23,37 +22,53 @@ class UnderWay:
     height: int
     """The ledger's height when it was handed in."""
     submitted_s: int
+    announced: tuple[tuple[str, int], ...] = ()
+    """Clients and heights whose updates it brings."""
 
 
 class Lanes:
-    """The lanes of one ledger."""
+    """
+    The lanes of one ledger.
 
-    def __init__(self, names: Sequence[str]) -> None:
+    Args:
+        names: Of its accounts.
+        depth: Transactions of one lane that may be under way at once.
+
+    Raises:
+        ValueError: No lane, or one twice.
+    """
+
+    def __init__(self, names: Sequence[str], depth: int = 1) -> None:
         if not names or len(set(names)) != len(names):
             raise ValueError(f"a ledger needs lanes with different names: {list(names)}")
-        self._busy: dict[str, UnderWay | None] = dict.fromkeys(names)
+        self._depth = depth
+        self._counts = dict.fromkeys(names, 0)
         self._by_hash: dict[bytes, UnderWay] = {}
 
     @property
     def names(self) -> tuple[str, ...]:
         """All lanes, in order."""
-        return tuple(self._busy)
+        return tuple(self._counts)
 
     def free(self) -> list[str]:
-        """Return the lanes that nothing is under way on, in order."""
-        return [name for name, transaction in self._busy.items() if transaction is None]
+        """
+        Return a lane for each transaction that may be handed in, lane by lane: what rests on an
+        earlier transaction best follows it from the same account.
+        """
+        return [name for name, count in self._counts.items() for _ in range(self._depth - count)]
 
     def start(self, transaction: UnderWay) -> None:
-        """Take a lane."""
-        assert self._busy[transaction.lane] is None, transaction.lane
-        self._busy[transaction.lane] = transaction
+        """Take room of a lane."""
+        assert self._counts[transaction.lane] < self._depth, transaction.lane
+        if transaction.tx_hash not in self._by_hash:  # the same bytes are one transaction
+            self._counts[transaction.lane] += 1
         self._by_hash[transaction.tx_hash] = transaction
 
     def end(self, tx_hash: bytes) -> UnderWay | None:
-        """Free the lane of a transaction; None if it is none of ours."""
+        """Give back the room of a transaction; None if it is none of ours."""
         transaction = self._by_hash.pop(tx_hash, None)
         if transaction is not None:
-            self._busy[transaction.lane] = None
+            self._counts[transaction.lane] -= 1
         return transaction
 
     def overdue(self, height: int, now_s: int, blocks_max: int, seconds_max: int) -> list[UnderWay]:

@@ -7,23 +7,31 @@ aside, the others go on.
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tieline.hub.health import Health
+from tieline.hub.holds import WHOLE_LEDGER, Holds
 from tieline.hub.lanes import Lanes, UnderWay
 from tieline.hub.prover import ProvedBatch, Prover
-from tieline.hub.refusals import Refusal, sort_refusal
+from tieline.hub.refusals import Refusal, held_because, sort_refusal
 from tieline.hub.settings import RunnerSettings
 from tieline.interfaces.errors import NotYet, Rejected, Unavailable
 from tieline.interfaces.journal import Intent, IntentStatus, JournalStore
 from tieline.interfaces.ledger import Ledger, Message
-from tieline.relay.effects import Effect, complete
-from tieline.relay.retry import LATE_AFTER, RetryBook
+from tieline.protocol.errors import ClientNotActive
+from tieline.relay.effects import Effect, client_named, complete
+from tieline.relay.retry import LATE_AFTER, REDUNDANT_DELAY_S, RetryBook
 from tieline.relay.scheduler import Bisection, fill_batches, take_turns
+from tieline.relay.view import RelayView
 
 _LOG = logging.getLogger(__name__)
+
+_WAITING = {Refusal.CLIENT_BEHIND, Refusal.BUSY}
+"""Refusals of a whole transaction that say nothing about any of its messages."""
 
 
 @dataclass(slots=True)
@@ -34,12 +42,19 @@ class Sent:
     failed: int = 0
     deferred: int = 0
 
+    def add(self, other: Sent) -> None:
+        """Add what another sending came to."""
+        self.submitted += other.submitted
+        self.failed += other.failed
+        self.deferred += other.deferred
+
 
 class Outbox:
     """
     The performing half of the runner.
 
     Args:
+        view: Told which updates are on their way.
         ledgers: By ledger id.
         lanes: By ledger id.
         prover: Makes proofs.
@@ -52,6 +67,7 @@ class Outbox:
     def __init__(
         self,
         *,
+        view: RelayView,
         ledgers: Mapping[str, Ledger],
         lanes: Mapping[str, Lanes],
         prover: Prover,
@@ -60,6 +76,7 @@ class Outbox:
         health: Health,
         settings: RunnerSettings,
     ) -> None:
+        self._view = view
         self._ledgers = ledgers
         self._lanes = lanes
         self._prover = prover
@@ -67,29 +84,33 @@ class Outbox:
         self._retry = retry
         self._health = health
         self._settings = settings
+        self.holds = Holds()
         self._bisections = {ledger_id: Bisection() for ledger_id in ledgers}
 
-    async def send(self, ledger_id: str, effects: Sequence[Effect], height: int) -> Sent:
+    async def send(self, ledger_id: str, effects: Sequence[Effect], room: int) -> Sent:
         """
         Send as many of *effects* as the ledger's free lanes carry.
 
         Args:
             ledger_id: Of all effects.
             effects: In the order of the pipeline.
-            height: The ledger's last observed height.
+            room: Transactions at most.
         """
         sent = Sent()
-        free = self._lanes[ledger_id].free()
+        now_s = self._retry.now_s
+        effects = [
+            effect
+            for effect in effects
+            if not self.holds.is_held(ledger_id, client_named(effect.name), now_s)
+        ]
+        free = self._lanes[ledger_id].free()[:room]
         bisection = self._bisections[ledger_id]
         halves, rest = bisection.take(effects)
         for half in halves[len(free) :]:
             bisection.give_back(half)
         batches = halves[: len(free)]
         batches += self._fill(rest, len(free) - len(batches))
-        for lane, batch in zip(free, batches, strict=False):
-            if self._health.is_silent(ledger_id, self._retry.now_s):
-                break
-            await self._send_batch(ledger_id, lane, batch, height, sent)
+        await self._send_batches(ledger_id, list(zip(free, batches, strict=False)), sent)
         return sent
 
     def _fill(self, effects: Sequence[Effect], room: int) -> list[tuple[Effect, ...]]:
@@ -105,17 +126,57 @@ class Outbox:
         batches = fill_batches(take_turns(others), self._settings.limits, room_for_others)
         return batches + [(suspect,) for suspect in suspects[: room - len(batches)]]
 
-    async def _send_batch(
-        self, ledger_id: str, lane: str, batch: Sequence[Effect], height: int, sent: Sent
+    async def _send_batches(
+        self, ledger_id: str, batches: Sequence[tuple[str, tuple[Effect, ...]]], sent: Sent
     ) -> None:
-        proved = await self._prover.prove(batch)
+        """Prove and hand in, in order; side by side the next is proved meanwhile."""
+        ahead: asyncio.Task[ProvedBatch] | None = None
+        try:
+            for number, (lane, batch) in enumerate(batches):
+                if self._health.is_silent(ledger_id, self._retry.now_s):
+                    break
+                proved = await (self._prover.prove(batch) if ahead is None else ahead)
+                ahead = None
+                announced = self._announce(ledger_id, proved)
+                if self._settings.is_concurrent and number + 1 < len(batches):
+                    following = batches[number + 1][1]
+                    ahead = asyncio.create_task(self._prover.prove(following))
+                if not await self._hand_in(ledger_id, lane, batch, proved, announced, sent):
+                    self.withdraw(ledger_id, announced)
+        finally:
+            if ahead is not None:
+                ahead.cancel()
+
+    def _announce(self, ledger_id: str, proved: ProvedBatch) -> tuple[tuple[str, int], ...]:
+        """Let later transactions rest on the updates of this one, where the ledger allows it."""
+        if self._ledgers[ledger_id].capabilities.in_flight_max <= 1:
+            return ()
+        for client_id, height in proved.heights:
+            self._view.ledgers[ledger_id].announce_client_height(client_id, height)
+        return tuple(proved.heights)
+
+    def withdraw(self, ledger_id: str, announced: Sequence[tuple[str, int]]) -> None:
+        """The updates of a transaction did not come."""
+        for client_id, height in announced:
+            self._view.ledgers[ledger_id].withdraw_client_height(client_id, height)
+
+    async def _hand_in(
+        self,
+        ledger_id: str,
+        lane: str,
+        batch: Sequence[Effect],
+        proved: ProvedBatch,
+        announced: tuple[tuple[str, int], ...],
+        sent: Sent,
+    ) -> bool:
+        """Hand in what could be proved of a batch; return whether the ledger took it."""
         for effect, error in proved.deferred:
             sent.deferred += 1
             self._defer(effect.name, str(error))
         put_off = {effect.name for effect, _ in proved.deferred}
         ready = [effect for effect in batch if effect.name not in put_off]
         if not ready:
-            return
+            return False
         ledger = self._ledgers[ledger_id]
         messages = _messages(ready, proved, ledger.lane_account(lane))
         names = tuple(effect.name for effect in ready)
@@ -130,22 +191,25 @@ class Outbox:
             self._journal.record_outcome(intent_ids, IntentStatus.UNKNOWN, detail=str(error))
             for name in names:
                 self._retry.release(name)
-            return
+            return False
         except Rejected as error:
             sent.failed += len(names)
             self.fail(ledger_id, names, intent_ids, error)
-            return
+            return False
         except NotYet as error:
             sent.deferred += len(names)
             self._journal.record_outcome(intent_ids, IntentStatus.NOT_YET, detail=str(error))
             for name in names:
                 self._defer(name, str(error))
-            return
+            return False
         self._journal.record_outcome(intent_ids, IntentStatus.SUBMITTED, tx_hash=result.tx_hash)
+        height, now_s = self._view.ledgers[ledger_id].height, self._retry.now_s
         self._lanes[ledger_id].start(
-            UnderWay(ledger_id, lane, result.tx_hash, names, intent_ids, height, self._retry.now_s)
+            UnderWay(ledger_id, lane, result.tx_hash, names, intent_ids, height, now_s, announced)
         )
+        self._health.note_submitted(ledger_id, now_s)
         sent.submitted += len(names)
+        return True
 
     def _write(self, ledger_id: str, lane: str, ready: Sequence[Effect]) -> Sequence[int]:
         now_s = self._retry.now_s
@@ -160,29 +224,61 @@ class Outbox:
         intent_ids: Sequence[int],
         error: Rejected,
     ) -> None:
-        """Take note of a refused transaction: halve it, or put its one effect aside."""
+        """Take note of a refused transaction, by its cause."""
         refusal = sort_refusal(error.codespace, error.code)
-        is_wrong = refusal is Refusal.WRONG
-        status = IntentStatus.REJECTED if is_wrong else IntentStatus.NOT_YET
-        self._journal.record_outcome(intent_ids, status, detail=str(error))
-        if refusal is Refusal.SEQUENCE or len(names) > 1:
+        self._journal.record_outcome(intent_ids, _STATUS_OF[refusal], detail=str(error))
+        if refusal is Refusal.REDUNDANT:
+            for name in names:
+                self._retry.land(name, REDUNDANT_DELAY_S)
+        elif refusal in _WAITING:
+            for name in names:
+                self._defer(name, str(error))
+        elif refusal is Refusal.SEQUENCE or (
+            refusal is Refusal.HELD and self._hold(ledger_id, names, error)
+        ):
             for name in names:
                 self._retry.release(name)
-            if refusal is not Refusal.SEQUENCE:
-                self._bisections[ledger_id].split(names)
-                _LOG.info("batch halved ledger=%s effects=%d %s", ledger_id, len(names), error)
-            return
-        name = names[0]
-        if is_wrong:
-            attempts = self._retry.refuse(name, str(error))
-            _LOG.warning("put aside effect=%s attempts=%d %s", name, attempts, error)
         else:
-            self._defer(name, str(error), is_suspect=True)
+            self._find_guilty(ledger_id, names, error, is_later=refusal is Refusal.NOT_YET)
+
+    def _find_guilty(
+        self, ledger_id: str, names: Sequence[str], error: Rejected, *, is_later: bool
+    ) -> None:
+        """Halve a batch that failed for one of its effects; put aside one that stood alone."""
+        if len(names) > 1:
+            for name in names:
+                self._retry.release(name)
+            self._bisections[ledger_id].split(names)
+            _LOG.info("batch halved ledger=%s effects=%d %s", ledger_id, len(names), error)
+        elif is_later:
+            self._defer(names[0], str(error), is_suspect=True)
+        else:
+            attempts = self._retry.refuse(names[0], str(error))
+            _LOG.warning("put aside effect=%s attempts=%d %s", names[0], attempts, error)
+
+    def _hold(self, ledger_id: str, names: Sequence[str], error: Rejected) -> bool:
+        """Hold what a refusal is about; return False if that cannot be told."""
+        reason = held_because(error.codespace, error.code, error.log)
+        if error.codespace != ClientNotActive.codespace:
+            self.holds.hold(ledger_id, WHOLE_LEDGER, reason, self._retry.now_s)
+            return True
+        clients = {client_named(name) for name in names} - {""}
+        named = {one for one in clients if re.search(rf"{re.escape(one)}(?!\d)", error.log)}
+        guilty = clients if len(clients) == 1 else named
+        for client_id in guilty:
+            self.holds.hold(ledger_id, client_id, reason, self._retry.now_s)
+        return bool(guilty)
 
     def _defer(self, name: str, reason: str, *, is_suspect: bool = False) -> None:
         attempts = self._retry.defer(name, reason, is_suspect=is_suspect)
         level = logging.WARNING if attempts % LATE_AFTER == 0 else logging.DEBUG
         _LOG.log(level, "not yet effect=%s attempts=%d reason=%s", name, attempts, reason)
+
+
+_STATUS_OF = {
+    refusal: IntentStatus.REJECTED if refusal is Refusal.WRONG else IntentStatus.NOT_YET
+    for refusal in Refusal
+} | {Refusal.REDUNDANT: IntentStatus.DONE}
 
 
 def _messages(ready: Sequence[Effect], proved: ProvedBatch, signer: bytes) -> list[Message]:

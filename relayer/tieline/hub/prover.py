@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from tieline.hub.attestor_pool import AttestorPool, AttestorQuorum
 from tieline.hub.proof_form import ProofForm
 from tieline.interfaces.errors import HubError, NotYet, Unavailable
-from tieline.interfaces.ledger import Ledger, StoredValue
+from tieline.interfaces.ledger import BulkProofSource, Ledger, StoredValue
 from tieline.light_clients.tendermint.skipping import (
     ONE_THIRD,
     TooManyHeaders,
@@ -51,6 +51,8 @@ class ProvedBatch:
     updates: list[UpdateClient] = field(default_factory=list[UpdateClient])
     proofs: dict[str, Proved] = field(default_factory=dict[str, Proved])
     """By effect name."""
+    heights: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])
+    """Clients and header heights that the updates bring."""
     deferred: list[tuple[Effect, HubError]] = field(default_factory=list[tuple[Effect, HubError]])
 
 
@@ -119,6 +121,8 @@ class Prover:
         if any(effect.name in result.proofs for effect, _ in members):
             client_id = first.verifier.client_id
             result.updates += [UpdateClient(NO_SIGNER, client_id, one) for one in headers]
+            if headers:
+                result.heights.append((client_id, first.header_height))
 
     async def _entries(
         self,
@@ -128,9 +132,10 @@ class Prover:
     ) -> list[tuple[Effect, StoredValue]]:
         """Return native proofs; what is stored otherwise than was decided on goes to *done*."""
         source = self._ledgers[members[0][1].source_ledger]
+        keys = [wanted.key for _, wanted in members]
+        stored = await _prove_keys(source, keys, members[0][1].state_height)
         entries: list[tuple[Effect, StoredValue]] = []
-        for effect, wanted in members:
-            entry = await source.prove(wanted.key, wanted.state_height)
+        for (effect, wanted), entry in zip(members, stored, strict=True):
             if (entry.value is not None) is wanted.is_present:
                 entries.append((effect, entry))
             else:
@@ -205,6 +210,13 @@ class Prover:
         if not blocks or blocks[0].height != height:
             raise NotYet(f"block is not there: ledger={ledger_id} height={height}")
         return blocks[0].time_s
+
+
+async def _prove_keys(ledger: Ledger, keys: Sequence[bytes], height: int) -> Sequence[StoredValue]:
+    """Prove keys at one height, at once where the ledger can. Raises HubError."""
+    if isinstance(ledger, BulkProofSource):
+        return await ledger.prove_many(keys, height)
+    return [await ledger.prove(key, height) for key in keys]
 
 
 async def _fetch_between(

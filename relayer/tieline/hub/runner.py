@@ -7,11 +7,13 @@ restart the view is made of the ledgers' events again.
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from tieline.hub.health import Health
+from tieline.hub.holds import Holds
 from tieline.hub.inbox import Inbox, Outcome
 from tieline.hub.journey_rows import changed_rows
 from tieline.hub.lanes import Lanes
@@ -24,7 +26,7 @@ from tieline.interfaces.clock import Clock
 from tieline.interfaces.errors import Rejected
 from tieline.interfaces.journal import IntentStatus, JournalStore, StoredIntent
 from tieline.interfaces.ledger import Ledger
-from tieline.relay.effects import Effect
+from tieline.relay.effects import Effect, client_named
 from tieline.relay.pipeline import decide
 from tieline.relay.published import Published
 from tieline.relay.retry import RetryBook
@@ -85,7 +87,7 @@ class Runner:
         settings: RunnerSettings,
     ) -> None:
         self.view = view
-        self.retry = RetryBook()
+        self.retry = RetryBook(settings.not_yet_delay_s)
         self._ledgers = ledgers
         self._published = Published(bulletin)
         self._prover = prover
@@ -93,9 +95,13 @@ class Runner:
         self._clock = clock
         self._settings = settings
         self.health = Health()
-        self.lanes = {ledger_id: Lanes(settings.lanes[ledger_id]) for ledger_id in ledgers}
+        self.lanes = {
+            ledger_id: Lanes(settings.lanes[ledger_id], ledger.capabilities.in_flight_max)
+            for ledger_id, ledger in ledgers.items()
+        }
         self._inbox = Inbox(view, ledgers, self.lanes, self.health, settings)
         self._outbox = Outbox(
+            view=view,
             ledgers=ledgers,
             lanes=self.lanes,
             prover=prover,
@@ -107,6 +113,8 @@ class Runner:
         self._revision = -1
         self._wake_s: int | None = None
         self._round = 0
+        self._sending: dict[str, asyncio.Task[Sent]] = {}
+        """By ledger: what is being sent side by side with the next steps."""
 
     async def start(self) -> None:
         """
@@ -144,13 +152,15 @@ class Runner:
         """
         now_s = self.retry.now_s = self._clock.now_s()
         seen = await self._inbox.read(now_s)
+        has_sent = any(task.done() for task in self._sending.values())
+        sent = self._take_sent()
         revision = self._published.revision
         is_awake = self._wake_s is not None and now_s >= self._wake_s
-        if not seen.blocks and revision == self._revision and not is_awake:
+        if not (seen.blocks or has_sent or is_awake) and revision == self._revision:
             return IDLE
         failed = self._settle(seen.outcomes)
         failed += self._give_up(now_s)
-        sent = await self._perform(decide(self.view, self._published, self.retry))
+        more = await self._perform(decide(self.view, self._published, self.retry))
         self._revision = revision
         self._save_rows()
         self._round += 1
@@ -158,8 +168,14 @@ class Runner:
             self.save_resume_heights()
             self.retry.forget_before(now_s - _RETRY_MEMORY_S)
         self._wake_s = self._next_wake_s(now_s)
+        sent.add(more)
         landed = sum(len(o.transaction.names) for o in seen.outcomes if o.code == 0)
         return StepReport(seen.blocks, landed, failed + sent.failed, sent.submitted, sent.deferred)
+
+    @property
+    def holds(self) -> Holds:
+        """What is held back until somebody acts."""
+        return self._outbox.holds
 
     @property
     def silent_attestors(self) -> Mapping[bytes, str]:
@@ -176,6 +192,12 @@ class Runner:
             {ledger_id: self.view.resume_height(ledger_id) for ledger_id in self.view.ledgers}
         )
 
+    async def finish(self) -> None:
+        """Let what is being sent come to its end; nothing new is begun. Raises Unavailable."""
+        while self._sending:
+            await asyncio.wait(self._sending.values())
+            self._take_sent()
+
     def close(self) -> None:
         """Save where to resume, and let go of the journal."""
         self.save_resume_heights()
@@ -187,23 +209,50 @@ class Runner:
             by_ledger.setdefault(effect.ledger_id, []).append(effect)
         total = Sent()
         for ledger_id, own in by_ledger.items():
-            if self.health.is_silent(ledger_id, self.retry.now_s):
+            room = self._room(ledger_id)
+            if not room:
                 continue
-            sent = await self._outbox.send(ledger_id, own, self.view.ledgers[ledger_id].height)
-            total.submitted += sent.submitted
-            total.failed += sent.failed
-            total.deferred += sent.deferred
+            sending = self._outbox.send(ledger_id, own, room)
+            if self._settings.is_concurrent:
+                self._sending[ledger_id] = asyncio.create_task(sending)
+            else:
+                total.add(await sending)
         return total
+
+    def _room(self, ledger_id: str) -> int:
+        """Return how many transactions may be handed in now."""
+        now_s, halt_s = self.retry.now_s, self._settings.halt_after_s
+        if ledger_id in self._sending or self.health.is_silent(ledger_id, now_s):
+            return 0
+        if halt_s is not None and self.health.standstill_s(ledger_id, now_s) >= halt_s:
+            # One transaction asks whether it goes on; what was sent may have been lost meanwhile.
+            return 0 if len(self.lanes[ledger_id]) else 1
+        return len(self.lanes[ledger_id].free())
+
+    def _take_sent(self) -> Sent:
+        """Return what sendings beside earlier steps have come to. Raises what they raised."""
+        total = Sent()
+        for ledger_id in [one for one, task in self._sending.items() if task.done()]:
+            total.add(self._sending.pop(ledger_id).result())
+        return total
+
+    @property
+    def sending(self) -> Collection[asyncio.Task[Sent]]:
+        """What is being sent beside the steps; when one has ended, another step can do more."""
+        return self._sending.values()
 
     def _settle(self, outcomes: Sequence[Outcome]) -> int:
         """Take note of what became of our transactions; return how many effects failed."""
         failed = 0
         for outcome in outcomes:
             transaction = outcome.transaction
+            self._outbox.withdraw(transaction.ledger_id, transaction.announced)
             if outcome.code == 0:
                 self._journal.record_outcome(transaction.intent_ids, IntentStatus.DONE)
                 for name in transaction.names:
                     self.retry.land(name)
+                for client_id in {client_named(name) for name in transaction.names}:
+                    self.holds.release(transaction.ledger_id, client_id)
                 continue
             failed += len(transaction.names)
             self._outbox.fail(
@@ -221,6 +270,7 @@ class Runner:
             self._journal.record_outcome(
                 transaction.intent_ids, IntentStatus.UNKNOWN, detail="in no block"
             )
+            self._outbox.withdraw(transaction.ledger_id, transaction.announced)
             for name in transaction.names:
                 self.retry.release(name)
             count += len(transaction.names)
@@ -234,7 +284,11 @@ class Runner:
 
     def _next_wake_s(self, now_s: int) -> int | None:
         """Return when there may be something to do although no ledger has a new block."""
-        times = [self.retry.next_wake_s(), self.health.next_wake_s(now_s)]
+        times = [
+            self.retry.next_wake_s(),
+            self.health.next_wake_s(now_s),
+            self.holds.next_wake_s(now_s),
+        ]
         if any(len(lanes) for lanes in self.lanes.values()):
             times.append(now_s + self._settings.inclusion_s_max)
         return min((time for time in times if time is not None), default=None)

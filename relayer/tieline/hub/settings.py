@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tieline.relay.retry import NOT_YET_DELAY_S
 from tieline.relay.scheduler import BatchLimits
 
 
@@ -24,3 +25,15 @@ class RunnerSettings:
     """Places to resume from are written every so many rounds; older ones cost time only."""
     journal_days: int = 30
     """How long ended intents are kept."""
+    not_yet_delay_s: int = NOT_YET_DELAY_S
+    """How long what is true later waits."""
+    halt_after_s: int | None = None
+    """
+    A ledger that leaves transactions of ours without a block for so long stands still: nothing
+    more is sent to it until it moves. None: that is not judged.
+    """
+    is_concurrent: bool = False
+    """
+    Ledgers are read and written side by side, and a batch is proved while the one before it is
+    handed in. Without it one thing is done after another, in the same order every time.
+    """

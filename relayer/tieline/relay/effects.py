@@ -91,6 +91,15 @@ def effect_name(ledger_id: str, key: str) -> str:
     return f"{ledger_id}/{key}"
 
 
+_ABOUT_PACKETS = frozenset({"recv", "ack", "timeout"})
+
+
+def client_named(name: str) -> str:
+    """Return the client that an effect's name says it is shown to; empty if it is shown to none."""
+    parts = name.rsplit("/", 3)[1:]
+    return parts[1] if len(parts) == 3 and parts[0] in _ABOUT_PACKETS else ""
+
+
 @dataclass(frozen=True, slots=True)
 class Effect:
     """One thing to do on one ledger: all of its messages in one transaction, in order."""

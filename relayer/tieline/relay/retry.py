@@ -15,6 +15,9 @@ NOT_YET_DELAY_S = 5
 REFUSED_DELAYS_S = (5, 10, 20, 40, 80, 160)
 """After the last, always the last: windows are minutes long, so two tries fit in each."""
 
+REDUNDANT_DELAY_S = 15
+"""Somebody else brought it, or is about to: its event comes with the next blocks."""
+
 LANDED_DELAY_S = 300
 """It is on the ledger; should its event never come, asking again costs a no-op."""
 
@@ -52,7 +55,9 @@ class RetryBook:
     Which effects are under way or wait, by name. ``in`` tells whether one must be left alone.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, not_yet_delay_s: int = NOT_YET_DELAY_S) -> None:
+        """Let what is true later wait *not_yet_delay_s* each time."""
+        self._not_yet_delay_s = not_yet_delay_s
         self._under_way: set[str] = set()
         self._waiting: dict[str, Waiting] = {}
         self.now_s = 0
@@ -72,13 +77,13 @@ class RetryBook:
         """It is not under way any more, and may be decided again at once."""
         self._under_way.discard(name)
 
-    def land(self, name: str) -> None:
-        """It took effect."""
-        self._wait(name, LANDED_DELAY_S, "landed", has_landed=True)
+    def land(self, name: str, delay_s: int = LANDED_DELAY_S) -> None:
+        """It took effect; should no event say so within *delay_s*, it is decided again."""
+        self._wait(name, delay_s, "landed", has_landed=True)
 
     def defer(self, name: str, reason: str, *, is_suspect: bool = False) -> int:
         """It is true later. Returns how often it was deferred in a row."""
-        return self._wait(name, NOT_YET_DELAY_S, reason, is_suspect=is_suspect)
+        return self._wait(name, self._not_yet_delay_s, reason, is_suspect=is_suspect)
 
     def refuse(self, name: str, reason: str) -> int:
         """The ledger refused it. Returns how often in a row."""

@@ -63,7 +63,7 @@ def test_a_silent_ledger_is_asked_again_after_a_while_and_forgiven_when_it_answe
     [
         (NotYetPosted, Refusal.NOT_YET),
         (TooEarly, Refusal.NOT_YET),
-        (ConsensusStateNotFound, Refusal.NOT_YET),
+        (ConsensusStateNotFound, Refusal.CLIENT_BEHIND),
         (WrongSequence, Refusal.SEQUENCE),
         (TooLate, Refusal.WRONG),
         (TimeoutElapsed, Refusal.WRONG),
