@@ -119,7 +119,7 @@ class FakePeer:
             raise outcome
         return outcome
 
-    async def batch(self, calls):
+    async def batch(self, calls, hook=None):
         self.asked.append([one.method for one in calls])
         if self.is_dead:
             raise Unavailable(f"no answer: {self.address}")
@@ -169,6 +169,9 @@ class FakePeer:
         transactions = self.chain.transactions[self._place(height)]
         outcome = {"code": 0, "log": "", "codespace": "", "events": []}
         return {"height": height, "txs_results": [dict(outcome) for _ in transactions] or None}
+
+    def _num_unconfirmed_txs(self):
+        return {"n_txs": str(len(self.mempool.taken))}
 
     def _broadcast_tx_sync(self, tx):
         raw = base64.b64decode(tx)

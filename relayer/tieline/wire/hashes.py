@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 from functools import lru_cache
 
-from Crypto.Hash import RIPEMD160
 from sha3 import keccak_256
 
 
@@ -38,6 +37,9 @@ def ripemd160(data: bytes) -> bytes:
     """Return the 20-byte RIPEMD-160 hash, from pycryptodome where OpenSSL has none."""
     if _RIPEMD160_IS_BUILT_IN:
         return hashlib.new("ripemd160", data, usedforsecurity=False).digest()
+    # A megabyte of modules that most machines need not load.
+    from Crypto.Hash import RIPEMD160  # noqa: PLC0415
+
     return RIPEMD160.new(data).digest()
 
 

@@ -12,7 +12,7 @@ from fakes.microgrid import key
 
 from tieline.interfaces.errors import NotYet, Rejected, Unavailable
 from tieline.ledgers.cosmos.accounts import Account, decode_account
-from tieline.ledgers.cosmos.events import block_events_of
+from tieline.ledgers.cosmos.events import block_events_of, reading_only
 from tieline.ledgers.cosmos.gas import Fees, gas_limit
 from tieline.ledgers.cosmos.genesis import add_balances, validator_transaction
 from tieline.ledgers.cosmos.ledger import CosmosLedger
@@ -77,6 +77,22 @@ def test_events_that_are_no_packets_may_repeat():
     coin = {"type": "coin_spent", "attributes": [{"key": "amount", "value": "1stake"}]}
     block = block_events_of(*answers((0, [coin, coin])), 7)
     assert len(block.transactions[0].events) == 2
+
+
+def test_events_that_are_made_while_json_is_read_are_the_same():
+    coin = {"type": "coin_spent", "attributes": [{"key": "amount", "value": "1", "index": True}]}
+    bare = {"type": "mint", "attributes": None}
+    told = answers(
+        (0, [packet_event("recv_packet"), coin, bare]), own=[packet_event("send_packet")]
+    )
+
+    def read(kinds):
+        again = [json.loads(json.dumps(one), object_hook=reading_only(kinds)) for one in told]
+        return block_events_of(*again, 7)
+
+    assert read(None) == block_events_of(*told, 7)
+    (only,) = read(frozenset({"recv_packet"})).transactions
+    assert ([one.type for one in only.events], only.tx_hash) == (["recv_packet"], sha256(b"tx 0"))
 
 
 def test_what_was_undone_has_no_events_and_hides_none():

@@ -163,7 +163,7 @@ def test_answers_that_overtake_one_another_are_no_height_that_goes_back(chain):
     held = asyncio.Event()
     batch = peer.batch
 
-    async def slow(calls):
+    async def slow(calls, hook=None):
         outcomes = await batch(calls)
         if len(peer.asked) == 2:  # the first after the one that asks for the ledger's name
             await held.wait()

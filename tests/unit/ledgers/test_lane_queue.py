@@ -86,6 +86,21 @@ def test_after_the_engine_has_lost_its_mempool_sequences_are_taken_again():
     assert words(peer) == ["0 d", "1 e"], "what was lost is never sent again by itself"
 
 
+def test_what_a_peer_forgot_to_check_again_after_a_block_is_not_sent_twice():
+    """A mempool without recheck: what waits from before a block is unknown to its checks."""
+    peer = peer_with()
+    lane = Lane(peer)
+    lane.run("a", "b")
+    peer.mempool.expected = 0  # a block came without them
+    (result,) = lane.run("c")
+    assert isinstance(result, NotYet)
+    assert words(peer) == ["0 a", "1 b"], "a second transaction of a sequence could take its place"
+    peer.mempool.forget(2)  # the next block has them
+    lane.stored = 2
+    (result,) = lane.run("c")
+    assert words(peer) == ["2 c"], result
+
+
 def test_a_refused_transaction_holds_no_sequence_and_the_others_go_on():
     peer = peer_with()
     lane = Lane(peer)

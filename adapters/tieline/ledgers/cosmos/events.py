@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from tieline.interfaces.errors import Unavailable
 from tieline.interfaces.ledger import BlockEvents, TxEvents
-from tieline.ledgers.tendermint.rpc import Json, from_base64
+from tieline.ledgers.tendermint.rpc import Hook, Json, from_base64
 from tieline.ledgers.tendermint.rpc_records import events_of, time_ns_of
 from tieline.protocol.events import Event
 from tieline.protocol.time import TimestampNanoseconds, to_seconds
@@ -19,9 +19,30 @@ PACKET_EVENTS: Final = frozenset(
 _PACKET_NAME: Final = ("packet_source_client", "packet_dest_client", "packet_sequence")
 
 
+def reading_only(kinds: frozenset[str] | None) -> Hook:
+    """
+    Return what makes events while JSON is read, so that a block of a thousand packets is never
+    whole in memory.
+
+    Args:
+        kinds: Of the events that are kept; None keeps all.
+    """
+
+    def read(one: Json) -> object:
+        if "value" in one and "key" in one:
+            return one["key"], one["value"]
+        kind = one.get("type")
+        if kind is None or "attributes" not in one:
+            return one
+        return Event(kind, tuple(one["attributes"] or ())) if not kinds or kind in kinds else None
+
+    return read
+
+
 def block_events_of(block: Json, results: Json, height: int) -> BlockEvents:
     """
-    Read the answers of ``block`` and ``block_results``. Raises Unavailable.
+    Read the answers of ``block`` and ``block_results``, with events as ``reading_only`` makes them
+    or as plain JSON. Raises Unavailable.
 
     ibc-go emits ``recv_packet`` twice, because it writes a cached context twice; the second is left
     out. Packets that a chain's own modules send at the end of a block stand behind its
@@ -40,7 +61,7 @@ def block_events_of(block: Json, results: Json, height: int) -> BlockEvents:
                 int(outcome["code"]),
                 str(outcome["log"]),
                 # What was undone has left its events.
-                () if outcome["code"] else _once(events_of(outcome["events"]), seen),
+                () if outcome["code"] else _once(_events(outcome["events"]), seen),
                 str(outcome["codespace"]),
             )
             for transaction, outcome in zip(raw, outcomes, strict=True)
@@ -54,8 +75,13 @@ def block_events_of(block: Json, results: Json, height: int) -> BlockEvents:
     return BlockEvents(height, time_s, tuple(transactions))
 
 
+def _events(raw: list[Any] | None) -> tuple[Event, ...]:
+    made: list[Event] = [one for one in raw or () if isinstance(one, Event)]
+    return tuple(made) or events_of([one for one in raw or () if one is not None])
+
+
 def _packet_events(raw: list[Any] | None) -> tuple[Event, ...]:
-    return events_of([one for one in raw or () if one["type"] in PACKET_EVENTS])
+    return tuple(one for one in _events(raw) if one.type in PACKET_EVENTS)
 
 
 def _once(events: Iterable[Event], seen: set[tuple[str, ...]]) -> tuple[Event, ...]:

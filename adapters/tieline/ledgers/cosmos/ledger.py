@@ -23,10 +23,11 @@ from tieline.ledgers.cosmos.accounts import (
     decode_account,
     decode_balance,
 )
-from tieline.ledgers.cosmos.events import block_events_of
+from tieline.ledgers.cosmos.events import block_events_of, reading_only
 from tieline.ledgers.cosmos.gas import Fees, gas_limit
 from tieline.ledgers.cosmos.genesis import ACCOUNT_PREFIX
 from tieline.ledgers.cosmos.refusals import sorted_refusal
+from tieline.ledgers.tendermint.chain_reader import BLOCKS_KEPT
 from tieline.ledgers.tendermint.client_terms import CAPABILITIES as COMETBFT
 from tieline.ledgers.tendermint.comet_reader import IBC_STORE, CometReader
 from tieline.ledgers.tendermint.endpoints import CometEndpoints
@@ -40,6 +41,7 @@ from tieline.wire.transactions import sign_messages
 
 TX_BYTES_MAX: Final = 1_048_576
 """CometBFT's own bound of a transaction, unless a chain has another one."""
+FEW_BLOCKS_KEPT: Final = 16
 CAPABILITIES: Final = replace(COMETBFT, kind="cosmos", native_locks=False, in_flight_max=16)
 
 
@@ -54,6 +56,7 @@ class CosmosLedger(CometReader):
         account_prefix: str = ACCOUNT_PREFIX,
         fees: Fees | None = None,
         tx_bytes_max: int = TX_BYTES_MAX,
+        kinds: frozenset[str] | None = None,
     ) -> None:
         """
         Talk to a running chain.
@@ -64,8 +67,10 @@ class CosmosLedger(CometReader):
             account_prefix: How its accounts begin.
             fees: What it wants to be paid; nothing by default.
             tx_bytes_max: The longest transaction that its nodes take.
+            kinds: Of the events that are read; all by default. Who reads few keeps few blocks.
         """
-        super().__init__(chain_id, peers, block_events_of)
+        kept = BLOCKS_KEPT if kinds is None else FEW_BLOCKS_KEPT
+        super().__init__(chain_id, peers, block_events_of, reading_only(kinds), kept)
         self._prefix = account_prefix
         self._fees = fees or Fees()
         self._tx_bytes_max = tx_bytes_max

@@ -13,7 +13,7 @@ from tieline.interfaces.errors import Contradicted, NotYet, Pruned, Unavailable
 from tieline.interfaces.ledger import BlockEvents
 from tieline.ledgers.tendermint import rpc_records
 from tieline.ledgers.tendermint.endpoints import CometEndpoints, require_same_block
-from tieline.ledgers.tendermint.rpc import BATCH_MAX, Call, Json
+from tieline.ledgers.tendermint.rpc import BATCH_MAX, Call, Hook, Json
 from tieline.wire.blocks import data_hash
 from tieline.wire.cometbft import Header
 
@@ -30,14 +30,24 @@ ReadEvents = Callable[[Json, Json, int], BlockEvents]
 class ChainReader:
     """What was read of one ledger, and the way to more."""
 
-    def __init__(self, endpoints: CometEndpoints, read_events: ReadEvents | None = None) -> None:
+    def __init__(
+        self,
+        endpoints: CometEndpoints,
+        read_events: ReadEvents | None = None,
+        hook: Hook | None = None,
+        blocks_kept: int = BLOCKS_KEPT,
+    ) -> None:
         """
         Read from whichever peer answers.
 
         Args:
             endpoints: The ledger's peers.
             read_events: What makes events of a block and its results.
+            hook: What is made of the JSON of these while it is read, as ``CometRpc.batch`` has it.
+            blocks_kept: So many are remembered.
         """
+        self._hook = hook
+        self._blocks_kept = blocks_kept
         self._endpoints = endpoints
         self._read_events = read_events or rpc_records.block_events_of
         self._blocks: OrderedDict[int, BlockEvents] = OrderedDict()
@@ -115,7 +125,7 @@ class ChainReader:
             return blocks
 
         try:
-            blocks = await self._endpoints.ask(calls, read)
+            blocks = await self._endpoints.ask(calls, read, self._hook)
         except Pruned as exc:
             raise Pruned(
                 f"blocks {heights[0]} to {heights[-1]} of {self._endpoints.chain_id} are on no "
@@ -125,7 +135,7 @@ class ChainReader:
             raise Unavailable(f"a block is missing: {exc}") from exc
         for block in blocks:
             self._blocks[block.height] = block
-        while len(self._blocks) > BLOCKS_KEPT:
+        while len(self._blocks) > self._blocks_kept:
             self._blocks.popitem(last=False)
         return blocks
 

@@ -11,16 +11,14 @@ from typing import Final
 from tieline.interfaces.errors import Contradicted, NotYet, Pruned, Unavailable
 from tieline.interfaces.ledger import BlockEvents, StoredValue, TxEvents
 from tieline.ledgers.tendermint import rpc_records
-from tieline.ledgers.tendermint.chain_reader import ChainReader, ReadEvents
+from tieline.ledgers.tendermint.chain_reader import BLOCKS_KEPT, ChainReader, ReadEvents
 from tieline.ledgers.tendermint.client_terms import ClientTerms, client_states
 from tieline.ledgers.tendermint.endpoints import CometEndpoints, EndpointState
-from tieline.ledgers.tendermint.rpc import PAGE, Call, CometRpc, Json
+from tieline.ledgers.tendermint.rpc import PAGE, Call, CometRpc, Hook, Json, from_base64
 from tieline.light_clients.tendermint.messages import ClientHeader, revision_of
 from tieline.protocol.height import Height
 from tieline.protocol.messages import AnyMessage
 from tieline.wire.cometbft import SignedHeader, Validator, ValidatorSet
-from tieline.wire.errors import Malformed
-from tieline.wire.ics23_proofs import ExistenceProof, decode_merkle_proof
 
 IBC_STORE: Final = "ibc"
 HEIGHT_CODES: Final = frozenset({18, 26})
@@ -36,6 +34,8 @@ class CometReader:
         chain_id: str,
         peers: CometRpc | CometEndpoints,
         read_events: ReadEvents | None = None,
+        hook: Hook | None = None,
+        blocks_kept: int = BLOCKS_KEPT,
     ) -> None:
         """
         Read a running ledger.
@@ -44,6 +44,8 @@ class CometReader:
             chain_id: Its id; peers of another ledger are put aside.
             peers: One of its peers, or several.
             read_events: What makes events of a block and its results.
+            hook: What is made of their JSON while it is read.
+            blocks_kept: So many are remembered.
 
         Raises:
             ConfigError: The peers are those of another ledger.
@@ -53,7 +55,7 @@ class CometReader:
         self._peers = (
             peers if isinstance(peers, CometEndpoints) else CometEndpoints(chain_id, [peers])
         )
-        self._chain = ChainReader(self._peers, read_events)
+        self._chain = ChainReader(self._peers, read_events, hook, blocks_kept)
         self._seen_height = 0
 
     @property
@@ -205,10 +207,7 @@ class CometReader:
         raise Unavailable(f"query refused: {reason}")
 
     def _stored_value(self, key: bytes, height: int, response: Json) -> StoredValue:
+        # The proof says the same, and who verifies it looks; here it would be read for nothing.
+        value = from_base64(response.get("value")) or None
         proof = rpc_records.merkle_proof_of(response)
-        try:
-            in_store = decode_merkle_proof(proof)[0]
-        except Malformed as exc:
-            raise Unavailable(f"not a proof: {exc}") from exc
-        value = in_store.value if isinstance(in_store, ExistenceProof) else None
         return StoredValue(key, value, Height(self._revision, height + 1), proof)

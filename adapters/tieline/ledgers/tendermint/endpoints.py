@@ -24,7 +24,7 @@ from tieline.interfaces.errors import (
     Unavailable,
 )
 from tieline.ledgers.tendermint import rpc_records
-from tieline.ledgers.tendermint.rpc import Call, CometRpc, Json, as_base64
+from tieline.ledgers.tendermint.rpc import Call, CometRpc, Hook, Json, as_base64
 
 LOOK_ROUND_S: Final = 5.0
 """How often all peers are asked where they are."""
@@ -142,9 +142,10 @@ class CometEndpoints:
         """Return the results of one method, as ``CometRpc.call_many`` does."""
         return await self.ask([Call(method, one) for one in calls], list)
 
-    async def ask(self, calls: Sequence[Call], read: Read[_T]) -> _T:
+    async def ask(self, calls: Sequence[Call], read: Read[_T], hook: Hook | None = None) -> _T:
         """
-        Return what *read* makes of one peer's answers to all *calls*.
+        Return what *read* makes of one peer's answers to all *calls*; *hook* is that of
+        ``CometRpc.batch``.
 
         Raises:
             NotYet: It is not there yet on any peer.
@@ -153,7 +154,7 @@ class CometEndpoints:
             Unavailable: No peer answers.
             Rejected: What was asked is refused.
         """
-        return await self._ask(calls, lambda _endpoint, _told, answers: read(answers))
+        return await self._ask(calls, lambda _endpoint, _told, answers: read(answers), hook)
 
     async def committed(self) -> tuple[str, int, bytes]:
         """
@@ -240,14 +241,17 @@ class CometEndpoints:
             endpoint.note_answer()
 
     async def _ask(
-        self, calls: Sequence[Call], read: Callable[[_Endpoint, int, Sequence[Json]], _T]
+        self,
+        calls: Sequence[Call],
+        read: Callable[[_Endpoint, int, Sequence[Json]], _T],
+        hook: Hook | None = None,
     ) -> _T:
         failure: HubError | None = None
         for endpoint in self._in_turn():
             told = endpoint.height  # before asking: answers may overtake one another
             try:
                 await self._check(endpoint)
-                outcomes = await endpoint.rpc.batch(calls)
+                outcomes = await endpoint.rpc.batch(calls, hook)
             except Contradicted as exc:
                 endpoint.put_aside(exc)
                 failure = exc

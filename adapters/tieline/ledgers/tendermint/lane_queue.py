@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
@@ -24,6 +25,8 @@ REQUEST_BYTES_MAX: Final = 600_000
 ATTEMPTS_MAX: Final = 4
 """So often a transaction is signed before a refusal of its sequence is told: someone else keeps on
 using the account."""
+WAITS_S: Final = 60.0
+"""A transaction that was taken longer ago is in a block, or lost."""
 WRONG_SEQUENCE: Final = ("sdk", 32)
 TOO_LARGE: Final = ("sdk", 21)
 _EXPECTED = re.compile(r"expected[ =](\d+)")
@@ -61,6 +64,7 @@ class LaneQueue:
         self._bytes_max = bytes_max
         self._waiting: list[_Entry] = []
         self._next: int | None = None
+        self._taken_at = float("-inf")
         self._loop: asyncio.AbstractEventLoop | None = None
         self._turn = asyncio.Lock()
 
@@ -146,6 +150,7 @@ class LaneQueue:
             refusal = _refusal(outcome)
             if refusal is None:
                 self._end(entry, SubmitResult(transaction_hash(raw)))
+                self._taken_at = time.monotonic()
                 following = first + number + 1
             elif not _is_wrong_sequence(refusal):
                 is_lost |= isinstance(refusal, Unavailable)
@@ -162,17 +167,35 @@ class LaneQueue:
                     self._end(entry, refusal)
         self._next = None if is_lost or following < 0 else following
         if self._next is not None and self._next < first:
-            await self._go_back(self._next)
+            await self._go_back(self._next, first)
 
-    async def _go_back(self, expected: int) -> None:
-        """Take up a lower sequence than was counted, unless the peer that wants it is behind."""
+    async def _go_back(self, expected: int, counted: int) -> None:
+        """
+        Take up a lower sequence than was counted, unless the peer that wants it is behind, or what
+        was counted waits in its mempool.
+        """
         stored = await self._stored_sequence()
-        if stored <= expected:
+        if stored > expected:
+            self._next = None
+            reason = f"the peer is behind: expects sequence {expected}, stored is {stored}"
+        elif await self._waits():
+            self._next = counted
+            reason = "earlier transactions of the account wait for a block"
+        else:
             return
-        self._next = None
-        behind = NotYet(f"the peer is behind: expects sequence {expected}, stored is {stored}")
         for entry in [one for one in self._waiting if one.attempts]:
-            self._end(entry, behind)
+            self._end(entry, NotYet(reason))
+
+    async def _waits(self) -> bool:
+        """
+        Return whether transactions that were counted are likely to wait in the mempool. A peer
+        that does not check it again after a block knows nothing of those from before it, and two
+        with one sequence cannot both land.
+        """
+        if time.monotonic() - self._taken_at > WAITS_S:
+            return False
+        waiting = await self._endpoints.call("num_unconfirmed_txs")
+        return waiting.get("n_txs") != "0"
 
     def _end(self, entry: _Entry, outcome: SubmitResult | Exception) -> None:
         entry.outcome = outcome

@@ -14,7 +14,7 @@ import json
 import re
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Self, cast
 from urllib.parse import urlsplit
@@ -42,6 +42,7 @@ TX_IN_CACHE: Final = ("sdk", 19)
 _READ_BYTES: Final = 262_144
 
 Json = dict[str, Any]
+Hook = Callable[[Json], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +109,14 @@ class CometRpc:
             raise outcome
         return outcome
 
-    async def batch(self, calls: Sequence[Call]) -> list[Json | HubError]:
+    async def batch(self, calls: Sequence[Call], hook: Hook | None = None) -> list[Json | HubError]:
         """
         Run calls in order, ``BATCH_MAX`` in a request, and return what came of each.
+
+        Args:
+            calls: What is asked.
+            hook: Called for every JSON object from the inside out; what it returns stands in its
+                place, so that large answers are never whole in memory.
 
         Raises:
             Unavailable: A request as a whole was not answered; what it held may have been done.
@@ -118,7 +124,8 @@ class CometRpc:
         outcomes: list[Json | HubError] = []
         for start in range(0, len(calls), BATCH_MAX):
             part = calls[start : start + BATCH_MAX]
-            outcomes += _outcomes(self.address, part, await self._exchange(_request(part)))
+            body = await self._exchange(_request(part))
+            outcomes += _outcomes(self.address, part, body, hook)
         return outcomes
 
     async def call_many(self, method: str, calls: Sequence[Json]) -> list[Json]:
@@ -237,10 +244,12 @@ def _request(calls: Sequence[Call]) -> bytes:
     return json.dumps(requests if len(requests) > 1 else requests[0]).encode()
 
 
-def _outcomes(address: str, calls: Sequence[Call], body: bytes) -> list[Json | HubError]:
+def _outcomes(
+    address: str, calls: Sequence[Call], body: bytes, hook: Hook | None = None
+) -> list[Json | HubError]:
     """Return the outcome of every call of one request. CometBFT answers errors as JSON too."""
     try:
-        content: object = json.loads(body)
+        content: object = json.loads(body, object_hook=hook)
     except ValueError as exc:
         raise Unavailable(f"no JSON: {address} bytes={len(body)}") from exc
     answers = cast("list[object]", content) if isinstance(content, list) else [content]
