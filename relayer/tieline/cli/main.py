@@ -11,7 +11,7 @@ import sys
 
 import typer
 
-from tieline.cli import audit, data, demo, engines, explain, init, ledger, run, status, trade
+from tieline.cli import audit, data, demo, engines, explain, init, ledger, relay, run, status, trade
 from tieline.interfaces.errors import ConfigError, HubError
 
 CHECK_FAILED = 1
@@ -35,6 +35,7 @@ app.command("engines")(engines.engines)
 app.add_typer(trade.app, name="trade")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(data.app, name="data")
+app.add_typer(relay.app, name="relay")
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tieline.contract.genesis import Parameters
 from tieline.hub.attestor_pool import AttestorPool
 from tieline.hub.config import HubConfig
-from tieline.hub.hub_topology import paired_clients, relay_topology
+from tieline.hub.hub_topology import paired_clients, plain_clients, relay_topology
 from tieline.hub.journal_sql import open_journal
 from tieline.hub.prover import Prover
 from tieline.hub.runner import Runner
@@ -16,6 +16,7 @@ from tieline.interfaces.attestor import Attestor
 from tieline.interfaces.bulletin import Bulletin
 from tieline.interfaces.clock import Clock
 from tieline.interfaces.ledger import Ledger
+from tieline.relay.route import Route
 from tieline.relay.view import RelayView
 from tieline.swap import topology as public
 
@@ -32,6 +33,8 @@ class HubWorld:
     attestors: Sequence[Attestor]
     bulletin: Bulletin
     clock: Clock
+    links: Sequence[Route] = ()
+    """Pairs of plain clients beside the topology's own: of stock chains, and of whoever wants."""
 
 
 def build_runner(world: HubWorld, config: HubConfig) -> Runner:
@@ -42,11 +45,12 @@ def build_runner(world: HubWorld, config: HubConfig) -> Runner:
         ConfigError: Topology, ledgers and configuration do not fit each other.
         Unavailable: The journal cannot be opened.
     """
-    topology = relay_topology(world.topology, world.ledgers, world.parameters, config)
+    topology = relay_topology(world.topology, world.ledgers, world.parameters, config, world.links)
     settings = config.runner_settings(tuple(topology.ledgers))
     view = RelayView(topology)
     pool = AttestorPool(world.attestors)
-    clients = paired_clients(world.topology, topology)
+    plain = plain_clients(world.links)
+    clients = paired_clients(world.topology, topology, plain) | plain
     ledgers = {ledger_id: world.ledgers[ledger_id] for ledger_id in topology.ledgers}
     return Runner(
         view=view,

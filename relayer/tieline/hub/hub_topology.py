@@ -5,12 +5,12 @@ how each client takes proofs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping, Sequence
 
 from tieline.contract.genesis import Parameters
 from tieline.hub.attestor_pool import AttestorQuorum
 from tieline.hub.config import HubConfig
-from tieline.hub.proof_form import PairedForm
+from tieline.hub.proof_form import PairedForm, PlainForm
 from tieline.hub.prover import ClientTerms
 from tieline.interfaces.errors import ConfigError
 from tieline.interfaces.ledger import Ledger
@@ -24,6 +24,7 @@ def relay_topology(
     ledgers: Mapping[str, Ledger],
     parameters: Mapping[str, Parameters],
     config: HubConfig,
+    links: Sequence[Route] = (),
 ) -> Topology:
     """
     Return ledgers and routes as the relayer sees them.
@@ -33,12 +34,13 @@ def relay_topology(
         ledgers: By ledger id; all of the topology's.
         parameters: Governed numbers, by ledger id.
         config: The operator's.
+        links: Pairs of plain clients beside the topology's own.
 
     Raises:
         ConfigError: A ledger of the topology is missing.
     """
     id_by_tag = {cell.chain_tag: cell.ledger_id for cell in shared.cells}
-    missing = sorted(set(id_by_tag.values()) - set(ledgers))
+    missing = sorted((set(id_by_tag.values()) | plain_ledgers(links)) - set(ledgers))
     if missing:
         raise ConfigError(
             f"ledgers of the topology are missing: {', '.join(missing)}",
@@ -62,17 +64,53 @@ def relay_topology(
         destination = Endpoint(id_by_tag[entry.dest_chain_tag], entry.dest_client)
         # Both directions of a pair use the same two clients.
         routes.setdefault(frozenset((source, destination)), Route(source, destination))
+    # Ledgers without cells beside them: their packets are carried, and nothing else.
+    terms += [
+        LedgerTerms(ledger_id, proof_lag=ledgers[ledger_id].capabilities.proof_lag)
+        for ledger_id in sorted(plain_ledgers(links) - set(id_by_tag.values()))
+    ]
+    return _topology(terms, (*routes.values(), *links))
+
+
+def plain_ledgers(links: Sequence[Route]) -> set[str]:
+    """Return the ledgers that plain pairs join."""
+    return {end.ledger_id for link in links for end in (link.first, link.second)}
+
+
+def plain_topology(ledgers: Mapping[str, Ledger], routes: Sequence[Route]) -> Topology:
+    """
+    Return ledgers and routes of a relayer that carries packets only.
+
+    Raises:
+        ConfigError: A client has two counterparties.
+    """
+    terms = [
+        LedgerTerms(ledger_id, proof_lag=ledger.capabilities.proof_lag)
+        for ledger_id, ledger in ledgers.items()
+    ]
+    return _topology(terms, routes)
+
+
+def plain_clients(routes: Sequence[Route]) -> dict[Endpoint, ClientTerms]:
+    """Return how the clients of plain pairs take proofs: native ones, and nothing beside them."""
+    return {end: ClientTerms(PlainForm()) for one in routes for end in (one.first, one.second)}
+
+
+def _topology(terms: Sequence[LedgerTerms], routes: Sequence[Route]) -> Topology:
     try:
-        return Topology(terms, tuple(routes.values()))
+        return Topology(terms, routes)
     except ValueError as exc:
         raise ConfigError(
             str(exc), instead="give each pair of ledgers one pair of clients"
         ) from exc
 
 
-def paired_clients(shared: public.Topology, topology: Topology) -> dict[Endpoint, ClientTerms]:
+def paired_clients(
+    shared: public.Topology, topology: Topology, plain: Container[Endpoint] = ()
+) -> dict[Endpoint, ClientTerms]:
     """
-    Return how each client takes proofs: native and attested, the own cell among the signers.
+    Return how each client but the *plain* ones takes proofs: native and attested, the own cell
+    among the signers.
 
     Raises:
         ConfigError: A ledger has no attestors.
@@ -82,7 +120,8 @@ def paired_clients(shared: public.Topology, topology: Topology) -> dict[Endpoint
         attestors[signed.record.chain_tag] = attestors.get(signed.record.chain_tag, 0) + 1
     form = PairedForm()
     clients: dict[Endpoint, ClientTerms] = {}
-    for route in topology.routes:
+    paired = [one for one in topology.routes if one.first not in plain]
+    for route in paired:
         for verifier, tracked in ((route.first, route.second), (route.second, route.first)):
             tracked_tag = topology.ledgers[tracked.ledger_id].chain_tag
             own_tag = topology.ledgers[verifier.ledger_id].chain_tag

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -12,6 +13,8 @@ from tieline.hub.settings import RunnerSettings
 from tieline.interfaces.errors import NotYet, Unavailable
 from tieline.interfaces.ledger import BlockEvents, Ledger
 from tieline.relay.view import RelayView
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,7 @@ class Inbox:
         for block in blocks:
             self._take(ledger_id, block, seen)
         if blocks:
+            _LOG.debug("blocks ledger=%s up to %d", ledger_id, blocks[-1].height)
             is_waited_for = len(self._lanes[ledger_id]) > 0
             self._health.note_block(ledger_id, now_s, is_waited_for=is_waited_for)
 

@@ -1,4 +1,9 @@
-"""Brings a journal's tables up to date with the migrations that ship in this package."""
+"""
+Brings a journal's tables up to date with the migrations that ship in this package.
+
+A new database gets the tables as they are today; alembic, ten megabytes and a fifth of a second, is
+loaded only for one that is older.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +12,28 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
+from tieline.hub.journal_tables import METADATA
+
 SCRIPTS = Path(__file__).parent / "migrations"
-NEWEST = "0001"
+NEWEST = "0002"
 """Held to the scripts by a test; a database that has it needs no alembic."""
+
+_VERSION = sa.Table(
+    "alembic_version", sa.MetaData(), sa.Column("version_num", sa.String(32), primary_key=True)
+)
+"""As alembic has it."""
 
 
 def migrate(engine: Engine) -> None:
     """Run the migrations that the database has not seen."""
-    with engine.connect() as connection:
+    with engine.begin() as connection:
         if _revision(connection) == NEWEST:
             return
-    # Alembic takes a fifth of a second to import: only a new or old database needs it.
+        if not sa.inspect(connection).get_table_names():
+            METADATA.create_all(connection)
+            _VERSION.create(connection)
+            connection.execute(sa.insert(_VERSION).values(version_num=NEWEST))
+            return
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Connection, CursorResult, Engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -23,6 +24,7 @@ from tieline.hub.journal_tables import (
     DETAIL_LENGTH_MAX,
     INTENTS,
     JOURNEYS,
+    LEDGERS,
     RESUME_HEIGHTS,
 )
 from tieline.interfaces.errors import Unavailable
@@ -31,8 +33,12 @@ from tieline.interfaces.journal import (
     IntentStatus,
     JournalStore,
     JourneyRow,
+    LedgerRow,
     StoredIntent,
 )
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql
 
 OPEN_STATUSES = (int(IntentStatus.WRITTEN), int(IntentStatus.SUBMITTED))
 FAILED_STATUSES = (int(IntentStatus.REJECTED), int(IntentStatus.NOT_YET))
@@ -189,6 +195,17 @@ class SqlJournal:
             for row in rows
         ]
 
+    def save_ledgers(self, rows: Sequence[LedgerRow]) -> None:
+        """Insert or replace rows by ledger."""
+        cut = [replace(row, reason=row.reason[:DETAIL_LENGTH_MAX]) for row in rows]
+        self._upsert(LEDGERS, [asdict(row) for row in cut])
+
+    def ledgers(self) -> Sequence[LedgerRow]:
+        """Return all rows, by ledger."""
+        with self._transaction() as connection:
+            rows = connection.execute(sa.select(LEDGERS).order_by(LEDGERS.c.ledger_id)).all()
+        return [LedgerRow(*row) for row in rows]
+
     def forget_before(self, written_s: int) -> int:
         """Drop ended intents and done journeys older than this; return how many intents."""
         ended = INTENTS.c.status.not_in(OPEN_STATUSES) & (INTENTS.c.written_s < written_s)
@@ -204,9 +221,13 @@ class SqlJournal:
 
 
 def _upsert_statement(table: sa.Table, dialect_name: str) -> sa.Insert:
-    statement: postgresql.Insert | sqlite.Insert = (
-        postgresql.insert(table) if dialect_name == "postgresql" else sqlite.insert(table)
-    )
+    statement: postgresql.Insert | sqlite.Insert
+    if dialect_name == "postgresql":
+        from sqlalchemy.dialects import postgresql  # noqa: PLC0415 -- two megabytes that few need
+
+        statement = postgresql.insert(table)
+    else:
+        statement = sqlite.insert(table)
     changed = {
         column.name: statement.excluded[column.name]
         for column in table.columns

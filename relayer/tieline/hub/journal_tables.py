@@ -52,4 +52,16 @@ JOURNEYS = Table(
     Index("journeys_by_done", "is_done", "key"),
 )
 
+LEDGERS = Table(
+    "ledgers",
+    METADATA,
+    Column("ledger_id", String(64), primary_key=True),
+    Column("height", BigInteger, nullable=False),
+    Column("time_s", BigInteger, nullable=False),
+    Column("block_seen_s", BigInteger, nullable=False),
+    Column("under_way", Integer, nullable=False),
+    Column("reason", String(400), nullable=False),
+    Column("updated_s", BigInteger, nullable=False),
+)
+
 DETAIL_LENGTH_MAX = 400

@@ -1,6 +1,10 @@
 """
 Who may send on a ledger right now: accounts, each with so many transactions under way as the
 ledger's adapter counts sequences for.
+
+A node checks a transaction against its last block and what it has checked since. One that waits
+from before that block may be unknown to it (a mempool without recheck), and so the next one of the
+same account is refused; another account is free to go on.
 """
 
 from __future__ import annotations
@@ -44,18 +48,35 @@ class Lanes:
         self._depth = depth
         self._counts = dict.fromkeys(names, 0)
         self._by_hash: dict[bytes, UnderWay] = {}
+        self._refused: dict[str, int] = {}
 
     @property
     def names(self) -> tuple[str, ...]:
         """All lanes, in order."""
         return tuple(self._counts)
 
-    def free(self) -> list[str]:
+    def free(self, height: int | None = None) -> list[str]:
         """
         Return a lane for each transaction that may be handed in, lane by lane: what rests on an
         earlier transaction best follows it from the same account.
+
+        Args:
+            height: Of the ledger; a lane with transactions from before it is left out. None: it
+                does not matter.
         """
-        return [name for name, count in self._counts.items() for _ in range(self._depth - count)]
+        stale = {one.lane for one in self._by_hash.values() if height not in {None, one.height}}
+        stale |= {lane for lane, refused in self._refused.items() if refused == height}
+        busy_first = sorted(self._counts, key=lambda name: not self._counts[name])
+        return [
+            name
+            for name in busy_first
+            if name not in stale
+            for _ in range(self._depth - self._counts[name])
+        ]
+
+    def refuse(self, lane: str, height: int) -> None:
+        """The ledger takes no more of a lane before the block after *height*."""
+        self._refused[lane] = height
 
     def start(self, transaction: UnderWay) -> None:
         """Take room of a lane."""

@@ -30,9 +30,6 @@ from tieline.relay.view import RelayView
 
 _LOG = logging.getLogger(__name__)
 
-_WAITING = {Refusal.CLIENT_BEHIND, Refusal.BUSY}
-"""Refusals of a whole transaction that say nothing about any of its messages."""
-
 
 @dataclass(slots=True)
 class Sent:
@@ -103,15 +100,21 @@ class Outbox:
             for effect in effects
             if not self.holds.is_held(ledger_id, client_named(effect.name), now_s)
         ]
-        free = self._lanes[ledger_id].free()[:room]
         bisection = self._bisections[ledger_id]
         halves, rest = bisection.take(effects)
-        for half in halves[len(free) :]:
+        for half in halves[room:]:
             bisection.give_back(half)
-        batches = halves[: len(free)]
-        batches += self._fill(rest, len(free) - len(batches))
-        await self._send_batches(ledger_id, list(zip(free, batches, strict=False)), sent)
+        batches = halves[:room]
+        batches += self._fill(rest, room - len(batches))
+        await self._send_batches(ledger_id, batches, sent)
         return sent
+
+    def free(self, ledger_id: str) -> list[str]:
+        """Return a lane for each transaction that a ledger takes now."""
+        lanes = self._lanes[ledger_id]
+        if self._ledgers[ledger_id].capabilities.in_flight_max <= 1:
+            return lanes.free()
+        return lanes.free(self._view.ledgers[ledger_id].height)
 
     def _fill(self, effects: Sequence[Effect], room: int) -> list[tuple[Effect, ...]]:
         """Return at most *room* batches; what was refused before goes alone, after the others."""
@@ -127,33 +130,25 @@ class Outbox:
         return batches + [(suspect,) for suspect in suspects[: room - len(batches)]]
 
     async def _send_batches(
-        self, ledger_id: str, batches: Sequence[tuple[str, tuple[Effect, ...]]], sent: Sent
+        self, ledger_id: str, batches: Sequence[tuple[Effect, ...]], sent: Sent
     ) -> None:
-        """Prove and hand in, in order; side by side the next is proved meanwhile."""
-        ahead: asyncio.Task[ProvedBatch] | None = None
+        """Prove and hand in, in order; side by side the next one's proofs are fetched meanwhile."""
+        ahead: asyncio.Task[None] | None = None
         try:
-            for number, (lane, batch) in enumerate(batches):
+            for number, batch in enumerate(batches):
                 if self._health.is_silent(ledger_id, self._retry.now_s):
                     break
-                proved = await (self._prover.prove(batch) if ahead is None else ahead)
-                ahead = None
-                announced = self._announce(ledger_id, proved)
+                if ahead is not None:
+                    await ahead
+                    ahead = None
+                proved = await self._prover.prove(batch)
                 if self._settings.is_concurrent and number + 1 < len(batches):
-                    following = batches[number + 1][1]
-                    ahead = asyncio.create_task(self._prover.prove(following))
-                if not await self._hand_in(ledger_id, lane, batch, proved, announced, sent):
-                    self.withdraw(ledger_id, announced)
+                    ahead = asyncio.create_task(self._prover.prefetch(batches[number + 1]))
+                if not await self._hand_in(ledger_id, batch, proved, sent):
+                    break
         finally:
             if ahead is not None:
                 ahead.cancel()
-
-    def _announce(self, ledger_id: str, proved: ProvedBatch) -> tuple[tuple[str, int], ...]:
-        """Let later transactions rest on the updates of this one, where the ledger allows it."""
-        if self._ledgers[ledger_id].capabilities.in_flight_max <= 1:
-            return ()
-        for client_id, height in proved.heights:
-            self._view.ledgers[ledger_id].announce_client_height(client_id, height)
-        return tuple(proved.heights)
 
     def withdraw(self, ledger_id: str, announced: Sequence[tuple[str, int]]) -> None:
         """The updates of a transaction did not come."""
@@ -161,28 +156,44 @@ class Outbox:
             self._view.ledgers[ledger_id].withdraw_client_height(client_id, height)
 
     async def _hand_in(
-        self,
-        ledger_id: str,
-        lane: str,
-        batch: Sequence[Effect],
-        proved: ProvedBatch,
-        announced: tuple[tuple[str, int], ...],
-        sent: Sent,
+        self, ledger_id: str, batch: Sequence[Effect], proved: ProvedBatch, sent: Sent
     ) -> bool:
-        """Hand in what could be proved of a batch; return whether the ledger took it."""
+        """Hand in what could be proved of a batch; return whether the ledger may take another."""
         for effect, error in proved.deferred:
             sent.deferred += 1
             self._defer(effect.name, str(error))
         put_off = {effect.name for effect, _ in proved.deferred}
         ready = [effect for effect in batch if effect.name not in put_off]
         if not ready:
-            return False
-        ledger = self._ledgers[ledger_id]
+            return True
+        for effect in ready:
+            self._retry.start(effect.name)
+        for lane in dict.fromkeys(self.free(ledger_id)):
+            may_go_on = await self._submit(ledger_id, lane, ready, proved, sent)
+            if may_go_on is not None:
+                return may_go_on
+        # Every lane waits for a block; nothing is wrong with these.
+        sent.deferred += len(ready)
+        for effect in ready:
+            self._retry.release(effect.name)
+        return False
+
+    async def _submit(
+        self,
+        ledger_id: str,
+        lane: str,
+        ready: Sequence[Effect],
+        proved: ProvedBatch,
+        sent: Sent,
+    ) -> bool | None:
+        """
+        Hand in one transaction. Return whether the ledger may take another; None if this lane has
+        to wait for a block, and another may try.
+        """
+        ledger, seen = self._ledgers[ledger_id], self._view.ledgers[ledger_id]
         messages = _messages(ready, proved, ledger.lane_account(lane))
         names = tuple(effect.name for effect in ready)
         intent_ids = tuple(self._write(ledger_id, lane, ready))
-        for name in names:
-            self._retry.start(name)
         try:
             result = await ledger.submit(lane, messages)
         except Unavailable as error:
@@ -194,21 +205,25 @@ class Outbox:
             return False
         except Rejected as error:
             sent.failed += len(names)
-            self.fail(ledger_id, names, intent_ids, error)
-            return False
+            self.fail(ledger_id, names, intent_ids, error, brings_update=bool(proved.heights))
+            return True
         except NotYet as error:
-            sent.deferred += len(names)
+            _LOG.debug("lane waits ledger=%s lane=%s %s", ledger_id, lane, error)
             self._journal.record_outcome(intent_ids, IntentStatus.NOT_YET, detail=str(error))
-            for name in names:
-                self._defer(name, str(error))
-            return False
+            self._lanes[ledger_id].refuse(lane, seen.height)
+            return None
         self._journal.record_outcome(intent_ids, IntentStatus.SUBMITTED, tx_hash=result.tx_hash)
-        height, now_s = self._view.ledgers[ledger_id].height, self._retry.now_s
-        self._lanes[ledger_id].start(
-            UnderWay(ledger_id, lane, result.tx_hash, names, intent_ids, height, now_s, announced)
+        announced = tuple(proved.heights) if ledger.capabilities.in_flight_max > 1 else ()
+        for client_id, height in announced:
+            seen.announce_client_height(client_id, height)
+        now_s = self._retry.now_s
+        under_way = UnderWay(
+            ledger_id, lane, result.tx_hash, names, intent_ids, seen.height, now_s, announced
         )
+        self._lanes[ledger_id].start(under_way)
         self._health.note_submitted(ledger_id, now_s)
         sent.submitted += len(names)
+        _LOG.debug("handed in ledger=%s effects=%d updates=%s", ledger_id, len(names), announced)
         return True
 
     def _write(self, ledger_id: str, lane: str, ready: Sequence[Effect]) -> Sequence[int]:
@@ -223,23 +238,45 @@ class Outbox:
         names: Sequence[str],
         intent_ids: Sequence[int],
         error: Rejected,
+        *,
+        brings_update: bool,
     ) -> None:
-        """Take note of a refused transaction, by its cause."""
+        """
+        Take note of a refused transaction, by its cause.
+
+        Args:
+            ledger_id: Who refused it.
+            names: Of its effects.
+            intent_ids: Theirs in the journal.
+            error: What the ledger said.
+            brings_update: Whether it updates clients itself.
+        """
         refusal = sort_refusal(error.codespace, error.code)
         self._journal.record_outcome(intent_ids, _STATUS_OF[refusal], detail=str(error))
         if refusal is Refusal.REDUNDANT:
             for name in names:
                 self._retry.land(name, REDUNDANT_DELAY_S)
-        elif refusal in _WAITING:
+        elif refusal is Refusal.BUSY or (refusal is Refusal.CLIENT_BEHIND and brings_update):
+            # It says nothing about any of the messages.
             for name in names:
                 self._defer(name, str(error))
-        elif refusal is Refusal.SEQUENCE or (
-            refusal is Refusal.HELD and self._hold(ledger_id, names, error)
-        ):
+        elif self._may_go_again(ledger_id, names, error, refusal):
             for name in names:
                 self._retry.release(name)
         else:
             self._find_guilty(ledger_id, names, error, is_later=refusal is Refusal.NOT_YET)
+
+    def _may_go_again(
+        self, ledger_id: str, names: Sequence[str], error: Rejected, refusal: Refusal
+    ) -> bool:
+        """Return whether all of a refused transaction may be decided again as it is."""
+        if refusal is Refusal.CLIENT_BEHIND:
+            # The update that it rests on waits from before a block: bring another one.
+            self._view.ledgers[ledger_id].announced.clear()
+            return True
+        if refusal is Refusal.HELD:
+            return self._hold(ledger_id, names, error)
+        return refusal is Refusal.SEQUENCE
 
     def _find_guilty(
         self, ledger_id: str, names: Sequence[str], error: Rejected, *, is_later: bool

@@ -5,8 +5,11 @@ attestations beside them where the client is paired.
 
 from __future__ import annotations
 
+import contextlib
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from tieline.hub.attestor_pool import AttestorPool, AttestorQuorum
 from tieline.hub.proof_form import ProofForm
@@ -24,6 +27,14 @@ from tieline.relay.route import Endpoint
 from tieline.relay.steps.update_client import UpdateWanted, update_client
 from tieline.relay.view import RelayView
 from tieline.wire.errors import Malformed
+
+_Headers = Sequence[tuple[int, AnyMessage]]
+_K = TypeVar("_K")
+_V = TypeVar("_V")
+
+ENTRIES_REMEMBERED_MAX = 512
+"""A kilobyte each: what is handed in again soon is not proved again."""
+HEADERS_REMEMBERED_MAX = 16
 
 ENTRIES_PER_ATTESTATION_MAX = 16
 """Each proof carries the whole list it is in: longer lists cost bytes, shorter ones signatures."""
@@ -78,11 +89,24 @@ class Prover:
         self._ledgers = ledgers
         self._clients = clients
         self._attestors = attestors
+        self._entries_known: OrderedDict[tuple[str, bytes, int], StoredValue] = OrderedDict()
+        self._headers_known: OrderedDict[tuple[str, int, int], _Headers] = OrderedDict()
 
     @property
     def silences(self) -> Mapping[bytes, str]:
         """By cell: why an attestor's last request was met with silence."""
         return self._attestors.silences
+
+    async def prefetch(self, batch: Sequence[Effect]) -> None:
+        """Fetch native proofs of a batch that is proved soon; what cannot be had is left."""
+        by_state: dict[tuple[str, int], list[bytes]] = {}
+        for effect in batch:
+            if effect.proof is not None:
+                state = (effect.proof.source_ledger, effect.proof.state_height)
+                by_state.setdefault(state, []).append(effect.proof.key)
+        for (ledger_id, height), keys in by_state.items():
+            with contextlib.suppress(HubError):
+                await self._prove_keys(ledger_id, keys, height)
 
     async def prove(self, batch: Sequence[Effect]) -> ProvedBatch:
         """Prove what *batch* wants; a client whose proofs cannot be had now is left out whole."""
@@ -131,9 +155,9 @@ class Prover:
         done: set[str],
     ) -> list[tuple[Effect, StoredValue]]:
         """Return native proofs; what is stored otherwise than was decided on goes to *done*."""
-        source = self._ledgers[members[0][1].source_ledger]
+        first = members[0][1]
         keys = [wanted.key for _, wanted in members]
-        stored = await _prove_keys(source, keys, members[0][1].state_height)
+        stored = await self._prove_keys(first.source_ledger, keys, first.state_height)
         entries: list[tuple[Effect, StoredValue]] = []
         for (effect, wanted), entry in zip(members, stored, strict=True):
             if (entry.value is not None) is wanted.is_present:
@@ -142,6 +166,22 @@ class Prover:
                 done.add(effect.name)
                 result.deferred.append((effect, NotYet(f"key has changed: {effect.name}")))
         return entries
+
+    async def _prove_keys(
+        self, ledger_id: str, keys: Sequence[bytes], height: int
+    ) -> Sequence[StoredValue]:
+        """Prove keys at one height, those that are not known at once where the ledger can."""
+        known, ledger = self._entries_known, self._ledgers[ledger_id]
+        missing = [key for key in keys if (ledger_id, key, height) not in known]
+        if isinstance(ledger, BulkProofSource):
+            found = await ledger.prove_many(missing, height) if missing else ()
+        else:
+            found = [await ledger.prove(key, height) for key in missing]
+        fresh = {entry.key: entry for entry in found}
+        stored = [fresh.get(key) or known[ledger_id, key, height] for key in keys]
+        for entry in found:
+            _remember(known, (ledger_id, entry.key, height), entry, ENTRIES_REMEMBERED_MAX)
+        return stored
 
     async def _prove_chunk(
         self,
@@ -178,7 +218,9 @@ class Prover:
         height = wanted.header_height
         ledger = self._ledgers[wanted.source_ledger]
         if updates:
-            natives = await _fetch_between(ledger, updates[0].trusted_height, height, terms.trust)
+            natives = await self._between(
+                wanted.source_ledger, updates[0].trusted_height, height, terms.trust
+            )
         else:
             destination = self._view.ledgers[wanted.verifier.ledger_id]
             below = destination.trusted_height(wanted.verifier.client_id, height)
@@ -186,6 +228,18 @@ class Prover:
             natives = ((height, await ledger.header(height, trusted)),)
         messages = [await self._message(wanted, one, native, terms) for one, native in natives]
         return messages if updates else ()
+
+    async def _between(
+        self, ledger_id: str, trusted_height: int, height: int, trust: TrustLevel
+    ) -> _Headers:
+        """Return the headers that bring a client up; several transactions may need the same."""
+        key = (ledger_id, trusted_height, height)
+        known = self._headers_known.get(key)
+        if known is None:
+            ledger = self._ledgers[ledger_id]
+            known = await _fetch_between(ledger, trusted_height, height, trust)
+            _remember(self._headers_known, key, known, HEADERS_REMEMBERED_MAX)
+        return known
 
     async def _message(
         self, wanted: ProofWanted, height: int, native: AnyMessage, terms: ClientTerms
@@ -212,16 +266,15 @@ class Prover:
         return blocks[0].time_s
 
 
-async def _prove_keys(ledger: Ledger, keys: Sequence[bytes], height: int) -> Sequence[StoredValue]:
-    """Prove keys at one height, at once where the ledger can. Raises HubError."""
-    if isinstance(ledger, BulkProofSource):
-        return await ledger.prove_many(keys, height)
-    return [await ledger.prove(key, height) for key in keys]
+def _remember(memory: OrderedDict[_K, _V], key: _K, value: _V, count_max: int) -> None:
+    memory[key] = value
+    if len(memory) > count_max:
+        memory.popitem(last=False)
 
 
 async def _fetch_between(
     ledger: Ledger, trusted_height: int, height: int, trust: TrustLevel
-) -> Sequence[tuple[int, AnyMessage]]:
+) -> _Headers:
     """Fetch the headers that bring a client from one height to another. Raises HubError."""
     search = headers_between(trusted_height, height, trust)
     try:
@@ -229,7 +282,7 @@ async def _fetch_between(
         while True:
             wanted = search.send(await ledger.header(wanted.height, wanted.trusted_height))
     except StopIteration as end:
-        headers: Sequence[tuple[int, AnyMessage]] = end.value
+        headers: _Headers = end.value
         return headers
     except (TooManyHeaders, Malformed) as exc:
         raise Unavailable(f"no way to bring a client up: {exc}") from exc

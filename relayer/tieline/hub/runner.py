@@ -227,7 +227,7 @@ class Runner:
         if halt_s is not None and self.health.standstill_s(ledger_id, now_s) >= halt_s:
             # One transaction asks whether it goes on; what was sent may have been lost meanwhile.
             return 0 if len(self.lanes[ledger_id]) else 1
-        return len(self.lanes[ledger_id].free())
+        return len(self._outbox.free(ledger_id))
 
     def _take_sent(self) -> Sent:
         """Return what sendings beside earlier steps have come to. Raises what they raised."""
@@ -260,6 +260,7 @@ class Runner:
                 transaction.names,
                 transaction.intent_ids,
                 Rejected(outcome.codespace, outcome.code, outcome.log),
+                brings_update=bool(transaction.announced),
             )
         return failed
 

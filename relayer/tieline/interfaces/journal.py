@@ -64,6 +64,25 @@ class JourneyRow:
     is_done: bool
 
 
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """A ledger as operators see it. Times are the hub's, but for ``time_s``; unix seconds."""
+
+    ledger_id: str
+    height: int
+    """Of the last block that was read."""
+    time_s: int
+    """That block's chain time."""
+    block_seen_s: int
+    """When it was read; 0 before the first."""
+    under_way: int
+    """Transactions of ours that are in no block yet."""
+    reason: str
+    """Why something is held there; empty if nothing is."""
+    updated_s: int
+    """When the relayer last wrote this: it lives, or it does not."""
+
+
 class JournalStore(Protocol):
     """
     Durable before it returns. One writer.
@@ -111,6 +130,14 @@ class JournalStore(Protocol):
 
     def journeys(self) -> Sequence[JourneyRow]:
         """Return rows that are not done, by key."""
+        ...
+
+    def save_ledgers(self, rows: Sequence[LedgerRow]) -> None:
+        """Insert or replace rows by ledger."""
+        ...
+
+    def ledgers(self) -> Sequence[LedgerRow]:
+        """Return all rows, by ledger."""
         ...
 
     def forget_before(self, written_s: int) -> int:

@@ -29,8 +29,11 @@ class LedgerView:
         self.block_times: dict[int, int] = {}
         self.client_heights: dict[str, list[int]] = {}
         """Ascending header heights that each client here can verify against."""
-        self.announced: dict[str, set[int]] = {}
-        """By client: heights whose update is in a transaction that is on its way."""
+        self.announced: dict[str, dict[int, int]] = {}
+        """
+        By client: heights whose update is in a transaction that is on its way, with the height of
+        this ledger when it was handed in.
+        """
         self.cell_set_epochs: set[int] = set()
         self.clearing_roots: set[bytes] = set()
         self.verdict_hashes: dict[int, bytes] = {}
@@ -76,16 +79,19 @@ class LedgerView:
             del heights[0]
 
     def announce_client_height(self, client_id: str, height: int) -> None:
-        """An update to *height* is on its way: what is handed in after it may rest on it."""
-        self.announced.setdefault(client_id, set()).add(height)
+        """
+        An update to *height* is on its way: what is handed in before the next block may rest on
+        it. After that block the ledger knows of it by its event, or perhaps not at all.
+        """
+        self.announced.setdefault(client_id, {})[height] = self.height
 
     def withdraw_client_height(self, client_id: str, height: int) -> None:
         """No update to *height* is on its way any more."""
-        self.announced.get(client_id, set()).discard(height)
+        self.announced.get(client_id, {}).pop(height, None)
 
     def holds_client_height(self, client_id: str, height: int) -> bool:
         """Return whether a client here knows *height*, or will before what is handed in next."""
-        if height in self.announced.get(client_id, ()):
+        if self.announced.get(client_id, {}).get(height) == self.height:
             return True
         return height in self.client_heights.get(client_id, ())
 

@@ -278,6 +278,9 @@ _PACKET_READERS: dict[str, Callable[[_Attributes], Observation]] = {
     "create_client": _client_heights,
     "update_client": _client_heights,
 }
+RELAYED_KINDS = frozenset(_PACKET_READERS)
+"""Events of a ledger without cells that say anything here."""
+
 _READERS = _PACKET_READERS | {
     "cell_set_posted": lambda a: CellSetSeen(int(a["epoch"])),
     "clearing_posted": lambda a: ClearingSeen(_bytes(a, "clearing_root")),

@@ -1,0 +1,99 @@
+"""Opens the ledgers that an operator names, with the relayer's key on each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+from tieline.hub.key_files import read_keys
+from tieline.hub.relay_config import LedgerSection, RelayConfig
+from tieline.interfaces.ledger import Ledger
+from tieline.ledgers.tendermint.client_terms import ClientTerms
+from tieline.ledgers.tendermint.rpc import CometRpc
+from tieline.protocol.messages import AnyMessage
+from tieline.protocol.time import NANOSECONDS_PER_SECOND
+from tieline.relay.observations import RELAYED_KINDS
+from tieline.wire.bech32 import account_to_text
+
+LANE = "relayer"
+"""The relayer's first account on each ledger; the others are named by their number."""
+
+_HOUR_NS = 3600 * NANOSECONDS_PER_SECOND
+
+
+class LinkableLedger(Ledger, Protocol):
+    """A ledger that others can begin to trust, behind an RPC."""
+
+    async def client_states(
+        self, height: int, terms: ClientTerms | None = None
+    ) -> tuple[AnyMessage, AnyMessage]:
+        """Return client and consensus state for a client that starts to trust at *height*."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections."""
+        ...
+
+
+def open_ledgers(config: RelayConfig, folder: Path) -> Mapping[str, LinkableLedger]:
+    """
+    Open all ledgers of the file; nothing is asked of them yet.
+
+    Args:
+        config: The operator's.
+        folder: Where relative paths begin.
+
+    Raises:
+        ConfigError: A key file or an address is not what it must be.
+    """
+    return {
+        ledger_id: _open(ledger_id, section, folder)
+        for ledger_id, section in config.ledgers.items()
+    }
+
+
+def _open(ledger_id: str, section: LedgerSection, folder: Path) -> LinkableLedger:
+    keys = read_keys(folder / section.key_file, section.lanes)
+    rpc = CometRpc.parse(section.rpc[0])
+    # Each kind is imported by who uses it: what a ledger needs is loaded for that ledger only.
+    if section.kind == "cosmos":
+        from tieline.ledgers.cosmos.gas import Fees  # noqa: PLC0415
+        from tieline.ledgers.cosmos.ledger import CosmosLedger  # noqa: PLC0415
+
+        stock = CosmosLedger(
+            ledger_id,
+            rpc,
+            account_prefix=section.account_prefix,
+            fees=Fees(section.fee_denom, section.gas_price_nano),
+            kinds=RELAYED_KINDS,
+        )
+        for name, key in zip(lane_names(section), keys, strict=True):
+            stock.add_lane(name, key)
+        return stock
+    from tieline.ledgers.tendermint.native import NativeTendermint  # noqa: PLC0415
+
+    ours = NativeTendermint(ledger_id, rpc)
+    for name, key in zip(lane_names(section), keys, strict=True):
+        ours.add_lane(name, key)
+    return ours
+
+
+def lane_names(section: LedgerSection) -> tuple[str, ...]:
+    """Return the names of the relayer's accounts on a ledger."""
+    return (LANE, *(f"{LANE} {number}" for number in range(1, section.lanes)))
+
+
+def client_terms(section: LedgerSection) -> ClientTerms:
+    """Return how long others trust what they know of a ledger."""
+    return ClientTerms(
+        trusting_period_ns=section.trusting_period_h * _HOUR_NS,
+        unbonding_period_ns=section.unbonding_period_h * _HOUR_NS,
+    )
+
+
+def account_name(section: LedgerSection, account: bytes) -> str:
+    """Return an account as its ledger writes it."""
+    if section.kind == "cosmos":
+        return account_to_text(account, section.account_prefix)
+    return account_to_text(account)

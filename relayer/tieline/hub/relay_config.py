@@ -1,0 +1,177 @@
+"""
+The YAML of `tieline relay`: which ledgers, which pairs of them, at which pace. Validated once;
+units stand in the keys, unknown keys are refused. ``docs/relayer.md`` explains each.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from tieline.interfaces.errors import ConfigError
+
+_Count = Annotated[int, Field(ge=1)]
+_ChainId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,49}$")]
+
+EXAMPLE = """\
+journal: relay.db
+ledgers:
+  lab-a:
+    kind: cosmos
+    rpc: [http://127.0.0.1:26657]
+    key_file: keys/lab-a.key
+  north-1:
+    kind: tendermint
+    rpc: [http://127.0.0.1:26757]
+    key_file: keys/north-1.key
+paths:
+  - between: [lab-a, north-1]
+"""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LedgerSection(_Section):
+    """One ledger: how it is reached, and who the relayer is there."""
+
+    kind: Literal["cosmos", "tendermint"]
+    """cosmos: a stock ibc-go chain; tendermint: a microgrid's own ledger on CometBFT."""
+    rpc: Annotated[tuple[str, ...], Field(min_length=1, max_length=8)]
+    """CometBFT RPC addresses of its nodes; the first that answers is asked."""
+    key_file: str
+    """The relayer's key there, relative to this file; `tieline relay keys` makes it."""
+    lanes: Annotated[int, Field(ge=1, le=16)] = 1
+    """
+    Accounts, all made from the one key. One is enough where nodes check again what waits in their
+    mempool, as they do by default; else a second and third one go on where the first has to wait.
+    """
+    account_prefix: Annotated[str, Field(pattern=r"^[a-z]{1,20}$")] = "cosmos"
+    """How accounts of a cosmos chain begin."""
+    fee_denom: str = "stake"
+    gas_price_nano: Annotated[int, Field(ge=0)] = 0
+    """Billionths of a base unit of ``fee_denom`` for one gas; cosmos only."""
+    trusting_period_h: _Count = 336
+    """How long others trust a header of this ledger; less than its unbonding period."""
+    unbonding_period_h: _Count = 504
+
+    @model_validator(mode="after")
+    def _periods(self) -> LedgerSection:
+        if self.trusting_period_h >= self.unbonding_period_h:
+            raise ValueError("trusting_period_h must be below unbonding_period_h")
+        return self
+
+
+class PathSection(_Section):
+    """A pair of ledgers between which packets are carried, both ways."""
+
+    between: tuple[_ChainId, _ChainId]
+    clients: tuple[str, str] | None = None
+    """Their clients of each other, in that order; left out: those that `link` made."""
+
+    @model_validator(mode="after")
+    def _two(self) -> PathSection:
+        if self.between[0] == self.between[1]:
+            raise ValueError("a path joins two different ledgers")
+        return self
+
+
+class BatchSection(_Section):
+    """How much one transaction carries."""
+
+    messages_max: _Count = 100
+    bytes_max: _Count = 600_000
+    """Estimated; CometBFT's RPC takes a million, in base64."""
+
+
+class PaceSection(_Section):
+    """How often one looks, and how long one waits."""
+
+    poll_ms_min: _Count = 20
+    poll_ms_max: _Count = 250
+    """Between two looks at the ledgers: a tenth of their blocks' distance, inside these bounds."""
+    halt_after_s: _Count = 15
+    """A ledger that leaves transactions so long without a block stands still."""
+    inclusion_blocks_max: _Count = 50
+    inclusion_s_max: _Count = 120
+    """A transaction that is in none of so many blocks, or not after so long, is sent again."""
+
+
+class RelayConfig(_Section):
+    """The whole file."""
+
+    journal: str = "relay.db"
+    """SQLite file, relative to this one, or an SQLAlchemy URL."""
+    journal_days: _Count = 30
+    links_file: str = "relay.links.json"
+    """Where `tieline relay link` writes which clients it made."""
+    ledgers: Annotated[dict[_ChainId, LedgerSection], Field(min_length=2)]
+    paths: Annotated[tuple[PathSection, ...], Field(min_length=1)]
+    batches: BatchSection = BatchSection()
+    pace: PaceSection = PaceSection()
+
+    @model_validator(mode="after")
+    def _known(self) -> RelayConfig:
+        for path in self.paths:
+            for ledger_id in path.between:
+                if ledger_id not in self.ledgers:
+                    known = ", ".join(self.ledgers)
+                    raise ValueError(f"path names unknown ledger {ledger_id!r}; known: {known}")
+        pairs = [frozenset(path.between) for path in self.paths]
+        if len(set(pairs)) != len(pairs) and any(path.clients is None for path in self.paths):
+            raise ValueError("two paths between the same ledgers must both name their clients")
+        return self
+
+
+def read_relay_config(path: Path) -> RelayConfig:
+    """
+    Read the file.
+
+    Raises:
+        ConfigError: It is not there, not YAML, or says what it may not; with the key and what to
+            write instead.
+    """
+    try:
+        content: object = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ConfigError(
+            "cannot be read", file=str(path), instead="name a file; docs/relayer.md has one"
+        ) from exc
+    except yaml.YAMLError as exc:
+        raise ConfigError("is not YAML", file=str(path), instead=str(exc)) from exc
+    try:
+        return RelayConfig.model_validate(content or {})
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        key = ".".join(str(part) for part in first["loc"] if part != "[key]")
+        raise ConfigError(_what(first), file=str(path), key=key, instead=_instead(first)) from exc
+
+
+def _what(error: ErrorDetails) -> str:
+    if error["type"] == "extra_forbidden":
+        return "unknown key"
+    return error["msg"].removeprefix("Value error, ")
+
+
+_SECTIONS: dict[str, type[BaseModel]] = {
+    "ledgers": LedgerSection,
+    "paths": PathSection,
+    "batches": BatchSection,
+    "pace": PaceSection,
+}
+
+
+def _instead(error: ErrorDetails) -> str:
+    """Return what to write instead."""
+    place = error["loc"]
+    if error["type"] == "extra_forbidden":
+        model = _SECTIONS.get(str(place[0]), RelayConfig) if len(place) > 1 else RelayConfig
+        return f"write one of {', '.join(model.model_fields)}"
+    if error["type"] == "missing":
+        return "write it; docs/relayer.md has an example"
+    return f"instead of {error['input']!r}" if isinstance(error["input"], str | int) else ""
