@@ -31,6 +31,7 @@ from tieline.interfaces.errors import HubError, NotYet
 from tieline.ledgers.cosmos.home import StockPace
 from tieline.ledgers.cosmos.ledger import CosmosLedger
 from tieline.ledgers.cosmos.process import StockChain
+from tieline.ledgers.tendermint.rpc import CometRpc
 from tieline.ledgers.tendermint.rpc_records import time_ns_of
 from tieline.protocol.messages import Transfer
 
@@ -186,7 +187,7 @@ async def until_done(ledger: CosmosLedger, client: str, height: int, count: int)
                     return
 
 
-async def read_flow(ledger: CosmosLedger, height: int) -> Flow:
+async def read_flow(ledger: CosmosLedger, rpc: CometRpc, height: int) -> Flow:
     """Return what the chain tells of its packets above *height*."""
     flow = Flow()
     for block in await ledger.blocks_after(height, 10_000):
@@ -205,7 +206,7 @@ async def read_flow(ledger: CosmosLedger, height: int) -> Flow:
         )
         while True:
             with contextlib.suppress(HubError):
-                answer = await ledger._rpc.call("header", height=str(block.height + 1))
+                answer = await rpc.call("header", height=str(block.height + 1))
                 break
             await asyncio.sleep(0.1)
         time_s = time_ns_of(answer["header"]["time"]) / 1e9
@@ -215,7 +216,7 @@ async def read_flow(ledger: CosmosLedger, height: int) -> Flow:
 
 
 async def run(
-    ledger: CosmosLedger, client: str, pid: int, *, is_burst: bool
+    ledger: CosmosLedger, rpc: CometRpc, client: str, pid: int, *, is_burst: bool
 ) -> tuple[Flow, Used, Used]:
     """Send, wait, and read."""
     shape = (
@@ -228,7 +229,7 @@ async def run(
     await send(ledger, client, *shape)
     await until_done(ledger, client, height, shape[0] * shape[1])
     after = Used.of(pid)
-    return await read_flow(ledger, height), before, after
+    return await read_flow(ledger, rpc, height), before, after
 
 
 def measure(block_ms: int) -> None:
@@ -252,9 +253,9 @@ def measure(block_ms: int) -> None:
                 ledger.add_lane(SENDER, key(f"{SENDER} of {FIRST}"))
                 time.sleep(SETTLE_S)
                 client = link.clients[FIRST]
-                burst = asyncio.run(run(ledger, client, pid, is_burst=True))
+                burst = asyncio.run(run(ledger, first.rpc, client, pid, is_burst=True))
                 say(f"burst.{block_ms}ms", *burst, at_least(a_second), at_most(burst_p99_s))
-                steady = asyncio.run(run(ledger, client, pid, is_burst=False))
+                steady = asyncio.run(run(ledger, first.rpc, client, pid, is_burst=False))
                 say(f"steady.{block_ms}ms", *steady, None, at_most(steady_p99_s))
 
 
