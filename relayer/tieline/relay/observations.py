@@ -281,7 +281,8 @@ _PACKET_READERS: dict[str, Callable[[_Attributes], Observation]] = {
 RELAYED_KINDS = frozenset(_PACKET_READERS)
 """Events of a ledger without cells that say anything here."""
 
-_READERS = _PACKET_READERS | {
+_READERS: dict[str, Callable[[_Attributes], Observation]] = {
+    **_PACKET_READERS,
     "cell_set_posted": lambda a: CellSetSeen(int(a["epoch"])),
     "clearing_posted": lambda a: ClearingSeen(_bytes(a, "clearing_root")),
     "verdict_posted": _verdict,
