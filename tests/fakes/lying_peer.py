@@ -46,7 +46,7 @@ class HonestPeer:
     async def call(self, method, **parameters):
         return getattr(self, f"_{method}")(**parameters)
 
-    async def batch(self, calls):
+    async def batch(self, calls, hook=None):
         return [await self.call(one.method, **one.parameters) for one in calls]
 
     def close(self):
