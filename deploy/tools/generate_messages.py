@@ -40,6 +40,8 @@ COSMPY_MODULES = (
     "cosmos.tx.signing.v1beta1.signing_pb2",
     "cosmos.tx.v1beta1.service_pb2",
     "cosmos.tx.v1beta1.tx_pb2",
+    "ibc.applications.transfer.v1.query_pb2",
+    "ibc.applications.transfer.v1.token_pb2",
     "ibc.applications.transfer.v1.tx_pb2",
     "ibc.core.channel.v2.packet_pb2",
     "ibc.core.channel.v2.query_pb2",

@@ -105,7 +105,7 @@ def start(
     ledger = start_lone_ledger(folder, plan)
     end = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: end.set())
+        signal.signal(number, lambda _number, _frame: end.set())
     try:
         print(f"Ledger {ledger.chain_id} runs in {folder}; its utility cell is {ledger.cell}")
         print_table(

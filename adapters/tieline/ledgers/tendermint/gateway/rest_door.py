@@ -22,6 +22,7 @@ from cosmpy.protos.cosmos.consensus.v1 import query_pb2 as consensus_pb2
 from cosmpy.protos.cosmos.params.v1beta1 import query_pb2 as params_pb2
 from cosmpy.protos.cosmos.staking.v1beta1 import query_pb2 as staking_pb2
 from cosmpy.protos.cosmos.tx.v1beta1 import service_pb2 as tx_pb2
+from cosmpy.protos.ibc.applications.transfer.v1 import query_pb2 as transfer_pb2
 from cosmpy.protos.ibc.core.channel.v2 import query_pb2 as channel_pb2
 from cosmpy.protos.ibc.core.client.v1 import query_pb2 as client_pb2
 from cosmpy.protos.ibc.core.client.v2 import query_pb2 as client_v2_pb2
@@ -47,6 +48,7 @@ _SCHEMAS: Final[tuple[Any, ...]] = (
     params_pb2,
     staking_pb2,
     tx_pb2,
+    transfer_pb2,
     channel_pb2,
     client_pb2,
     client_v2_pb2,
@@ -121,6 +123,9 @@ def _put(descriptor: Any, content: dict[str, Any], names: list[str], text: str) 
             inner: dict[str, Any] = content.setdefault(field.name, {})
             _put(field.message_type, inner, names[1:], text)
         return
+    if field.message_type is not None:
+        message = f"{field.name} is no single value"
+        raise ValueError(message)
     value: object = text
     if field.cpp_type == field.CPPTYPE_BOOL:
         value = {"true": True, "false": False, "1": True, "0": False}.get(text, text)

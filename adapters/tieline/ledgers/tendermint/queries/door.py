@@ -16,7 +16,7 @@ from cosmpy.protos.tendermint.crypto import proof_pb2
 from tieline.contract.block import Application
 from tieline.contract.fees import GasPrice
 from tieline.contract.store import STORES
-from tieline.ledgers.tendermint.queries import accounts, chain, ibc
+from tieline.ledgers.tendermint.queries import accounts, chain, ibc, transfer
 from tieline.ledgers.tendermint.queries.records import VERSION
 from tieline.ledgers.tendermint.queries.view import (
     InvalidQuery,
@@ -41,7 +41,9 @@ class QueryDoor:
     def __init__(self, application: Application, least: GasPrice) -> None:
         """Ask *application*; *least* is the peer's own gas price."""
         self._application = application
-        self._answers = chain.table_of_peer(least).add(accounts.TABLE, chain.TABLE, ibc.TABLE)
+        self._answers = chain.table_of_peer(least).add(
+            accounts.TABLE, chain.TABLE, ibc.TABLE, transfer.TABLE
+        )
 
     def methods(self) -> tuple[str, ...]:
         """Return the paths of all gRPC methods that are answered."""

@@ -19,7 +19,7 @@ VERSION: Final = "0.1.0"
 _INDEXED: Final = uint_field(3, 1)
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=4_096)
 def _known_attribute(pair: tuple[str, str]) -> bytes:
     return _attribute(pair)
 
