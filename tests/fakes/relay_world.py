@@ -116,8 +116,14 @@ class HandClock:
 class RelayWorld:
     """Ledgers a and b with a relayer between; ``rounds`` lets blocks and the relayer take turns."""
 
-    def __init__(self, *, journal_url: str = "sqlite://", lanes: Sequence[str] = LANES) -> None:
-        self.trades = TradeWorld()
+    def __init__(
+        self,
+        *,
+        journal_url: str = "sqlite://",
+        lanes: Sequence[str] = LANES,
+        trades: TradeWorld | None = None,
+    ) -> None:
+        self.trades = trades or TradeWorld()
         self.a = RelayLedger(self.trades.a)
         self.b = RelayLedger(self.trades.b)
         self.ledgers = {ledger.ledger_id: ledger for ledger in (self.a, self.b)}

@@ -22,7 +22,7 @@ from fakes.microgrid import key
 from fakes.stock_chain import NEUR, QUICK
 from fakes.trade_world import DOMAIN, NETWORK_EPOCH, NETWORK_ID, allocate, signed_by
 from tieline.contract import vouchers
-from tieline.contract.conditional_transfers import NOBODY, memo_for_trade
+from tieline.contract.conditional_transfers import NOBODY
 from tieline.contract.keys import lock_key
 from tieline.contract.records import decode_lock
 from tieline.contract.terms import lock_id_abroad, lock_id_in
@@ -87,6 +87,7 @@ from tieline.wire.bech32 import account_to_text
 from tieline.wire.codec import decode_acknowledgement, decode_packet
 from tieline.wire.hashes import keccak, sha256, tag
 from tieline.wire.merkle import MerkleTree
+from tieline.wire.trade_memo import memo_for_trade
 from tieline.wire.typed_data import sign_record
 
 OURS, STOCK = "ours-1", "stock-1"

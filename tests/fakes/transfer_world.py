@@ -20,7 +20,7 @@ from fakes.trade_world import (
     account,
     events,
 )
-from tieline.contract.conditional_transfers import NOBODY, memo_for_trade
+from tieline.contract.conditional_transfers import NOBODY
 from tieline.contract.keys import voucher_key, voucher_supply_key
 from tieline.contract.records import decode_amount
 from tieline.contract.results import TxResult
@@ -46,6 +46,7 @@ from tieline.wire.abi import encode_energy_trade
 from tieline.wire.bech32 import account_to_text
 from tieline.wire.codec import decode_acknowledgement, decode_packet
 from tieline.wire.hashes import sha256, tag
+from tieline.wire.trade_memo import memo_for_trade
 
 SECRET = b"\x5e" * 32
 WH = 5000

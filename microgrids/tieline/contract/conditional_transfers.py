@@ -9,9 +9,7 @@ Sources:
 
 from __future__ import annotations
 
-import json
-import re
-from typing import Any, Final, cast
+from typing import Final
 
 from tieline.contract import trade_events, vouchers
 from tieline.contract.context import Context
@@ -48,16 +46,13 @@ from tieline.protocol.packet import Packet
 from tieline.protocol.transfer import TransferData
 from tieline.swap.lock import Leg, LockStatus
 from tieline.swap.records import ZERO_HASH, EnergyTrade, Reason, Side
-from tieline.wire.abi import ENERGY_TRADE_BYTES, decode_energy_trade
+from tieline.wire.abi import decode_energy_trade
 from tieline.wire.errors import Malformed
 from tieline.wire.hashes import tag
+from tieline.wire.trade_memo import trade_in_memo
 
 NOBODY: Final = bytes(20)
 """Both connectors of a trade with a stock chain: there is none, and no fee."""
-
-_TRADE_HEX = re.compile(rf"[0-9a-f]{{{2 * ENERGY_TRADE_BYTES}}}\Z", re.ASCII)
-_MEMO_DEPTH_MAX = 128
-"""Brackets that open; ours has two, and no memo of other applications is near."""
 
 
 class ConditionalRefused(TradeRefused):
@@ -77,32 +72,15 @@ class ConditionalRefused(TradeRefused):
 
 def memo_of_trade(memo: str) -> bytes | None:
     """
-    Return the trade's bytes in ``{"tieline":{"trade":"<hex>"}}``, None for any memo but ours.
+    Return the bytes of the trade that a memo names, None for any memo but ours.
 
     Raises:
         ConditionalRefused: A memo that means us, and does not say it exactly so.
     """
-    # How deep a parser gets depends on the stack below it, and so on the host: never that deep.
-    if memo.count("{") + memo.count("[") > _MEMO_DEPTH_MAX:
-        return None
     try:
-        members: Any = json.loads(memo) if memo else None
-    except ValueError:
-        return None
-    if not isinstance(members, dict) or "tieline" not in members:
-        return None
-    inner = cast("dict[str, Any]", members)["tieline"]
-    written = cast("dict[str, Any]", inner).get("trade") if isinstance(inner, dict) else None
-    if not isinstance(written, str) or _TRADE_HEX.match(written) is None:
-        raise ConditionalRefused(Reason.PAYLOAD, "memo names no trade in hex")
-    if memo != memo_for_trade(bytes.fromhex(written)):
-        raise ConditionalRefused(Reason.PAYLOAD, "memo holds more than a trade, or spaces")
-    return bytes.fromhex(written)
-
-
-def memo_for_trade(encoded: bytes) -> str:
-    """Return the memo that pays for a trade, given its 736 bytes."""
-    return f'{{"tieline":{{"trade":"{encoded.hex()}"}}}}'
+        return trade_in_memo(memo)
+    except Malformed as exc:
+        raise ConditionalRefused(Reason.PAYLOAD, str(exc)) from exc
 
 
 def receive_conditional(

@@ -22,6 +22,7 @@ from tieline.swap.messages import (
     MsgPostDelivery,
     MsgRefund,
     MsgReleaseOrder,
+    MsgRetryOwed,
     MsgTradeEvidence,
 )
 
@@ -37,6 +38,7 @@ RelayedMessage = (
     | MsgExpirePending
     | MsgRefund
     | MsgReleaseOrder
+    | MsgRetryOwed
     | MsgCollectShare
 )
 """What anyone may bring: exactly these are the relayer's."""
@@ -60,6 +62,7 @@ class StepName(StrEnum):
     EXPIRE_PENDING = "expire_pending"
     REFUND_LOCK = "refund_lock"
     RELEASE_ORDERS = "release_orders"
+    RETRY_OWED = "retry_owed"
     COLLECT_SHARES = "collect_shares"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right, insort
 
 from tieline.relay.lock_watch import LockWatch
+from tieline.relay.owed_watch import OwedWatch
 from tieline.relay.route import LedgerTerms
 
 HEADERS_REMEMBERED = 512
@@ -47,6 +48,10 @@ class LedgerView:
         self.orders: dict[int, dict[bytes, int]] = {}
         """By slot start: orders that were neither cancelled nor released, with their height."""
         self.order_slots: dict[bytes, int] = {}
+        self.owed: dict[tuple[bytes, bytes], OwedWatch] = {}
+        """By account and id: what is owed to accounts of stock chains."""
+        self.owed_tries: dict[tuple[bytes, bytes], int] = {}
+        """Sends of a debt that are on their way, or came back."""
         self.locks: dict[bytes, LockWatch] = {}
         self.lock_by_trade: dict[bytes, bytes] = {}
         self.open_ticks: dict[int, dict[bytes, None]] = {}
@@ -147,6 +152,18 @@ class LedgerView:
         del remaining[order_id]
         if not remaining:
             del self.orders[slot]
+
+    def add_owed(self, account: bytes, owed_id: bytes, client: str) -> None:
+        """Remember a debt; one that was sent before and is back waits longer."""
+        name = (account, owed_id)
+        tries = self.owed_tries.get(name, 0)
+        self.owed[name] = OwedWatch(account, owed_id, client, self.time_s, tries)
+
+    def end_owed(self, account: bytes, owed_id: bytes) -> None:
+        """Forget a debt whose packet is on its way; should it come back, that was a try."""
+        name = (account, owed_id)
+        if self.owed.pop(name, None) is not None:
+            self.owed_tries[name] = self.owed_tries.get(name, 0) + 1
 
     def resume_height(self) -> int:
         """Return the height below which no lock, share or order is under way; never negative."""

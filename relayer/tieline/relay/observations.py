@@ -158,6 +158,23 @@ class LockSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class OwedSeen:
+    """A send to an account of a stock chain failed; it is owed."""
+
+    account: bytes
+    owed_id: bytes
+    client: str
+
+
+@dataclass(frozen=True, slots=True)
+class OwedEnded:
+    """What was owed is on its way again, or was taken."""
+
+    account: bytes
+    owed_id: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class AlarmSeen:
     """A ledger met something that should not happen."""
 
@@ -177,6 +194,8 @@ Observation = (
     | OrderEnded
     | LockOpened
     | LockSeen
+    | OwedSeen
+    | OwedEnded
     | AlarmSeen
 )
 
@@ -271,6 +290,10 @@ def _claimed(attributes: _Attributes) -> LockSeen:
     return LockSeen(_bytes(attributes, "lock_id"), event, _bytes(attributes, "preimage"))
 
 
+def _owed_ended(attributes: _Attributes) -> OwedEnded:
+    return OwedEnded(_bytes(attributes, "account"), _bytes(attributes, "owed_id"))
+
+
 _PACKET_READERS: dict[str, Callable[[_Attributes], Observation]] = {
     **{step.value: _packet(step) for step in PacketStep},
     "acknowledge_packet": lambda a: _packet_end(a, is_timeout=False),
@@ -303,6 +326,9 @@ _READERS: dict[str, Callable[[_Attributes], Observation]] = {
     "share_collected": _lock_event(
         lambda a: lock_watch.ShareCollected(int(a["side"]), _bytes(a, "order_id"))
     ),
+    "owed_added": lambda a: OwedSeen(_bytes(a, "account"), _bytes(a, "owed_id"), a["client"]),
+    "owed_sent": _owed_ended,
+    "owed_taken": _owed_ended,
     "alarm": lambda a: AlarmSeen(_bytes(a, "lock_id"), a["reason"]),
 }
 

@@ -24,6 +24,7 @@ from tieline.relay.steps.post_clearing import post_clearing
 from tieline.relay.steps.post_delivery import post_delivery
 from tieline.relay.steps.refund_lock import refund_lock
 from tieline.relay.steps.release_orders import release_orders
+from tieline.relay.steps.retry_owed import retry_owed
 from tieline.relay.view import RelayView
 
 Step = Callable[[RelayView, Published], Iterator[Effect]]
@@ -48,6 +49,8 @@ STEPS: tuple[Step, ...] = (
     expire_pending,
     refund_lock,
     release_orders,
+    # What stock chains did not take: nobody waits for it with a deadline, it may fail again.
+    retry_owed,
     # Only after a lock is over; by far the most messages, so it takes the room that is left.
     collect_shares,
 )

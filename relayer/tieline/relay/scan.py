@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from tieline.contract import records
 from tieline.contract.cell_sets import cell_set_key, decode_cell_set
 from tieline.contract.keys import order_key
+from tieline.contract.transfer_records import decode_owed
 from tieline.protocol.commitment import client_prefix
 from tieline.relay import packet_journey
 from tieline.relay.ledger_view import LedgerView
@@ -49,7 +50,8 @@ CLEARINGS = Question(TRADE_STORE, b"c")
 CELL_SETS = Question(TRADE_STORE, b"s")
 VERDICTS = Question(TRADE_STORE, b"v")
 DELIVERIES = Question(TRADE_STORE, b"d")
-_TRADE_QUESTIONS = (LOCKS, ORDERS, CURSORS, CLEARINGS, CELL_SETS, VERDICTS, DELIVERIES)
+OWED = Question(TRADE_STORE, b"u")
+_TRADE_QUESTIONS = (LOCKS, ORDERS, CURSORS, CLEARINGS, CELL_SETS, VERDICTS, DELIVERIES, OWED)
 
 
 class PacketsUnknown(Exception):
@@ -90,6 +92,7 @@ def reconcile_store(view: RelayView, ledger_id: str, answers: Answers) -> list[s
     if ledger.terms.has_cells:
         corrections += _reconcile_posted(ledger, answers)
         corrections += _reconcile_orders(ledger, answers[ORDERS])
+        corrections += _reconcile_owed(ledger, answers[OWED])
         corrections += _reconcile_locks(view, ledger, answers)
     for endpoint in view.topology.clients_on(ledger_id):
         for key, _ in answers[consensus_states_of(endpoint.client_id)]:
@@ -130,6 +133,20 @@ def _reconcile_orders(ledger: LedgerView, stored: Sequence[tuple[bytes, bytes]])
             corrections.append(f"order found ledger={ledger.ledger_id} order={order_id.hex()}")
         elif not is_open:
             ledger.end_order(order_id)
+    return corrections
+
+
+def _reconcile_owed(ledger: LedgerView, stored: Sequence[tuple[bytes, bytes]]) -> list[str]:
+    corrections: list[str] = []
+    standing: set[tuple[bytes, bytes]] = set()
+    for key, value in stored:
+        account, owed_id = key[1:-_ID_BYTES], key[-_ID_BYTES:]
+        standing.add((account, owed_id))
+        if (account, owed_id) not in ledger.owed:
+            ledger.add_owed(account, owed_id, decode_owed(value).client)
+            corrections.append(f"debt found ledger={ledger.ledger_id} owed={owed_id.hex()[:16]}")
+    for gone in ledger.owed.keys() - standing:
+        ledger.end_owed(*gone)
     return corrections
 
 

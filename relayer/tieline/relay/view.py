@@ -98,6 +98,8 @@ class RelayView:
                 _LOG.error(
                     "alarm ledger=%s lock=%s reason=%s", view.ledger_id, lock_id.hex(), reason
                 )
+            case observations.OwedSeen() | observations.OwedEnded():
+                self._learn_owed(view, seen)
             case _:
                 self._learn_posted(view, seen)
 
@@ -130,6 +132,13 @@ class RelayView:
                 view.end_order(order_id)
             case _:
                 assert_never(seen)
+
+    @staticmethod
+    def _learn_owed(view: LedgerView, seen: observations.OwedSeen | observations.OwedEnded) -> None:
+        if isinstance(seen, observations.OwedSeen):
+            view.add_owed(seen.account, seen.owed_id, seen.client)
+        else:
+            view.end_owed(seen.account, seen.owed_id)
 
     def _packet_seen(self, view: LedgerView, height: int, seen: observations.PacketSeen) -> None:
         is_at_source = seen.step is PacketStep.SENT

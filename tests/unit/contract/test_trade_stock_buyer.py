@@ -37,7 +37,6 @@ from fakes.transfer_world import (
     written_answer,
 )
 
-from tieline.contract.conditional_transfers import memo_for_trade
 from tieline.contract.genesis import Parameters
 from tieline.contract.results import TxResult
 from tieline.protocol.commitment import (
@@ -64,6 +63,7 @@ from tieline.swap.messages import (
 from tieline.swap.records import Side
 from tieline.wire.abi import encode_energy_trade
 from tieline.wire.hashes import sha256
+from tieline.wire.trade_memo import memo_for_trade
 from tieline.wire.transfer_data import decode_transfer_data, encode_transfer_data
 
 SUCCESS = Acknowledgement((b'{"result":"AQ=="}',))

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from tieline.protocol.commitment import packet_commitment_key
+from tieline.protocol.denom import TRANSFER_PORT
 from tieline.protocol.messages import RecvPacket
 from tieline.protocol.packet import Packet
 from tieline.relay.effects import (
@@ -28,8 +29,12 @@ from tieline.swap.messages import MsgTradeEvidence
 from tieline.swap.records import EnergyTrade
 from tieline.wire.abi import decode_energy_trade
 from tieline.wire.errors import Malformed
+from tieline.wire.trade_memo import MEMO_KEY, trade_in_memo
+from tieline.wire.transfer_data import decode_transfer_data
 
 TRADE_PORT = "energytrade"
+_MEMO_MARK = MEMO_KEY.encode()
+"""In every transfer that pays for a trade (X1), and in few others."""
 
 
 def deliver_packet(view: RelayView, board: Published) -> Iterator[Effect]:
@@ -93,9 +98,13 @@ def _messages_beside(
 @lru_cache(maxsize=4_096)
 def _trade_of(packet: Packet) -> EnergyTrade | None:
     payload = packet.payloads[0]
-    if payload.destination_port != TRADE_PORT:
-        return None
     try:
-        return decode_energy_trade(payload.value)
+        if payload.destination_port == TRADE_PORT:
+            return decode_energy_trade(payload.value)
+        if payload.destination_port == TRANSFER_PORT and _MEMO_MARK in payload.value:
+            memo = decode_transfer_data(payload.value, payload.encoding).memo
+            encoded = trade_in_memo(memo)
+            return None if encoded is None else decode_energy_trade(encoded)
     except Malformed:
         return None
+    return None
