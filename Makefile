@@ -87,6 +87,11 @@ native: $(VENV)/.dev ## ledgers on native engines: conformance, kills, four vali
 	@LEDGER=cosmos $(BIN)/pytest -q tests/conformance
 	@$(BIN)/pytest -q -m native tests/integration
 
+.PHONY: chaos
+chaos: $(VENV)/.dev ## kill hosts, engines and the relayer under load; BLOCKS=200, SEED=n repeats a run
+	@CHAOS_BLOCKS=$(or $(BLOCKS),200) CHAOS_SEED=$(SEED) \
+		$(BIN)/pytest -q -s -m native tests/integration/test_crash_under_load.py
+
 .PHONY: e2e
 e2e: $(VENV)/.dev ## whole worlds through scenario and command line
 	@$(BIN)/pytest -q tests/e2e

@@ -10,6 +10,7 @@ from tieline.hub.key_files import read_keys
 from tieline.hub.relay_config import LedgerSection, RelayConfig
 from tieline.interfaces.ledger import Ledger
 from tieline.ledgers.tendermint.client_terms import ClientTerms
+from tieline.ledgers.tendermint.endpoints import CometEndpoints
 from tieline.ledgers.tendermint.rpc import CometRpc
 from tieline.protocol.messages import AnyMessage
 from tieline.protocol.time import NANOSECONDS_PER_SECOND
@@ -55,7 +56,7 @@ def open_ledgers(config: RelayConfig, folder: Path) -> Mapping[str, LinkableLedg
 
 def _open(ledger_id: str, section: LedgerSection, folder: Path) -> LinkableLedger:
     keys = read_keys(folder / section.key_file, section.lanes)
-    rpc = CometRpc.parse(section.rpc[0])
+    peers = CometEndpoints(ledger_id, [CometRpc.parse(address) for address in section.rpc])
     # Each kind is imported by who uses it: what a ledger needs is loaded for that ledger only.
     if section.kind == "cosmos":
         from tieline.ledgers.cosmos.gas import Fees  # noqa: PLC0415
@@ -63,7 +64,7 @@ def _open(ledger_id: str, section: LedgerSection, folder: Path) -> LinkableLedge
 
         stock = CosmosLedger(
             ledger_id,
-            rpc,
+            peers,
             account_prefix=section.account_prefix,
             fees=Fees(section.fee_denom, section.gas_price_nano),
             kinds=RELAYED_KINDS,
@@ -73,7 +74,7 @@ def _open(ledger_id: str, section: LedgerSection, folder: Path) -> LinkableLedge
         return stock
     from tieline.ledgers.tendermint.native import NativeTendermint  # noqa: PLC0415
 
-    ours = NativeTendermint(ledger_id, rpc)
+    ours = NativeTendermint(ledger_id, peers)
     for name, key in zip(lane_names(section), keys, strict=True):
         ours.add_lane(name, key)
     return ours

@@ -43,7 +43,10 @@ class LedgerSection(_Section):
     kind: Literal["cosmos", "tendermint"]
     """cosmos: a stock ibc-go chain; tendermint: a microgrid's own ledger on CometBFT."""
     rpc: Annotated[tuple[str, ...], Field(min_length=1, max_length=8)]
-    """CometBFT RPC addresses of its nodes; the first that answers is asked."""
+    """
+    CometBFT RPC addresses of its nodes. The first is asked while it answers and keeps up; one that
+    tells what cannot be true is put aside.
+    """
     key_file: str
     """The relayer's key there, relative to this file; `tieline relay keys` makes it."""
     lanes: Annotated[int, Field(ge=1, le=16)] = 1

@@ -127,6 +127,8 @@ class Peer:
         self._engine: subprocess.Popen[bytes] | None = None
         self._logs = (_Place(plan.abci_log), _Place(plan.engine_log))
         self.rpc = CometRpc("127.0.0.1", plan.ports.rpc)
+        self.environment: dict[str, str] = {}
+        """What the engine finds in its environment besides ours, from its next start on."""
         self.restarts = 0
         self.reason = ""
         """Why it ended last; empty if it never did."""
@@ -178,9 +180,10 @@ class Peer:
         plan = self._plan
         command = [str(plan.program), "start", "--home", str(plan.home.folder)]
         clock = {} if plan.clock_file is None else {CLOCK_VARIABLE: str(plan.clock_file)}
+        environment = os.environ | clock | self.environment
         with _open_log(self._logs[1]) as log:
             self._engine = subprocess.Popen(  # noqa: S603 -- the engine of our manifest
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=os.environ | clock
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment
             )
         # An engine that has not found its host yet would look for it for ever.
         assert self._host is not None, "the host has been awaited"

@@ -1,0 +1,373 @@
+"""
+A ledger of four validators and one of one, payments both ways, the relayer's own program between
+them, and everything of it killed at drawn moments.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from fakes.microgrid import key
+from tieline.contract import vouchers
+from tieline.contract.accounts import pay_key
+from tieline.contract.genesis import Genesis
+from tieline.interfaces.errors import HubError, NotYet, Unavailable
+from tieline.ledgers.tendermint.endpoints import CometEndpoints
+from tieline.ledgers.tendermint.home import Pace
+from tieline.ledgers.tendermint.native import NativeTendermint
+from tieline.ledgers.tendermint.peers import PeerGroup
+from tieline.ledgers.tendermint.rpc import Call, CometRpc
+from tieline.protocol.denom import TRANSFER_PORT, Denom, Hop, escrow_account
+from tieline.protocol.messages import Transfer
+from tieline.wire.bech32 import account_to_text
+from tieline.wire.codec import decode_packet
+
+FOUR, ONE = "four-1", "one-1"
+PACE = Pace(commit_wait_ms=100, empty_block_interval_s=1)
+PAYERS = ("ann", "bob", "cid", "dot")
+RECEIVER = "eve"
+WEALTH = 10**12
+FAIL_POINTS = 10
+"""CometBFT's own, from before the block is saved to after the state is."""
+LONG_S, SHORT_S = 600, 8
+"""Time outs of most payments, and of those that may not make it."""
+SETTLED_S = 240.0
+
+
+def genesis_of(chain_id):
+    cell = key("cell")
+    names = ("cell", RECEIVER, *PAYERS)
+    return Genesis(
+        chain_id=chain_id,
+        network_id=b"\xee" * 32,
+        cell_address=cell.address,
+        founding_cells=(cell.address,),
+        balances=tuple(sorted((key(name).cosmos_account, WEALTH) for name in names)),
+        takes_plain_clients=True,
+    )
+
+
+async def until(holds, what, limit_s=SETTLED_S):
+    """Wait for a coroutine's answer to be true; who is down does not answer."""
+    end = time.monotonic() + limit_s
+    while True:
+        with contextlib.suppress(Unavailable, NotYet):
+            if answer := await holds():
+                return answer
+        assert time.monotonic() < end, what
+        await asyncio.sleep(0.1)
+
+
+class Relayer:
+    """`tieline relay` as a process."""
+
+    def __init__(self, folder, groups):
+        self.folder = folder
+        self.child = None
+        self.starts = 0
+        secret = sha256(b"test key cell").hexdigest()  # as ``fakes.microgrid.key`` makes it
+        ledgers = {}
+        for chain_id, group in groups.items():
+            key_file = folder / f"{chain_id}.key"
+            key_file.write_text(f"{secret}\n", encoding="ascii")
+            key_file.chmod(0o600)
+            ledgers[chain_id] = {
+                "kind": "tendermint",
+                "rpc": [f"http://{peer.rpc.address}" for peer in group.peers],
+                "key_file": key_file.name,
+            }
+        paths = [{"between": [FOUR, ONE]}]
+        pace = {"halt_after_s": 4}
+        content = {"ledgers": ledgers, "paths": paths, "pace": pace}
+        (folder / "relay.yaml").write_text(json.dumps(content), encoding="utf-8")
+
+    def command(self, *words):
+        code = "from tieline.cli import main; main()"
+        return [sys.executable, "-c", code, "relay", *words, str(self.folder / "relay.yaml")]
+
+    def run(self, *words):
+        done = subprocess.run(
+            [*self.command(words[0]), *words[1:]],
+            env=environment(),
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        return done.stdout
+
+    def start(self):
+        with (self.folder / "relay.log").open("ab") as log:
+            self.child = subprocess.Popen(
+                self.command("start"), stdout=log, stderr=log, env=environment()
+            )
+        self.starts += 1
+
+    def kill(self):
+        self.child.kill()
+        self.child.wait()
+
+    def stop(self):
+        if self.child is not None and self.child.poll() is None:
+            self.child.terminate()
+            self.child.wait(30)
+
+    def status(self):
+        return json.loads(self.run("status", "--json"))
+
+
+def environment():
+    return os.environ | {"PYTHONPATH": os.pathsep.join(part for part in sys.path if part)}
+
+
+@dataclass
+class Books:
+    """What became of every packet from one ledger to the other, by its own blocks."""
+
+    sent: dict = field(default_factory=dict)
+    """Amount by sequence."""
+    received: Counter = field(default_factory=Counter)
+    acknowledged: Counter = field(default_factory=Counter)
+    timed_out: Counter = field(default_factory=Counter)
+
+
+class ChaosWorld:
+    """Everything that runs, and the way to look at it."""
+
+    def __init__(self, folder):
+        self.groups = {
+            FOUR: PeerGroup(genesis_of(FOUR), folder / FOUR, validator_count=4, pace=PACE),
+            ONE: PeerGroup(genesis_of(ONE), folder / ONE, pace=PACE),
+        }
+        self.ledgers = {}
+        self.relayer = None
+        self.folder = folder
+        self.clients = {}
+        self.is_paying = True
+        self.told = Counter()
+        """What was done to the world, and what payers were told."""
+
+    def start(self):
+        for group in self.groups.values():
+            group.start()
+        for chain_id, group in self.groups.items():
+            peers = [CometRpc("127.0.0.1", port_of(peer), timeout_s=3.0) for peer in group.peers]
+            ledger = NativeTendermint(chain_id, CometEndpoints(chain_id, peers))
+            for name in ("cell", *PAYERS):
+                ledger.add_lane(name, key(name))
+            self.ledgers[chain_id] = ledger
+        self.relayer = Relayer(self.folder, self.groups)
+        self.relayer.run("link")
+        (path,) = json.loads(self.relayer.run("link", "--json"))["paths"]
+        links = json.loads((self.folder / "relay.links.json").read_text())["links"]
+        self.clients = links[0]["clients"]
+        assert set(self.clients) == {FOUR, ONE}, path
+        self.relayer.start()
+
+    def stop(self):
+        if self.relayer is not None:
+            self.relayer.stop()
+        for group in self.groups.values():
+            for peer in group.peers:
+                for pid in pids_of(peer):
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGCONT)
+            group.stop()
+        for ledger in self.ledgers.values():
+            ledger.close()
+
+    async def pay(self, chain_id, payer, draws):
+        """Send payments to the other ledger, one after the other, whatever dies."""
+        ledger, account = self.ledgers[chain_id], key(payer).cosmos_account
+        receiver = account_to_text(key(RECEIVER).cosmos_account)
+        while self.is_paying:
+            timeout_s = SHORT_S if draws.random() < 0.2 else LONG_S
+            amount = draws.randrange(1, 1000)
+            try:
+                now_s = await ledger.latest_time_s()
+                transfer = Transfer(
+                    account,
+                    self.clients[chain_id],
+                    "neur",
+                    amount,
+                    receiver,
+                    max(now_s, int(time.time())) + timeout_s,
+                )
+                await ledger.submit(payer, [transfer])
+                self.told["payment handed in"] += 1
+            except HubError as error:
+                self.told[type(error).__name__] += 1
+            await asyncio.sleep(draws.uniform(0.1, 0.5))
+
+    async def height(self, chain_id=FOUR):
+        return await self.ledgers[chain_id].latest_height()
+
+    async def blocks(self, chain_id):
+        ledger, found = self.ledgers[chain_id], []
+        while part := await ledger.blocks_after(len(found)):
+            found += part
+        return found
+
+    async def books(self):
+        """Read all blocks of both ledgers; return books by source."""
+        books = {FOUR: Books(), ONE: Books()}
+        other = {FOUR: ONE, ONE: FOUR}
+        for chain_id, own in books.items():
+            for block in await self.blocks(chain_id):
+                for transaction in block.transactions:
+                    for event in transaction.events:
+                        self._enter(event, own, books[other[chain_id]])
+        return books
+
+    def _enter(self, event, own, others):
+        if event.type not in {
+            "send_packet",
+            "recv_packet",
+            "acknowledge_packet",
+            "timeout_packet",
+        }:
+            return
+        sequence = int(event.get("packet_sequence"))
+        if event.type == "send_packet":
+            assert sequence not in own.sent, f"sent twice: {sequence}"
+            packet = decode_packet(bytes.fromhex(event.get("encoded_packet_hex")))
+            own.sent[sequence] = int(json.loads(packet.payloads[0].value)["amount"])
+        elif event.type == "recv_packet":
+            others.received[sequence] += 1
+        elif event.type == "acknowledge_packet":
+            own.acknowledged[sequence] += 1
+        else:
+            own.timed_out[sequence] += 1
+
+    async def all_ended(self):
+        """Return whether no packet is under way; the commitments say so."""
+        for chain_id, ledger in self.ledgers.items():
+            prefix = self.clients[chain_id].encode() + b"\x01"
+            if await ledger.scan("ibc", prefix):
+                return False
+        return True
+
+    async def has_carried(self):
+        """Return whether a packet has come to its end each way."""
+        return all(book.acknowledged for book in (await self.books()).values())
+
+    async def balances(self, chain_id):
+        """Return PAY of all payers together, of the escrow, and the receiver's vouchers."""
+        ledger = self.ledgers[chain_id]
+
+        async def pay_of(account):
+            value = await ledger.query("tieline", pay_key(account))
+            return 0 if value is None else int.from_bytes(value, "big")
+
+        payers = [await pay_of(key(name).cosmos_account) for name in PAYERS]
+        escrow = await pay_of(escrow_account(TRANSFER_PORT, self.clients[chain_id]))
+        voucher = Denom("neur", (Hop(TRANSFER_PORT, self.clients[chain_id]),))
+        found = dict(await ledger.scan("tieline", b"a"))
+        held = vouchers.balance(found, key(RECEIVER).cosmos_account, voucher)
+        return sum(payers), escrow, held
+
+    async def app_hashes(self, chain_id):
+        """Return, by height, what each validator holds for the header's app hash."""
+        found = defaultdict(set)
+        for peer in self.groups[chain_id].peers:
+            rpc = CometRpc("127.0.0.1", port_of(peer))
+            last = int((await rpc.call("abci_info"))["response"]["last_block_height"])
+            calls = [Call("header", {"height": str(n)}) for n in range(1, last + 1)]
+            for number, answer in enumerate(await rpc.batch(calls), start=1):
+                header = answer["header"]
+                found[number].add((header["app_hash"], header["last_block_id"]["hash"]))
+            rpc.close()
+        return found
+
+
+def port_of(peer):
+    return int(peer.rpc.address.rpartition(":")[2])
+
+
+def pids_of(peer):
+    try:
+        return peer.pids
+    except AssertionError:
+        return ()
+
+
+class Weather:
+    """Faults at drawn moments: the same seed draws the same ones in the same order."""
+
+    def __init__(self, world, seed):
+        self.world = world
+        self.draws = random.Random(seed)
+        self.frozen = None
+
+    async def blow(self, is_over):
+        """Do one thing after the other until *is_over*."""
+        while not is_over():
+            await asyncio.sleep(self.draws.uniform(0.2, 1.6))
+            action = self.draws.choices(
+                (self.kill_host, self.kill_engine, self.fail_point, self.kill_relayer, self.freeze),
+                weights=(3, 3, 4, 3, 2),
+            )[0]
+            await action(self.draws.choice((FOUR, FOUR, FOUR, ONE)))
+        self.thaw()
+
+    def _peer(self, chain_id):
+        return self.draws.choice(self.world.groups[chain_id].peers)
+
+    async def kill_host(self, chain_id):
+        self._kill(self._peer(chain_id), 0)
+
+    async def kill_engine(self, chain_id):
+        self._kill(self._peer(chain_id), 1)
+
+    async def fail_point(self, chain_id):
+        """Let the engine die at one of its own points, soon."""
+        peer = self._peer(chain_id)
+        peer.environment["FAIL_TEST_INDEX"] = str(self.draws.randrange(FAIL_POINTS))
+        before = peer.restarts
+        self._kill(peer, 1)
+
+        async def is_back():
+            return peer.restarts > before
+
+        await until(is_back, f"not brought back: {peer.folder}")
+        peer.environment.clear()
+        self.world.told["fail point"] += 1
+
+    async def kill_relayer(self, _chain_id):
+        self.world.relayer.kill()
+        await asyncio.sleep(self.draws.uniform(0.0, 2.0))
+        self.world.relayer.start()
+        self.world.told["relayer killed"] += 1
+
+    async def freeze(self, _chain_id):
+        """Stop one validator of four for a while: three go on without it."""
+        self.thaw()
+        self.frozen = self._peer(FOUR)
+        for pid in pids_of(self.frozen):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
+        self.world.told["validator frozen"] += 1
+
+    def thaw(self):
+        peer, self.frozen = self.frozen, None
+        for pid in () if peer is None else pids_of(peer):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
+    def _kill(self, peer, which):
+        pids = pids_of(peer)
+        if pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pids[which], signal.SIGKILL)
+            self.world.told["host killed" if which == 0 else "engine killed"] += 1
