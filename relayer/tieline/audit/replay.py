@@ -163,6 +163,9 @@ def _money_holds(application: Application, issued: int, findings: Findings) -> b
     books = audit_books(_scan(application))
     place = Place(application.genesis.chain_id, application.height)
     holds = findings.expect(place, Check.MONEY, "sum of PAY, nano-EUR", issued, books.total)
+    for each in books.vouchers:
+        name = f"voucher {each.voucher_hash.hex()[:16]}, base units"
+        holds &= findings.expect(place, Check.MONEY, name, each.issued, each.held)
     # Nothing mints energy with an origin yet, so there must be none.
     return holds & findings.expect(place, Check.MONEY, "sum of KWH, Wh", 0, books.kwh)
 

@@ -11,6 +11,7 @@ from tieline.audit import replay as replaying
 from tieline.audit.block_chain import BlockChain, check_chain
 from tieline.audit.findings import Findings, Place
 from tieline.audit.replay import replay
+from tieline.contract.books import VoucherBooks
 
 OTHER = b"\x77" * 32
 
@@ -80,6 +81,16 @@ def test_money_that_appears_is_found_at_the_next_look(chain, monkeypatch):
 
     monkeypatch.setattr(replaying, "audit_books", one_more)
     assert found_in(chain) == [(Place(CHAIN_ID, 8), "sum of PAY, nano-EUR")]
+
+
+def test_a_voucher_that_nobody_issued_is_found_at_the_next_look(chain, monkeypatch):
+    books = replaying.audit_books
+
+    def one_more(scan):
+        return replace(books(scan), vouchers=(VoucherBooks(b"\x0a" * 32, 5, 6),))
+
+    monkeypatch.setattr(replaying, "audit_books", one_more)
+    assert found_in(chain) == [(Place(CHAIN_ID, 8), f"voucher {'0a' * 8}, base units")]
 
 
 def test_a_history_of_one_block_is_a_history(chain):

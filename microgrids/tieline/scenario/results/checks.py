@@ -121,13 +121,15 @@ def _conservation(history: LedgerHistory) -> CheckRow:
     books, expected = history.books, issued(history)
     detail = (
         f"{history.height} blocks: accounts {books.accounts} + escrows {books.escrows} + locks "
-        f"{books.locks} + vaults {books.vaults} nano-EUR = genesis"
+        f"{books.locks} + vaults {books.vaults} + owed {books.owed} nano-EUR = genesis"
     )
     if books.total != expected:
         detail += f" {expected}, but there are {books.total}"
+    if not books.are_vouchers_conserved:
+        detail += "; a voucher is held that was not issued"
     return CheckRow(
         name=f"conservation of PAY on {history.chain_id}",
-        is_ok=books.total == expected,
+        is_ok=books.total == expected and books.are_vouchers_conserved,
         detail=detail,
     )
 
