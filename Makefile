@@ -82,10 +82,11 @@ ledgers: ## build the pinned native engines into the cache; skips what is there 
 	@$(PYTHON) deploy/tools/build_engines.py
 
 .PHONY: native
-native: $(VENV)/.dev ## ledgers on native engines: conformance, kills, four validators (after make ledgers)
+native: $(VENV)/.dev ## ledgers on native engines: conformance, kills, four validators, a short demo and its audit (after make ledgers)
 	@LEDGER=tendermint ENGINE=native $(BIN)/pytest -q tests/conformance
 	@LEDGER=cosmos $(BIN)/pytest -q tests/conformance
-	@$(BIN)/pytest -q -m native tests/integration
+	@$(BIN)/pytest -q -m native tests/integration tests/e2e
+	@rm -rf runs/native && $(BIN)/tieline demo --engine native --slots 3 --out runs/native && $(BIN)/tieline audit runs/native
 
 .PHONY: chaos
 chaos: $(VENV)/.dev ## kill hosts, engines and the relayer under load; BLOCKS=200, SEED=n repeats a run
@@ -94,7 +95,7 @@ chaos: $(VENV)/.dev ## kill hosts, engines and the relayer under load; BLOCKS=20
 
 .PHONY: e2e
 e2e: $(VENV)/.dev ## whole worlds through scenario and command line
-	@$(BIN)/pytest -q tests/e2e
+	@$(BIN)/pytest -q -m "not native" tests/e2e
 
 .PHONY: bench
 bench: $(VENV)/.dev ## measure everything; adds to docs/benchmarks.jsonl (ONLY=packets for one)

@@ -266,6 +266,19 @@ def test_a_folder_that_holds_a_run_is_not_begun_again(
     assert blocks_bin(expected.path) == blocks
 
 
+def test_a_run_is_not_resumed_on_other_engines(undisturbed: Undisturbing) -> None:
+    """The blocks of one kind of engine are not those that another would go on from."""
+    expected = undisturbed(slot_count=1)
+    with pytest.raises(ConfigError, match="began with --engine embedded"):
+        world.run(
+            expected.config,
+            expected.path,
+            progress=lambda _done, _all, _what: None,
+            resume=True,
+            engine="native",
+        )
+
+
 @pytest.mark.slow
 def test_a_run_is_not_resumed_with_other_keys(undisturbed: Undisturbing, tmp_path: Path) -> None:
     """Other keys are another genesis: refused by name, and the right keys still fit."""

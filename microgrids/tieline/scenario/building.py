@@ -21,7 +21,7 @@ from tieline.scenario.parties import (
     RELAYER_LANES,
     Party,
 )
-from tieline.scenario.run_folder import RunFolder
+from tieline.scenario.run_folder import EngineName, RunFolder
 from tieline.scenario.truth_of_slot import Truth
 from tieline.swap.records import DeliveryKind, Side
 from tieline.swap.topology import (
@@ -37,12 +37,21 @@ from tieline.wire.canonical_json import canonical
 from tieline.wire.typed_data import order_id
 
 
-async def build_world(config: ScenarioConfig, folder: RunFolder, ring: KeyRing) -> World:
+async def build_world(
+    config: ScenarioConfig, folder: RunFolder, ring: KeyRing, engine: EngineName = "embedded"
+) -> World:
     """
     Put a world together in *folder*, or take up the one that is there.
 
+    Args:
+        config: A checked scenario.
+        folder: The run folder.
+        ring: All keys.
+        engine: What its ledgers run on.
+
     Raises:
-        ConfigError: The scenario asks for something that cannot be.
+        ConfigError: The scenario asks for something that cannot be, or an engine is missing.
+        Unavailable: Native engines do not come up.
     """
     if config.slot_minutes != 15:
         raise ConfigError(
@@ -51,13 +60,18 @@ async def build_world(config: ScenarioConfig, folder: RunFolder, ring: KeyRing) 
             key="slot_minutes",
             instead="write slot_minutes: 15",
         )
-    ground = lay_ground(config, folder, ring)
-    topology = await set_up(ground)
-    write_durably(folder.path / "topology.json", canonical(topology))
-    return _put_together(ground, topology)
+    ground = await lay_ground(config, folder, ring, engine)
+    try:
+        topology = await set_up(ground)
+        write_durably(folder.path / "topology.json", canonical(topology))
+        return await _put_together(ground, topology)
+    except BaseException:  # an interrupt too: no engine may be left running
+        for ledger in ground.ledgers.values():
+            ledger.close()
+        raise
 
 
-def _put_together(ground: Ground, topology: Topology) -> World:
+async def _put_together(ground: Ground, topology: Topology) -> World:
     indexes = {ledger.chain_tag: LedgerIndex(ledger) for ledger in ground.ledgers.values()}
     accepted: dict[int, dict[str, int]] = {}
 
@@ -75,7 +89,7 @@ def _put_together(ground: Ground, topology: Topology) -> World:
     )
     notices = SlotBoard(topology, ground.folder.path / "evidence")
     for party in _by_address(ground.parties):
-        cell = build_cell(ground, party, topology, indexes, notices, truth, tell)
+        cell = await build_cell(ground, party, topology, indexes, notices, truth, tell)
         services.append(CellService(cell))
     for service in services:
         service.parts.links = services
@@ -107,6 +121,7 @@ def _put_together(ground: Ground, topology: Topology) -> World:
         households=ground.households,
         truth=truth,
         bus_names=ground.wires.bus_names,
+        engine=ground.engine,
     )
 
 

@@ -23,9 +23,6 @@ from tieline.swap.topology import (
 )
 from tieline.utility.attestor import CellAttestor, FollowedLedger
 from tieline.utility.board import SlotBoard
-from tieline.utility.bootstrap import (
-    light_client_of_embedded,
-)
 from tieline.utility.cell import MarketTerms, UtilityCell
 from tieline.utility.journal import SigningJournal
 from tieline.utility.ledger_index import LedgerIndex
@@ -39,7 +36,7 @@ TRUST_HEIGHT = 1
 """Light clients begin at the first header: its validators stand in genesis."""
 
 
-def build_cell(
+async def build_cell(
     ground: Ground,
     party: Party,
     topology: Topology,
@@ -78,7 +75,7 @@ def build_cell(
         clock=ground.clock,
         journal=journal,
         preimages=_preimages(ground, party),
-        attestor=_attestor(ground, party, topology, journal),
+        attestor=await _attestor(ground, party, topology, journal),
         check=NetworkCheck(
             ground.wires.network,
             Limits(),
@@ -139,18 +136,18 @@ def _preimages(ground: Ground, party: Party) -> PreimageStore:
     )
 
 
-def _attestor(
+async def _attestor(
     ground: Ground, party: Party, topology: Topology, journal: SigningJournal
 ) -> CellAttestor:
     attestor = CellAttestor(party.cell_key.address, journal, ground.clock)
     for cell in topology.cells:
         ledger = ground.ledgers[cell.ledger_id]
-        states = ledger.client_states(TRUST_HEIGHT)
+        states = await ledger.trust_at(TRUST_HEIGHT)
         attestor.follow(
             FollowedLedger(
                 ledger,
                 cell.chain_tag,
-                light_client_of_embedded(),
+                ground.light_client(),
                 attestor_key(ground.ring, party.name, cell.ledger_id),
             ),
             *states,

@@ -47,6 +47,8 @@ ChainId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,48}$")]
 MicrogridName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,15}$")]
 Bus = Annotated[StrictInt, Field(ge=0)]
 SlotIndex = Annotated[StrictInt, Field(ge=0, lt=SLOTS_MAX)]
+Validators = Annotated[StrictInt, Field(ge=1, le=7)]
+"""Processes of a ledger's engine with --engine native, all of equal power; four bear one lost."""
 PriceRange = Annotated[list[Price], Field(min_length=2, max_length=2)]
 KilowattRange = Annotated[list[Kilowatt], Field(min_length=2, max_length=2)]
 
@@ -131,6 +133,7 @@ class Microgrid(Strict):
     buses: Annotated[list[Bus], Field(min_length=1)]
     """Owned by this microgrid's utility cell; a bus has one owner."""
     energy_cells: Annotated[list[EnergyCells], Field(min_length=1)]
+    native_validators: Validators = 1
 
 
 class Operator(Strict):
@@ -147,6 +150,7 @@ class Operator(Strict):
     """How much the operator offers in each slot."""
     export_limit_kw: Kilowatt = 10_000.0
     """How much the operator takes in each slot."""
+    native_validators: Validators = 1
 
 
 class NetworkSource(Strict):

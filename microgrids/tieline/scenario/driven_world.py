@@ -6,6 +6,7 @@ It is put together by ``building`` and run by ``running``.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,10 +15,10 @@ from tieline.market.timeline import SlotProfile, SlotTimeline, slot_timeline
 from tieline.scenario.config import ScenarioConfig
 from tieline.scenario.driven_clock import DrivenClock
 from tieline.scenario.households import Households
-from tieline.scenario.run_folder import RunFolder
+from tieline.scenario.run_folder import EngineName, RunFolder
 from tieline.scenario.truth_of_slot import Truth
 from tieline.swap.topology import Topology
-from tieline.utility.bootstrap import InProcessLedger
+from tieline.utility.bootstrap import DrivenLedger
 from tieline.utility.ledger_index import LedgerIndex
 from tieline.utility.phases.lock import POSTING_S
 from tieline.utility.service import (
@@ -52,7 +53,7 @@ class World:
     folder: RunFolder
     clock: DrivenClock
     profile: SlotProfile
-    ledgers: Mapping[str, InProcessLedger]
+    ledgers: Mapping[str, DrivenLedger]
     indexes: Mapping[bytes, LedgerIndex]
     services: Sequence[CellService]
     runner: Runner
@@ -60,6 +61,7 @@ class World:
     households: Households
     truth: Truth
     bus_names: Mapping[int, str]
+    engine: EngineName = "embedded"
 
     @property
     def slots(self) -> list[int]:
@@ -84,8 +86,9 @@ class World:
         now = self.clock.now_s()
         self.folder.write_clock(now)
         forced = any(now in block_instants(self._timeline(start)) for start in self.slots)
-        for ledger in self.ledgers.values():
-            ledger.produce_block(now, is_deadline=forced)
+        await asyncio.gather(
+            *(ledger.advance(now, is_deadline=forced) for ledger in self.ledgers.values())
+        )
         for index in self.indexes.values():
             await index.follow()
         for start in self.slots:

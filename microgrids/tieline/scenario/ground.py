@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from tieline.contract.genesis import Genesis, Parameters
 from tieline.market.timeline import PROFILES, SlotProfile, slot_timeline
+from tieline.protocol.client import LightClient
 from tieline.scenario.config import ScenarioConfig
 from tieline.scenario.driven_clock import GRID_S, DrivenClock
 from tieline.scenario.field import Member
@@ -23,12 +24,16 @@ from tieline.scenario.parties import (
     parties_of,
     wallet_of,
 )
-from tieline.scenario.run_folder import RunFolder
+from tieline.scenario.run_folder import EngineName, RunFolder
 from tieline.swap.ladder import PRESETS
 from tieline.swap.records import Role
 from tieline.utility.bootstrap import (
-    InProcessLedger,
+    DrivenLedger,
+    DrivenPlan,
+    light_client_of_embedded,
+    light_client_of_native,
     open_embedded_ledger,
+    open_native_ledgers,
 )
 from tieline.utility.keys import KeyRing
 from tieline.wire.typed_data import domain_separator
@@ -51,33 +56,81 @@ class Ground:
     parties: tuple[Party, ...]
     wires: Wires
     households: Households
-    ledgers: Mapping[str, InProcessLedger]
+    ledgers: Mapping[str, DrivenLedger]
     clock: DrivenClock
+    engine: EngineName
 
     @property
     def domain(self) -> bytes:
         """EIP-712 separator of the network."""
         return domain_separator(self.network_id)
 
+    def light_client(self) -> LightClient:
+        """Return the rules by which a cell verifies these ledgers."""
+        return light_client_of_native() if self.engine == "native" else light_client_of_embedded()
 
-def lay_ground(config: ScenarioConfig, folder: RunFolder, ring: KeyRing) -> Ground:
-    """Read the wires, draw the keys, write each genesis and open the ledgers."""
+
+async def lay_ground(
+    config: ScenarioConfig, folder: RunFolder, ring: KeyRing, engine: EngineName
+) -> Ground:
+    """
+    Read the wires, draw the keys, write each genesis and open the ledgers.
+
+    Raises:
+        ConfigError: The scenario cannot be, or an engine is missing.
+        Unavailable: Native engines do not come up.
+    """
     profile = PROFILES[config.preset.value]
     parties = parties_of(config, ring)
     wires = read_wires(config, {party.name: party.cell_key.address for party in parties})
     households = Households(config, wires.rated_loads)
     network_id = ring.derive("hub", "network id")
-    ledgers: dict[str, InProcessLedger] = {}
-    for party in parties:
-        genesis = _genesis(config, ring, parties, party, network_id, households)
-        ledgers[party.ledger_id] = open_embedded_ledger(
-            genesis, party.validator_seeds, party.lanes, folder.ledger(party.ledger_id)
-        )
     first = slot_timeline(profile, config.start_s, config.slot_length_s)
     clock = DrivenClock(first.freeze - _setup_lead_s(len(parties)))
+    born = {
+        party.ledger_id: _genesis(config, ring, parties, party, network_id, households, engine)
+        for party in parties
+    }
+    ledgers: dict[str, DrivenLedger] = {}
+    if engine == "native":
+        plans = [_native_plan(folder, party, born[party.ledger_id], clock) for party in parties]
+        for party, ledger in zip(parties, await open_native_ledgers(plans), strict=True):
+            ledgers[party.ledger_id] = ledger
+    else:
+        for party in parties:
+            ledgers[party.ledger_id] = open_embedded_ledger(
+                born[party.ledger_id],
+                party.validator_seeds,
+                party.lanes,
+                folder.ledger(party.ledger_id),
+            )
     clock.jump(folder.read_clock())
     return Ground(
-        config, folder, ring, network_id, profile, parties, wires, households, ledgers, clock
+        config,
+        folder,
+        ring,
+        network_id,
+        profile,
+        parties,
+        wires,
+        households,
+        ledgers,
+        clock,
+        engine,
+    )
+
+
+def _native_plan(
+    folder: RunFolder, party: Party, genesis: Genesis, clock: DrivenClock
+) -> DrivenPlan:
+    return DrivenPlan(
+        genesis=genesis,
+        lanes=party.lanes,
+        heartbeat=party.heartbeat,
+        validator_count=party.native_validators,
+        start_s=clock.now_s(),
+        export=folder.ledger(party.ledger_id),
+        home=folder.engines(party.ledger_id),
     )
 
 
@@ -94,6 +147,7 @@ def _genesis(
     party: Party,
     network_id: bytes,
     households: Households,
+    engine: EngineName,
 ) -> Genesis:
     rich = config.opening_balance_eur * RICH_FACTOR * NANO_EUR_PER_EUR
     balances = {
@@ -109,6 +163,8 @@ def _genesis(
         balances[wallet_of(ring, party.name, party.name).cosmos_account] = rich
     # Fuel: gas costs nothing here, but an account must exist before it can sign.
     balances |= {key.cosmos_account: FUEL_EUR * NANO_EUR_PER_EUR for key in party.lanes.values()}
+    if engine == "native":
+        balances[party.heartbeat.cosmos_account] = FUEL_EUR * NANO_EUR_PER_EUR
     leads = PRESETS[config.preset.value][0]
     return Genesis(
         chain_id=party.ledger_id,

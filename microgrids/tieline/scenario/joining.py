@@ -4,6 +4,7 @@ From fresh ledgers to a hub: cell set, clients, counterparties, mandates, and wh
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from tieline.interfaces.errors import Rejected
@@ -46,11 +47,11 @@ async def set_up(ground: Ground) -> Topology:
     is_begun = any([await ledger.latest_height() for ledger in ground.ledgers.values()])
     for ledger in ground.ledgers.values() if is_begun else ():
         if await ledger.latest_height() <= TRUST_HEIGHT:
-            ledger.produce_block(ground.clock.now_s(), is_deadline=True)
+            await ledger.advance(ground.clock.now_s(), is_deadline=True)
     land = _lander(ground)
     for ledger in ground.ledgers.values():
         while await ledger.latest_height() <= TRUST_HEIGHT:
-            _tick(ground, everybody=True)
+            await _tick(ground, everybody=True)
     cells = _cells(ground)
     routes = _routes(ground)
     keys = _attestor_keys(ground)
@@ -84,7 +85,7 @@ async def _join(
             own,
             CELL_LANE,
             route.source_client,
-            other.client_states(TRUST_HEIGHT),
+            await other.trust_at(TRUST_HEIGHT),
             [key for key in keys if key.record.chain_tag == route.dest_chain_tag],
             host.cell_key.address,
             land,
@@ -118,17 +119,19 @@ async def _join(
         )
 
 
-def _tick(ground: Ground, *, everybody: bool = False) -> None:
+async def _tick(ground: Ground, *, everybody: bool = False) -> None:
     ground.clock.step(is_busy=True)
-    for ledger in ground.ledgers.values():
-        ledger.produce_block(ground.clock.now_s(), is_deadline=everybody)
+    now = ground.clock.now_s()
+    await asyncio.gather(
+        *(ledger.advance(now, is_deadline=everybody) for ledger in ground.ledgers.values())
+    )
 
 
 def _lander(ground: Ground) -> setup.Land:
     async def land(ledger: Ledger, lane: str, messages: Sequence[Message]) -> None:
         before = await ledger.latest_height()
         submitted = await ledger.submit(lane, messages)
-        _tick(ground)
+        await _tick(ground)
         for block in await ledger.blocks_after(before):
             for transaction in block.transactions:
                 if transaction.tx_hash == submitted.tx_hash and transaction.code:
@@ -227,6 +230,8 @@ def _named_accounts(ground: Ground) -> tuple[NamedAccount, ...]:
         named += [
             NamedAccount(tag, party.lanes[lane].cosmos_account, lane) for lane in RELAYER_LANES
         ]
+        if ground.engine == "native":
+            named.append(NamedAccount(tag, party.heartbeat.cosmos_account, "heartbeat"))
     return tuple(named)
 
 

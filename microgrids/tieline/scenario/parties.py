@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tieline.scenario.cells import EnergyCell
-from tieline.scenario.config import ScenarioConfig
+from tieline.scenario.config import Microgrid, Operator, ScenarioConfig
 from tieline.scenario.field import Member
 from tieline.swap.records import Role
 from tieline.swap.topology import MeterEntry
@@ -41,14 +41,16 @@ class Party:
     lanes: Mapping[str, SecpKey]
     """Keys that sign transactions on this ledger, by lane."""
     validator_seeds: tuple[bytes, ...]
+    """Of the embedded engine; native ones draw their own keys."""
+    heartbeat: SecpKey
+    """Makes blocks on native engines where time alone must be seen to pass."""
+    native_validators: int
 
 
 def parties_of(config: ScenarioConfig, ring: KeyRing) -> tuple[Party, ...]:
     """Return the microgrids in the order of the file, then the operator."""
-    rows = [(m.name, m.chain_id, Role.MICROGRID, tuple(m.buses)) for m in config.microgrids]
-    operator = config.operator
-    rows.append((operator.name, operator.chain_id, Role.GRID, tuple(operator.buses)))
-    return tuple(_party(ring, *row) for row in rows)
+    microgrids = [_party(ring, zone, Role.MICROGRID) for zone in config.microgrids]
+    return (*microgrids, _party(ring, config.operator, Role.GRID))
 
 
 def member_of(ring: KeyRing, cell: EnergyCell, chain_tag: bytes) -> Member:
@@ -81,10 +83,22 @@ def attestor_key(ring: KeyRing, cell: str, ledger_id: str) -> SecpKey:
     return ring.key(f"cell-{cell}", f"attestor {ledger_id}")
 
 
-def _party(ring: KeyRing, name: str, ledger_id: str, role: Role, buses: tuple[int, ...]) -> Party:
+def _party(ring: KeyRing, zone: Microgrid | Operator, role: Role) -> Party:
+    name, ledger_id = zone.name, zone.chain_id
     cell_key = ring.key(f"cell-{name}", "cell")
     connector = ring.key("connector", ledger_id)
     lanes = {lane: ring.key("relayer", f"{ledger_id} {lane}") for lane in RELAYER_LANES}
     lanes |= {CELL_LANE: cell_key, CONNECTOR_LANE: connector}
-    seeds = tuple(ring.derive(f"ledger-{ledger_id}", f"validator {i}") for i in range(VALIDATORS))
-    return Party(name, ledger_id, role, buses, cell_key, connector, lanes, seeds)
+    owner = f"ledger-{ledger_id}"
+    return Party(
+        name,
+        ledger_id,
+        role,
+        tuple(zone.buses),
+        cell_key,
+        connector,
+        lanes,
+        tuple(ring.derive(owner, f"validator {index}") for index in range(VALIDATORS)),
+        ring.key(owner, "heartbeat"),
+        zone.native_validators,
+    )

@@ -19,7 +19,7 @@ from pydantic_core import ErrorDetails
 
 from tieline.interfaces.errors import ConfigError
 from tieline.scenario.checks import check_scenario
-from tieline.scenario.config import ScenarioConfig
+from tieline.scenario.config import ScenarioConfig, ScenarioEvent
 
 DATA = Path(__file__).parent / "data"
 EXTENDS_MAX = 4
@@ -52,6 +52,28 @@ def shipped_scenario(name: str) -> Path:
         names = ", ".join(sorted(file.stem for file in DATA.glob("*.yaml")))
         raise ConfigError(f"no shipped scenario {name!r}", instead=f"write one of {names}")
     return path
+
+
+def first_slots(config: ScenarioConfig, count: int) -> ScenarioConfig:
+    """
+    Return the scenario cut off after its first *count* slots; events of later ones fall away.
+
+    Raises:
+        ConfigError: It has fewer.
+    """
+    if not 1 <= count <= config.slot_count:
+        raise ConfigError(
+            f"{config.scenario} has {config.slot_count} slots",
+            key="--slots",
+            instead=f"write a number from 1 to {config.slot_count}",
+        )
+    events: list[ScenarioEvent] = []
+    for event in config.events:
+        if event.event == "relayer_down":
+            events += [event] if event.slot < count else []
+        elif slots := [slot for slot in event.slots if slot < count]:
+            events.append(event.model_copy(update={"slots": slots}))
+    return config.model_copy(update={"slot_count": count, "events": events})
 
 
 def load_scenario(path: Path) -> ScenarioConfig:

@@ -94,8 +94,8 @@ def _headline(summary: RunSummary, zone: ZoneInfo) -> str:
     about = (
         f"{summary.slots_done} slots of {summary.slot_length_s // 60} minutes from "
         f"{start:%A %d %B %Y, %H:%M} ({summary.print_time_zone}); scenario {summary.scenario}, "
-        f"seed {summary.seed}, deadlines {summary.preset}, tieline {summary.tieline_version}, "
-        f"made in {summary.wall_seconds:.1f} s"
+        f"seed {summary.seed}, deadlines {summary.preset}, ledgers {summary.engine}, "
+        f"tieline {summary.tieline_version}, made in {summary.wall_seconds:.1f} s"
     )
     return (
         f"<header><h1>{escape(summary.title or summary.scenario)}</h1><p>{escape(about)}</p>"

@@ -18,6 +18,8 @@ from tieline.interfaces.errors import ConfigError
 from tieline.scenario.run_records import SCHEMA, Record, RunSummary, SlotRecord, TradeRecord
 from tieline.wire.checksums import CHECKSUMS_FILE, COVERED_FILES, encode_checksums
 
+EngineName = Literal["embedded", "native"]
+"""What the ledgers of a run stand on: engines in its own process, or the real ones as children."""
 _TRADES = TypeAdapter(tuple[TradeRecord, ...])
 _SLOTS = TypeAdapter(tuple[SlotRecord, ...])
 
@@ -30,6 +32,7 @@ class RunState(Record):
     scenario_sha256: str
     """Of scenario.yaml in this folder; a resume refuses another one."""
     tieline_version: str
+    engine: EngineName = "embedded"
     state: Literal["running", "finished", "failed"]
     slots_done: int = 0
 
@@ -103,6 +106,10 @@ class RunFolder:
     def ledger(self, chain_id: str) -> Path:
         """Folder of one ledger: ``genesis.json`` and ``blocks.bin``."""
         return self.path / "ledgers" / chain_id
+
+    def engines(self, chain_id: str) -> Path:
+        """Folder of a ledger's native engines: their own stores, logs and private keys."""
+        return self.path / "engines" / chain_id
 
     def evidence(self, slot_start_s: int) -> Path:
         """What the cells signed for a slot."""

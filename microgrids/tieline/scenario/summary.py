@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tieline.scenario.driven_world import World
 from tieline.scenario.report import write_report
@@ -27,15 +27,21 @@ from tieline.scenario.version import tieline_version
 from tieline.swap.records import Level
 
 SETTLED = frozenset({"settled", "partly_settled"})
-NOT_SHOWN = (
-    (
-        "All parties ran in one process on one machine: no network lay between cells, relayer and "
-        "ledgers, and all clocks were one."
-    ),
-    (
+PLACE = (
+    "All parties ran on one machine: no network lay between cells, relayer and ledgers, and all "
+    "clocks were one."
+)
+LEDGERS_NOT_SHOWN: Mapping[str, str] = {
+    "embedded": (
         "The ledgers are embedded: blocks, commits, proofs and light clients are CometBFT's, the "
         "consensus between its validators is not run."
     ),
+    "native": (
+        "The ledgers are CometBFT's own processes, but their clock was driven: block times are the "
+        "scenario's, and say nothing of how fast blocks are made."
+    ),
+}
+NOT_SHOWN = (
     (
         "Truth is drawn: forecast and meter errors are a simulator's, profiles and network come "
         "from published data sets."
@@ -92,6 +98,7 @@ def _summary(
         slot_count=config.slot_count,
         slot_length_s=config.slot_length_s,
         preset=config.preset.value,
+        engine=material.world.engine,
         print_time_zone=config.print_time_zone,
         wall_seconds=round(wall_seconds, 3),
         slots_done=len(slots),
@@ -113,7 +120,7 @@ def _summary(
         accounts=tuple(accounts),
         checks=tuple(check_rows(material, trades, accounts)),
         ledgers=_ledgers(material),
-        not_shown=NOT_SHOWN,
+        not_shown=(PLACE, LEDGERS_NOT_SHOWN[material.world.engine], *NOT_SHOWN),
     )
 
 

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import yaml
 
+from tieline.interfaces.engines import find_engine
 from tieline.interfaces.errors import ConfigError
 from tieline.scenario.building import build_world
 from tieline.scenario.config import ScenarioConfig
 from tieline.scenario.driven_world import Progress, World
-from tieline.scenario.run_folder import RunFolder, RunState
+from tieline.scenario.run_folder import EngineName, RunFolder, RunState
 from tieline.scenario.summary import write_results
 from tieline.scenario.version import tieline_version
 from tieline.utility.keys import KeyRing
@@ -28,6 +29,7 @@ def run(
     progress: Progress,
     resume: bool = False,
     keys_from: Path | None = None,
+    engine: EngineName | None = None,
 ) -> None:
     """
     Run *config* to its end and write everything into *path*.
@@ -38,11 +40,27 @@ def run(
         progress: Told after every instant.
         resume: Go on with the run that *path* holds.
         keys_from: Folder of keys of another run, used instead of new ones.
+        engine: What the ledgers run on; None: the run's own when resumed, else embedded.
 
     Raises:
-        ConfigError: The scenario cannot be, or *path* holds a run of another one.
+        ConfigError: The scenario cannot be, *path* holds a run of another one, or on other engines,
+            or an engine is missing.
+        Unavailable: Native engines do not come up, or do not make blocks any more.
     """
-    asyncio.run(_run(config, RunFolder(path), progress, resume=resume, keys_from=keys_from))
+    folder = RunFolder(path)
+    if resume:
+        engine = _require_same(config, folder, engine)
+    engine = engine or "embedded"
+    require_engines(engine)
+    if not resume:
+        _begin(config, folder, engine)
+    asyncio.run(_run(config, folder, progress, engine, keys_from=keys_from))
+
+
+def require_engines(engine: EngineName) -> None:
+    """Raise ConfigError, which says how to get it, if something that *engine* needs is missing."""
+    if engine == "native":
+        find_engine("cometbft-driven")
 
 
 def prepare(config: ScenarioConfig, path: Path) -> None:
@@ -51,15 +69,17 @@ def prepare(config: ScenarioConfig, path: Path) -> None:
 
 
 async def _prepare(config: ScenarioConfig, folder: RunFolder) -> None:
-    _begin(config, folder)
-    world = await _built(config, folder, key_ring(config, folder.keys))
+    _begin(config, folder, "embedded")
+    world = await _built(config, folder, key_ring(config, folder.keys), "embedded")
     world.close()
 
 
-async def _built(config: ScenarioConfig, folder: RunFolder, ring: KeyRing) -> World:
+async def _built(
+    config: ScenarioConfig, folder: RunFolder, ring: KeyRing, engine: EngineName
+) -> World:
     """Build the world; a scenario that cannot be leaves no run behind."""
     try:
-        return await build_world(config, folder, ring)
+        return await build_world(config, folder, ring, engine)
     except ConfigError:
         if not folder.ledger_ids():
             folder.run_json.unlink()
@@ -70,25 +90,22 @@ async def _run(
     config: ScenarioConfig,
     folder: RunFolder,
     progress: Progress,
+    engine: EngineName,
     *,
-    resume: bool,
     keys_from: Path | None,
 ) -> None:
     started = time.perf_counter()
-    if resume:
-        _require_same(config, folder)
-    else:
-        _begin(config, folder)
     folder.checksums.unlink(missing_ok=True)
     ring = key_ring(config, keys_from if keys_from is not None else folder.keys)
-    world = await _built(config, folder, ring)
+    progress(0, config.slot_count, "ledgers start")
+    world = await _built(config, folder, ring, engine)
     try:
         await world.advance_to_end(progress)
         await write_results(world, wall_seconds=time.perf_counter() - started)
     finally:
         world.close()
     folder.write_checksums()
-    folder.write_state(_state(config, folder, "finished", world))
+    folder.write_state(_state(config, folder, "finished", engine, config.slot_count))
 
 
 def key_ring(config: ScenarioConfig, keys: Path) -> KeyRing:
@@ -97,7 +114,7 @@ def key_ring(config: ScenarioConfig, keys: Path) -> KeyRing:
     return KeyRing(keys, seed)
 
 
-def _begin(config: ScenarioConfig, folder: RunFolder) -> None:
+def _begin(config: ScenarioConfig, folder: RunFolder, engine: EngineName) -> None:
     if folder.run_json.exists():
         raise ConfigError(
             "the folder holds a run already",
@@ -106,10 +123,13 @@ def _begin(config: ScenarioConfig, folder: RunFolder) -> None:
         )
     folder.path.mkdir(parents=True, exist_ok=True)
     folder.scenario_yaml.write_text(_text(config), encoding="utf-8")
-    folder.write_state(_state(config, folder, "running", None))
+    folder.write_state(_state(config, folder, "running", engine))
 
 
-def _require_same(config: ScenarioConfig, folder: RunFolder) -> None:
+def _require_same(
+    config: ScenarioConfig, folder: RunFolder, engine: EngineName | None
+) -> EngineName:
+    """Return the engine that the run began with."""
     state = folder.read_state()
     began_with = hashlib.sha256(_text(config).encode()).hexdigest()
     if not state.scenario_sha256 == _sha256(folder) == began_with:
@@ -118,16 +138,27 @@ def _require_same(config: ScenarioConfig, folder: RunFolder) -> None:
             file=str(folder.scenario_yaml),
             instead="put the old file back, or start a new run",
         )
+    if engine not in {None, state.engine}:
+        raise ConfigError(
+            f"the run began with --engine {state.engine}",
+            file=str(folder.run_json),
+            key="--engine",
+            instead="leave --engine out, or start a new run",
+        )
+    return state.engine
 
 
-def _state(config: ScenarioConfig, folder: RunFolder, state: str, world: World | None) -> RunState:
+def _state(
+    config: ScenarioConfig, folder: RunFolder, state: str, engine: EngineName, slots_done: int = 0
+) -> RunState:
     return RunState.model_validate(
         {
             "scenario": config.scenario,
             "scenario_sha256": _sha256(folder),
             "tieline_version": tieline_version(),
+            "engine": engine,
             "state": state,
-            "slots_done": 0 if world is None else config.slot_count,
+            "slots_done": slots_done,
         }
     )
 

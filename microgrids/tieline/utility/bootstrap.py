@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from tieline.contract.block import Application
 from tieline.contract.genesis import Genesis
 from tieline.interfaces.ledger import Ledger
 from tieline.interfaces.signer import Signer
+from tieline.ledgers.tendermint.driven import DrivenPlan, DrivenTendermint
 from tieline.ledgers.tendermint.embedded import EmbeddedTendermint
 from tieline.light_clients.tendermint.client import TendermintClient
 from tieline.light_clients.tendermint.verifier import verify_header_once
@@ -17,9 +18,18 @@ from tieline.protocol.client import LightClient
 from tieline.protocol.messages import AnyMessage
 from tieline.wire.blocks import StoredBlock
 
+__all__ = [
+    "DrivenLedger",
+    "DrivenPlan",
+    "light_client_of_embedded",
+    "light_client_of_native",
+    "open_embedded_ledger",
+    "open_native_ledgers",
+]
 
-class InProcessLedger(Ledger, Protocol):
-    """A ledger whose blocks are made by whoever drives it."""
+
+class DrivenLedger(Ledger, Protocol):
+    """A ledger whose blocks are made when the scenario's clock says so."""
 
     @property
     def wants_block(self) -> bool:
@@ -31,26 +41,32 @@ class InProcessLedger(Ledger, Protocol):
         """The 32 bytes that name it; known from block 1 on."""
         ...
 
-    @property
-    def application(self) -> Application:
-        """The contract behind it, for reading."""
+    async def advance(self, time_s: int, *, is_deadline: bool = False) -> bool:
+        """
+        Make what blocks are due at *time_s*, unix seconds; at a deadline one always is.
+
+        Returns:
+            Whether one was made.
+
+        Raises:
+            Unavailable: A native engine does not make it.
+        """
         ...
 
-    @property
-    def blocks(self) -> Sequence[StoredBlock]:
-        """All blocks with their commits, from height 1."""
+    async def trust_at(self, height: int) -> tuple[AnyMessage, AnyMessage]:
+        """Return client and consensus state by which others begin to trust it. Raises NotYet."""
         ...
 
-    def produce_block(self, time_s: int, *, is_deadline: bool = False) -> bool:
-        """Make a block at *time_s* if one is due; at a deadline one always is."""
+    async def whole_blocks(self) -> Sequence[StoredBlock]:
+        """Return all blocks with their commits, from height 1."""
+        ...
+
+    async def app_hash(self) -> bytes:
+        """Return the root of the state after the last block."""
         ...
 
     def close(self) -> None:
-        """Let go of files."""
-        ...
-
-    def client_states(self, height: int) -> tuple[AnyMessage, AnyMessage]:
-        """Return client and consensus state by which others begin to trust it."""
+        """Let go of files; end engines."""
         ...
 
 
@@ -59,7 +75,7 @@ def open_embedded_ledger(
     validator_seeds: Sequence[bytes],
     lanes: Mapping[str, Signer],
     folder: Path | None,
-) -> InProcessLedger:
+) -> DrivenLedger:
     """
     Open an embedded Tendermint ledger, with the blocks that *folder* holds already.
 
@@ -79,3 +95,27 @@ def open_embedded_ledger(
 def light_client_of_embedded() -> LightClient:
     """Return the rules by which cells verify embedded ledgers; believed headers are remembered."""
     return TendermintClient(verify_header_once)
+
+
+async def open_native_ledgers(plans: Sequence[DrivenPlan]) -> list[DrivenLedger]:
+    """
+    Start ledgers on CometBFT engines, all at the same time, with the blocks they have already.
+
+    Raises:
+        ConfigError: The engine is not built, or a folder is another ledger's.
+        Unavailable: Engines do not come up.
+    """
+    ledgers = [DrivenTendermint(plan) for plan in plans]
+    starting = (asyncio.to_thread(ledger.start) for ledger in ledgers)
+    outcomes = await asyncio.gather(*starting, return_exceptions=True)
+    for failure in outcomes:
+        if failure is not None:
+            for ledger in ledgers:
+                ledger.close()
+            raise failure
+    return [*ledgers]
+
+
+def light_client_of_native() -> LightClient:
+    """Return the rules by which cells verify native ledgers; every cell verifies for itself."""
+    return TendermintClient()

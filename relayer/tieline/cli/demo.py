@@ -6,21 +6,29 @@ from typing import Annotated
 
 import typer
 
-from tieline.cli.options import Json, OutOption
+from tieline.cli.options import EngineOption, Json, OutOption
 
 
 def demo(
     day: Annotated[
         bool, typer.Option("--day", help="A whole day: 96 slots instead of 24.")
     ] = False,
+    slots: Annotated[
+        int | None, typer.Option("--slots", min=1, help="Only the first slots of the evening.")
+    ] = None,
+    engine: EngineOption = None,
     out: OutOption = None,
     json: Json = False,
 ) -> None:
     """
-    Three microgrids and the grid operator trade through an evening on four embedded ledgers.
+    Three microgrids and the grid operator trade through an evening on four ledgers.
+
+    With --engine native the ledgers are seven CometBFT processes: four for the operator's.
     """
     from tieline.cli.screen import run_and_show
-    from tieline.scenario.reading import load_scenario, shipped_scenario
+    from tieline.scenario.reading import first_slots, load_scenario, shipped_scenario
 
     config = load_scenario(shipped_scenario("day" if day else "evening"))
-    run_and_show(config, out, as_json=json)
+    if slots is not None:
+        config = first_slots(config, slots)
+    run_and_show(config, out, as_json=json, engine=engine)

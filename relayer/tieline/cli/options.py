@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,6 +23,23 @@ RunArgument = Annotated[
 ]
 OutOption = Annotated[
     Path | None, typer.Option("--out", help="Folder to write; runs/NAME-NUMBER if left out.")
+]
+
+
+class Engine(StrEnum):
+    """What the ledgers of a run stand on."""
+
+    EMBEDDED = "embedded"
+    NATIVE = "native"
+
+
+EngineOption = Annotated[
+    Engine | None,
+    typer.Option(
+        "--engine",
+        help="embedded: in this process (the default); native: CometBFT's own program, as children "
+        "(after `make ledgers`).",
+    ),
 ]
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tieline.cli.options import Json, OutOption
+from tieline.cli.options import EngineOption, Json, OutOption
 
 
 def run(
@@ -21,6 +21,7 @@ def run(
     keys_from: Annotated[
         Path | None, typer.Option("--keys-from", help="Take keys and preimages of another run.")
     ] = None,
+    engine: EngineOption = None,
     json: Json = False,
 ) -> None:
     """
@@ -41,10 +42,10 @@ def run(
                 key="--resume",
                 instead="leave SCENARIO.yaml out, or start a new run without --resume",
             )
-        run_and_show(own, folder.path, as_json=json, resume=True)
+        run_and_show(own, folder.path, as_json=json, resume=True, engine=engine)
         return
     if scenario is None:
         raise ConfigError(
             "no scenario", key="SCENARIO", instead="name a YAML file, or use `tieline demo`"
         )
-    run_and_show(load_scenario(scenario), out, as_json=json, keys_from=keys_from)
+    run_and_show(load_scenario(scenario), out, as_json=json, keys_from=keys_from, engine=engine)

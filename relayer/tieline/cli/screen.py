@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from tieline.cli.options import RUNS
+from tieline.cli.options import RUNS, Engine
 from tieline.cli.output import eur, kwh, print_json, print_table, short
 from tieline.interfaces.errors import ConfigError
 from tieline.scenario.run_folder import RunFolder, next_run_folder
@@ -30,6 +30,7 @@ def run_and_show(
     as_json: bool,
     resume: bool = False,
     keys_from: Path | None = None,
+    engine: Engine | None = None,
 ) -> None:
     """
     Run a world into a folder and print what came of it.
@@ -40,6 +41,7 @@ def run_and_show(
         as_json: Print the summary as JSON and nothing else.
         resume: Go on with the run that *out* holds.
         keys_from: A run whose keys and preimages are used.
+        engine: What the ledgers run on; None: the run's own when resumed, else embedded.
 
     Raises:
         ConfigError: The folder is taken, or a key source is no run.
@@ -58,7 +60,7 @@ def run_and_show(
         raise ConfigError(
             "no keys there", file=str(keys), key="--keys-from", instead="name the folder of a run"
         )
-    _run_with_progress(config, path, resume=resume, keys=keys, quiet=as_json)
+    _run_with_progress(config, path, resume=resume, keys=keys, engine=engine, quiet=as_json)
     folder = RunFolder(path)
     summary = folder.read_summary()
     if as_json:
@@ -70,7 +72,13 @@ def run_and_show(
 
 
 def _run_with_progress(
-    config: ScenarioConfig, path: Path, *, resume: bool, keys: Path | None, quiet: bool
+    config: ScenarioConfig,
+    path: Path,
+    *,
+    resume: bool,
+    keys: Path | None,
+    engine: Engine | None,
+    quiet: bool,
 ) -> None:
     """Call the world; a bar moves on standard error, one step a delivered slot."""
     from rich.console import Console
@@ -91,13 +99,20 @@ def _run_with_progress(
         def progress(slots_done: int, slots_total: int, note: str) -> None:
             bar.update(task, completed=slots_done, total=slots_total, note=note)
 
-        run(config, path, progress=progress, resume=resume, keys_from=keys)
+        run(
+            config,
+            path,
+            progress=progress,
+            resume=resume,
+            keys_from=keys,
+            engine=None if engine is None else engine.value,
+        )
 
 
 def show_summary(folder: RunFolder, summary: RunSummary) -> None:
     """Print trades a level, refusals, violations with and without the gate, money, where next."""
     print(f"\n{summary.title or summary.scenario}: {summary.slots_done} slots", end="")
-    print(f" in {summary.wall_seconds:.1f} s\n")
+    print(f" in {summary.wall_seconds:.1f} s, ledgers {summary.engine}\n")
     print_table(
         ["level", "trades", "refused", "cleared kWh", "delivered kWh", "paid EUR"],
         [

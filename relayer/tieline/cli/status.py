@@ -41,7 +41,8 @@ def status(run: RunArgument = None, json: Json = False) -> None:
             }
         )
         return
-    print(f"{folder.path}: {state.scenario}, {state.state}, {state.slots_done} slots done")
+    print(f"{folder.path}: {state.scenario}, {state.state}, {state.slots_done} slots done", end="")
+    print(f", ledgers {state.engine}")
     if last_s:
         print(f"chain time {day_clock(last_s, folder.read_zone())}; {open_trades} trades open")
     if counts:

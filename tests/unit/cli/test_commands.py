@@ -51,6 +51,8 @@ REFUSED_COMMANDS = [
     (["audit", "nowhere"], "nowhere/ledgers: no ledgers there"),
     (["data", "slice"], "write --wheel FILE or --from-package"),
     (["data", "slice", "--wheel", "x.whl", "--from-package"], "needs one source"),
+    (["demo", "--slots", "25"], "write a number from 1 to 24"),
+    (["run", "--resume", "--engine", "native"], "start `tieline demo`"),
     (["data", "scenario", "morning"], "write one of day, evening"),
 ]
 
@@ -301,3 +303,15 @@ def test_engines_are_listed_with_how_to_get_what_is_missing(
     assert code == 0
     assert str(tmp_path / "cache") in out
     assert "make ledgers" in out
+
+
+def test_a_native_run_without_engines_begins_nothing(
+    tieline: _Tieline, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It says how to get them, and leaves no folder that would look like a run."""
+    monkeypatch.setenv("TIELINE_CACHE", str(tmp_path / "cache"))
+    code, out, err = tieline("demo", "--engine", "native", "--json", "--out", tmp_path / "run")
+    assert (code, out) == (2, "")
+    assert "cometbft-driven" in err
+    assert "make ledgers" in err
+    assert not (tmp_path / "run").exists()

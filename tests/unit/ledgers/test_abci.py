@@ -167,6 +167,22 @@ def test_nothing_is_proposed_before_the_chain_tag_is_known(engine):
     assert engine.ask("process_proposal", height=1).status == statuses.ACCEPT
 
 
+def test_while_the_clock_is_ahead_of_the_block_a_proposal_is_empty(engine):
+    """A moved clock is seen one block late; what waits for the new time must not land before."""
+    raw = payment(engine)
+    moved_ns = 1_700_000_000_000_000_000
+    driven = AbciApplication(engine.contract, engine.store, earliest_ns=lambda: moved_ns)
+
+    def proposed(time_ns):
+        request = abci.RequestPrepareProposal(txs=[raw], max_tx_bytes=10**6, height=2)
+        request.time.FromNanoseconds(time_ns)
+        return list(driven.answer(abci.Request(prepare_proposal=request)).prepare_proposal.txs)
+
+    assert proposed(moved_ns - 1) == []
+    assert proposed(moved_ns) == [raw]
+    assert proposed(moved_ns + 1) == [raw]
+
+
 @pytest.mark.parametrize("slash", ["", "/"])
 def test_a_query_with_proof_speaks_of_the_last_but_one_block(engine, slash):
     for _ in range(3):

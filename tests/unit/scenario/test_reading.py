@@ -7,7 +7,8 @@ import yaml
 
 from tieline.interfaces.errors import ConfigError
 from tieline.scenario.cells import expand_cells
-from tieline.scenario.reading import load_scenario, shipped_scenario
+from tieline.scenario.config import RelayerDownEvent
+from tieline.scenario.reading import first_slots, load_scenario, shipped_scenario
 
 TEXT = shipped_scenario("evening").read_text()
 
@@ -154,6 +155,31 @@ def test_files_that_extend_each_other_in_a_circle_are_refused(tmp_path: Path) ->
     loop.write_text("extends: loop.yaml\n")
     with pytest.raises(ConfigError, match="circle"):
         load_scenario(loop)
+
+
+def test_the_first_slots_keep_their_events_and_lose_those_of_later_ones() -> None:
+    config = load_scenario(shipped_scenario("evening"))
+    short = first_slots(config, 15)
+    assert short.slot_count == 15
+    kept = [(event.event, getattr(event, "slots", None)) for event in short.events]
+    assert kept == [
+        ("dispatch", [8]),
+        ("dispatch", [8]),
+        ("dispatch", [14]),
+        ("slack_voltage", [14]),
+    ]
+    assert first_slots(config, 24) == config
+    down = config.model_copy(
+        update={"events": [RelayerDownEvent(event="relayer_down", slot=3, seconds=60)]}
+    )
+    assert (len(first_slots(down, 3).events), len(first_slots(down, 4).events)) == (0, 1)
+
+
+@pytest.mark.parametrize("count", [0, -1, 25])
+def test_more_or_fewer_slots_than_there_are_are_refused(count: int) -> None:
+    config = load_scenario(shipped_scenario("evening"))
+    with pytest.raises(ConfigError, match="from 1 to 24"):
+        first_slots(config, count)
 
 
 def test_an_unknown_shipped_name_lists_the_known_ones() -> None:

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from cosmpy.protos.tendermint.abci import types_pb2 as abci
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from tieline.contract.block import Application
 from tieline.contract.fees import GasPrice
@@ -38,12 +39,26 @@ class AbciApplication:
     """Answers requests by name; ``answer`` is what the socket calls."""
 
     def __init__(
-        self, application: Application, store: StateStore, least: GasPrice | None = None
+        self,
+        application: Application,
+        store: StateStore,
+        least: GasPrice | None = None,
+        earliest_ns: Callable[[], int] = lambda: 0,
     ) -> None:
-        """Serve *application*, as *store* opened it; *least* is what this peer asks for gas."""
+        """
+        Serve *application*, as *store* opened it.
+
+        Args:
+            application: The contract.
+            store: Where it is kept.
+            least: What this peer asks for gas.
+            earliest_ns: Transactions wait for a block of this time or later; for driven clocks,
+                which the engine sees one block late.
+        """
         self._least = least
         self._application = application
         self._store = store
+        self._earliest_ns = earliest_ns
         self._is_broken = False
         self._methods: dict[str, Callable[[Any], Any]] = {
             "echo": self._echo,
@@ -124,6 +139,8 @@ class AbciApplication:
     ) -> abci.ResponsePrepareProposal:
         if request.height == 1:  # nothing runs before the chain tag is known; keep it for later
             return abci.ResponsePrepareProposal()
+        if _nanoseconds(request.time) < self._earliest_ns():
+            return abci.ResponsePrepareProposal()
         chosen: list[bytes] = []
         room = request.max_tx_bytes
         for raw in request.txs:
@@ -148,7 +165,7 @@ class AbciApplication:
         return statuses(status=statuses.ACCEPT if is_ours else statuses.REJECT)
 
     def _finalize_block(self, request: abci.RequestFinalizeBlock) -> abci.ResponseFinalizeBlock:
-        time_ns = request.time.seconds * NANOSECONDS_PER_SECOND + request.time.nanos
+        time_ns = _nanoseconds(request.time)
         block = BlockInput(request.height, time_ns, request.hash, tuple(request.txs))
         result = self._application.finalize_block(block)
         response = abci.ResponseFinalizeBlock(app_hash=result.app_hash)
@@ -164,3 +181,7 @@ class AbciApplication:
             gc.collect()
             gc.freeze()  # what is left is state; the next block's collection need not walk it
         return abci.ResponseCommit()
+
+
+def _nanoseconds(stamp: Timestamp) -> int:
+    return stamp.seconds * NANOSECONDS_PER_SECOND + stamp.nanos

@@ -27,8 +27,10 @@ from cosmpy.protos.tendermint.abci import types_pb2 as abci
 from tieline.contract.fees import GasPrice
 from tieline.contract.genesis import Genesis
 from tieline.contract.installation import Installation
+from tieline.interfaces.engines import CLOCK_VARIABLE
 from tieline.interfaces.errors import ConfigError
 from tieline.ledgers.tendermint.abci import AbciApplication
+from tieline.ledgers.tendermint.clock_file import ClockFile
 from tieline.ledgers.tendermint.state_store import StateStore
 from tieline.wire.proto_fields import delimited
 
@@ -121,7 +123,7 @@ class LifeLine(asyncio.Protocol):
         self._told += data
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End with the parent."""
+        """End with the parent, and the engine with both."""
         _log.info("the parent is gone: %s", exc)
         number, _, folder = self._told.decode().strip().partition(" ")
         if number.isdigit() and folder:
@@ -203,8 +205,10 @@ def main() -> None:
     gc.freeze()
     gc.disable()
     host, _, port = given.listen.rpartition(":")
+    clock_file = os.environ.get(CLOCK_VARIABLE, "")
+    earliest = ClockFile(Path(clock_file)).now_ns if clock_file else lambda: 0
     with contextlib.closing(store):
-        serving = serve(AbciApplication(application, store, least), host, int(port))
+        serving = serve(AbciApplication(application, store, least, earliest), host, int(port))
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             is_well = runner.run(serving)
     sys.exit(0 if is_well else 1)

@@ -140,6 +140,22 @@ class EmbeddedTendermint(HostedLedger):
             self._file.note(stored.block.header.height, offset, result.app_hash)
         return True
 
+    async def advance(self, time_s: int, *, is_deadline: bool = False) -> bool:
+        """As ``produce_block``, for worlds in which blocks take time."""
+        return self.produce_block(time_s, is_deadline=is_deadline)
+
+    async def trust_at(self, height: int) -> tuple[AnyMessage, AnyMessage]:
+        """As ``client_states`` with the usual terms. Raises NotYet."""
+        return self.client_states(height)
+
+    async def whole_blocks(self) -> Sequence[StoredBlock]:
+        """As ``blocks``."""
+        return self.blocks
+
+    async def app_hash(self) -> bytes:
+        """Return the root of the state after the last block."""
+        return self._host.application.app_hash
+
     def client_states(
         self, height: int, terms: ClientTerms | None = None
     ) -> tuple[AnyMessage, AnyMessage]:

@@ -171,7 +171,7 @@ class Peer:
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
-                env=_environment(),
+                env=_environment() | self._clock(),
             )
 
     def start_engine(self) -> None:
@@ -179,8 +179,7 @@ class Peer:
         self._await_host()
         plan = self._plan
         command = [str(plan.program), "start", "--home", str(plan.home.folder)]
-        clock = {} if plan.clock_file is None else {CLOCK_VARIABLE: str(plan.clock_file)}
-        environment = os.environ | clock | self.environment
+        environment = os.environ | self._clock() | self.environment
         with _open_log(self._logs[1]) as log:
             self._engine = subprocess.Popen(  # noqa: S603 -- the engine of our manifest
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment
@@ -191,6 +190,11 @@ class Peer:
         with contextlib.suppress(OSError):
             self._host.stdin.write(f"{self._engine.pid} {plan.home.folder}\n".encode())
             self._host.stdin.flush()
+
+    def _clock(self) -> dict[str, str]:
+        """Return the variable that drives engine and host, which must agree."""
+        file = self._plan.clock_file
+        return {} if file is None else {CLOCK_VARIABLE: str(file)}
 
     def is_running(self) -> bool:
         """Return whether both processes live."""

@@ -79,7 +79,7 @@ class PeerGroup:
         content = engine_genesis(
             genesis,
             [home.validator() for home in homes],
-            None if clock is None else clock.time_ns // NANOSECONDS_PER_SECOND,
+            None if clock is None else clock.now_ns() // NANOSECONDS_PER_SECOND,
         )
         for home in homes:
             home.write_genesis(content)

@@ -199,18 +199,17 @@ def _attestation(material: Material) -> CheckRow:
     left: list[str] = []
     need: set[str] = set()
     routes = material.world.topology.routes
-    ledgers = {ledger.chain_tag: ledger for ledger in material.world.ledgers.values()}
     for route in routes:
-        ledger = ledgers[route.source_chain_tag]
+        history = material.histories[route.source_chain_tag]
         key = f"clients/{route.source_client}/attestors".encode()
-        stored = ledger.application.query("ibc", key)
+        stored = history.provable.get(key)
         try:
             terms = None if stored is None else PairedClientState.decode(stored)
         except Malformed:
             terms = None
         host = material.world.topology.cell_of(route.source_chain_tag)
         if terms is None or terms.own_cell != host.address:
-            left.append(f"{ledger.ledger_id} {route.source_client} believes without its own cell")
+            left.append(f"{history.chain_id} {route.source_client} believes without its own cell")
         else:
             need.add(f"{terms.min_signatures} of {len(terms.attestor_keys)}")
     detail = (

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from tieline.contract.accounts import pay_key
 from tieline.contract.books import Books, audit_books
@@ -21,13 +20,15 @@ from tieline.contract.records import (
     decode_lock,
     decode_order,
 )
+from tieline.contract.store import IBC, TIELINE
 from tieline.interfaces.ledger import BlockEvents
 from tieline.protocol.commitment import acknowledgement_key, packet_commitment_key
 from tieline.protocol.events import Event
 from tieline.protocol.messages import AcknowledgePacket, RecvPacket, TimeoutPacket
 from tieline.scenario.run_folder import RunFolder
-from tieline.utility.bootstrap import InProcessLedger
+from tieline.utility.bootstrap import DrivenLedger
 from tieline.utility.ledger_index import LedgerIndex, SeenLock
+from tieline.wire.blocks import StoredBlock
 from tieline.wire.codec import decode_transaction
 
 ACCOUNT_KEY_BYTES = 22
@@ -35,14 +36,6 @@ ACCOUNT_KEY_BYTES = 22
 POSTINGS = frozenset({"clearing_posted", "verdict_posted", "delivery_posted"})
 PROVING = frozenset({"recv_packet", "acknowledge_packet", "timeout_packet"})
 """Events of transactions that bring proofs."""
-
-
-class Queried(Protocol):
-    """A ledger's state, for reading."""
-
-    def query(self, store: str, key: bytes) -> bytes | None:
-        """Return a committed value."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +100,8 @@ class LedgerHistory:
     vaults: Mapping[bytes, int]
     """Final vault by connector's account, all shards."""
     books: Books
+    provable: Mapping[bytes, bytes]
+    """Final pairs of store ``ibc``."""
     open_packets: tuple[str, ...]
     """Sent and neither acknowledged nor timed out, or received and not answered."""
 
@@ -116,7 +111,7 @@ class LedgerHistory:
 
 
 async def read_history(
-    ledger: InProcessLedger, index: LedgerIndex, folder: RunFolder
+    ledger: DrivenLedger, index: LedgerIndex, folder: RunFolder
 ) -> LedgerHistory:
     """Read one ledger to its end."""
     blocks = await _all_blocks(ledger)
@@ -138,8 +133,8 @@ async def read_history(
             postings.setdefault((row.kind, row.number("slot_start")), row)
     transactions = [row for block in blocks for row in block.transactions]
     path = folder.ledger(ledger.ledger_id) / "genesis.json"
-    application = ledger.application
-    state = dict(application.scan("tieline", b""))
+    state = dict(await ledger.scan(TIELINE, b""))
+    provable = dict(await ledger.scan(IBC, b""))
     return LedgerHistory(
         chain_id=ledger.ledger_id,
         kind=ledger.capabilities.kind,
@@ -148,11 +143,11 @@ async def read_history(
         height=blocks[-1].height if blocks else 0,
         transactions_count=len(transactions),
         refused_transactions_count=sum(row.code != 0 for row in transactions),
-        app_hash=application.app_hash,
+        app_hash=await ledger.app_hash(),
         happenings=happenings,
         of_lock={lock_id: tuple(rows) for lock_id, rows in of_lock.items()},
         postings=postings,
-        proofs=_proofs(ledger, blocks),
+        proofs=_proofs(blocks, await ledger.whole_blocks()),
         seen_locks=index.locks,
         locks={key[1:]: decode_lock(row) for key, row in _under(state, b"l")},
         orders={key[1:]: decode_order(row) for key, row in _under(state, b"o")},
@@ -163,7 +158,8 @@ async def read_history(
         },
         vaults=_vaults(state),
         books=audit_books(lambda prefix: _under(state, prefix)),
-        open_packets=open_packets(application, happenings),
+        provable=provable,
+        open_packets=open_packets(provable, happenings),
     )
 
 
@@ -181,27 +177,29 @@ def _vaults(state: Mapping[bytes, bytes]) -> dict[bytes, int]:
     return vaults
 
 
-def open_packets(application: Queried, happenings: Sequence[Happening]) -> tuple[str, ...]:
+def open_packets(
+    provable: Mapping[bytes, bytes], happenings: Sequence[Happening]
+) -> tuple[str, ...]:
     """Name what was sent and is still committed, or was received and has no answer."""
     found: list[str] = []
     for row in happenings:
         if row.kind == "send_packet":
             client, sequence = row.text("packet_source_client"), row.number("packet_sequence")
-            if application.query("ibc", packet_commitment_key(client, sequence)) is not None:
+            if packet_commitment_key(client, sequence) in provable:
                 found.append(f"sent {client}/{sequence}")
         elif row.kind == "recv_packet":
             client, sequence = row.text("packet_dest_client"), row.number("packet_sequence")
-            if application.query("ibc", acknowledgement_key(client, sequence)) is None:
+            if acknowledgement_key(client, sequence) not in provable:
                 found.append(f"received {client}/{sequence}")
     return tuple(found)
 
 
 def _proofs(
-    ledger: InProcessLedger, blocks: Sequence[BlockEvents]
+    blocks: Sequence[BlockEvents], whole_blocks: Sequence[StoredBlock]
 ) -> dict[tuple[str, str, int], Proved]:
     """Return the proof of each packet message that took effect."""
     proofs: dict[tuple[str, str, int], Proved] = {}
-    for block, stored in zip(blocks, ledger.blocks, strict=True):
+    for block, stored in zip(blocks, whole_blocks, strict=True):
         for done, raw in zip(block.transactions, stored.block.transactions, strict=True):
             if done.code == 0 and any(event.type in PROVING for event in done.events):
                 proofs.update(_proofs_of(decode_transaction(raw).messages))
@@ -222,7 +220,7 @@ def _proofs_of(messages: Sequence[object]) -> Iterator[tuple[tuple[str, str, int
         yield key, Proved(height.revision_height, len(proof))
 
 
-async def _all_blocks(ledger: InProcessLedger) -> Sequence[BlockEvents]:
+async def _all_blocks(ledger: DrivenLedger) -> Sequence[BlockEvents]:
     blocks: list[BlockEvents] = []
     while more := await ledger.blocks_after(len(blocks), 1000):
         blocks.extend(more)
