@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -84,7 +84,7 @@ class LastBlock:
 
 
 @contextlib.contextmanager
-def _no_collections() -> Iterator[None]:
+def _no_collections() -> Generator[None, None, None]:
     """A million nodes come to stay; to look for garbage among them takes as long as to read."""
     was_enabled = gc.isenabled()
     gc.disable()
