@@ -179,6 +179,28 @@ def test_what_lies_behind_two_thirds_is_not_looked_at_as_in_cometbft(chain, anch
             verify_header(_entry(good, index, signature=bytes(64)).encode(), anchor)
 
 
+def test_exactly_two_thirds_of_good_votes_are_not_enough(make_chain):
+    chain = make_chain(powers=(10, 10, 10))
+    anchor = Anchor(chain.chain_id, 1, 3, Height(1, 10), chain.validators.hash())
+    good = chain.update(11, 10)
+    assert verify_header(good.encode(), anchor)
+    with pytest.raises(HeaderRefused, match="bad signature"):
+        verify_header(_entry(good, 2, signature=bytes(64)).encode(), anchor)
+
+
+def test_exactly_the_trust_level_of_good_votes_is_not_enough(make_chain):
+    """Two of three trusted ones claim to have signed; the second is forged."""
+    chain = make_chain()
+    trusted = chain.validator_set((1, 1, 1), salt=1)
+    own = chain.validator_set((30, 30, 30), salt=2)
+    both = ValidatorSet((*own.validators, *trusted.validators[:2]), own.validators[0])
+    anchor = Anchor(chain.chain_id, 1, 3, Height(1, 10), trusted.hash())
+    good = chain.update(20, 10, validators=both, trusted=trusted)
+    assert verify_header(good.encode(), anchor)
+    with pytest.raises(HeaderRefused, match="bad signature"):
+        verify_header(_entry(good, 4, signature=bytes(64)).encode(), anchor)
+
+
 def test_forged_votes_of_trusted_validators_give_no_trust_wherever_they_stand(make_chain):
     """Three of power 30 sign truly, two trusted ones of power 1 are forged behind them."""
     chain = make_chain()

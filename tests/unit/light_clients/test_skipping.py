@@ -61,6 +61,17 @@ def test_the_client_takes_every_header_that_is_found_and_could_not_do_with_less(
     assert CLIENT.latest_height(store) == Height(1, target)
 
 
+def test_once_a_change_is_behind_the_rest_is_skipped_at_once(chain, store):
+    """The old set up to height 30, another one from 31 on."""
+    other = chain.validator_set((10, 10, 10), salt=9)
+    history = History(chain, [chain.validators] * 30 + [other] * 40)
+    history.begin(CLIENT, store)
+    found = fetch(headers_between(1, 60), history)
+    assert [height for height, _ in found] == [19, 25, 30, 60]
+    for _, message in found:
+        assert CLIENT.update(store, message, NOW_NS).heights
+
+
 def test_a_stricter_client_is_brought_there_in_smaller_steps(chain, store):
     strict = TrustLevel(2, 3)
     history = rolling(chain, 60)

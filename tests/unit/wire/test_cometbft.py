@@ -28,6 +28,7 @@ from tieline.wire.cometbft import (
     merkle_root,
 )
 from tieline.wire.errors import Malformed
+from tieline.wire.proto_fields import message_field
 from tieline.wire.votes import vote_bytes
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "cometbft_blocks.json").read_text())
@@ -132,3 +133,24 @@ def test_a_foreign_proposer_address_or_total_is_refused():
     ):
         with pytest.raises(Malformed):
             ValidatorSet.decode(bad)
+
+
+def test_a_set_in_a_second_spelling_is_refused():
+    """Nothing of a set is compared as a whole by those who read it: its decoder must be strict."""
+    member = Validator(b"\x01" * 32, 5)
+    good = ValidatorSet((member,), member)
+    raw = member.encode()
+    for second in (
+        raw + b"\x20\x00",
+        raw + b"\x18\x05",
+        raw[:22] + raw[22:58] + b"\x18\x85\x00",
+        raw[58:] + raw[:58],
+    ):
+        bad = message_field(1, second) + message_field(2, raw)
+        assert second != raw
+        with pytest.raises(Malformed):
+            ValidatorSet.decode(bad)
+    for canonical in (good.encode(), good.encode_without_total()):
+        assert ValidatorSet.decode(canonical) == good
+        with pytest.raises(Malformed):
+            ValidatorSet.decode(canonical + b"\x18\x00")
