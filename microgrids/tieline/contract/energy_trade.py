@@ -201,9 +201,10 @@ class EnergyTradeApplication:
         """Never: only ``MsgLockAndSend`` sends here."""
         return False
 
-    def on_send(self, _ctx: Context, _packet: Packet) -> None:
-        """Nothing is sent here plainly."""
-        raise Unauthorized("no plain sends on this port", port=PORT)
+    def on_send(self, ctx: Context, packet: Packet) -> None:
+        """Nothing is sent here plainly. Raises Unauthorized."""
+        port = packet.payloads[0].source_port
+        raise Unauthorized("no plain sends on this port", port=port, signer=ctx.signer.hex())
 
     def speaks(self, payload: Payload) -> bool:
         """Say whether version, encoding and source port are ours."""

@@ -1,11 +1,12 @@
 """
-Behind every success there is a verdict: each success acknowledgement, and each local trade that was
-accepted, must have its verdict on its ledger and all that the verdict stands on in the evidence.
+Behind every success there is a verdict: each success acknowledgement, and each trade without one
+that was accepted, must have its verdict on its ledger and all that the verdict stands on in the
+evidence. A transfer of tokens needs one only if its memo names a trade.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tieline.audit.findings import Check, Findings, Place
@@ -14,12 +15,16 @@ from tieline.audit.replay import LedgerHistory
 from tieline.contract.keys import lock_key, verdict_key
 from tieline.contract.records import decode_lock, decode_verdict
 from tieline.protocol.commitment import is_error
+from tieline.protocol.denom import TRANSFER_PORT
+from tieline.protocol.packet import Payload
 from tieline.swap.evidence import SlotEvidence
 from tieline.swap.lock import Leg
 from tieline.swap.records import Decision, VerdictLeaf
 from tieline.wire.abi import decode_energy_trade, decode_trade_ack
 from tieline.wire.codec import decode_acknowledgement, decode_packet
 from tieline.wire.errors import Malformed
+from tieline.wire.trade_memo import trade_in_memo
+from tieline.wire.transfer_data import decode_transfer_data
 from tieline.wire.typed_data import struct_hash
 
 
@@ -49,7 +54,8 @@ def check_acknowledgements(
     """
     count = 0
     for history in ledgers.values():
-        for success in (*_packets(history, findings), *_local_trades(history)):
+        applied = tuple(_applied(history))
+        for success in (*_packets(history, applied, findings), *applied):
             count += 1
             _check(history, success, evidence, findings)
     return count
@@ -72,13 +78,18 @@ def check_published(
             )
 
 
-def _packets(history: LedgerHistory, findings: Findings) -> Iterator[_Success]:
+def _packets(
+    history: LedgerHistory, applied: Sequence[_Success], findings: Findings
+) -> Iterator[_Success]:
     for event in history.of_kind("write_acknowledgement"):
         answer = decode_acknowledgement(bytes.fromhex(event["encoded_acknowledgement_hex"]))
         if is_error(answer):
             continue
         packet = decode_packet(bytes.fromhex(event["encoded_packet_hex"]))
         place = Place(history.chain_id, event.height)
+        if packet.payloads[0].destination_port == TRANSFER_PORT:
+            _check_transfer(place, packet.payloads[0], applied, findings)
+            continue
         try:
             trade = decode_energy_trade(packet.payloads[0].value)
             ack = decode_trade_ack(answer.app_acknowledgements[0])
@@ -92,12 +103,37 @@ def _packets(history: LedgerHistory, findings: Findings) -> Iterator[_Success]:
         yield _Success(place, trade.trade_id, ack.cap_wh, ack.verdict_root)
 
 
-def _local_trades(history: LedgerHistory) -> Iterator[_Success]:
+def _check_transfer(
+    place: Place, payload: Payload, applied: Sequence[_Success], findings: Findings
+) -> None:
+    """Check that a transfer which pays for a trade was accepted in the block that answered it."""
+    try:
+        encoded = trade_in_memo(decode_transfer_data(payload.value, payload.encoding).memo)
+        trade = None if encoded is None else decode_energy_trade(encoded)
+    except Malformed as error:
+        findings.refuse(place, Check.VERDICTS, "success of a transfer", "one that is read", error)
+        return
+    if trade is None:
+        return
+    accepted = {(one.place.height, one.trade_id) for one in applied}
+    findings.require(
+        place,
+        Check.VERDICTS,
+        f"success of the payment for trade {trade.trade_id.hex()[:16]}",
+        holds=(place.height, trade.trade_id) in accepted,
+        expected="a verdict applied in the same block",
+        found="none",
+    )
+
+
+def _applied(history: LedgerHistory) -> Iterator[_Success]:
+    """Yield accepted trades whose answer, if any, does not name the verdict: local, X1, X2, X3."""
     for event in history.of_kind("verdict_applied"):
         data = history.query(lock_key(bytes.fromhex(event["lock_id"])))
         assert data is not None, "locks are never deleted"
         lock = decode_lock(data)
-        if lock.leg is not Leg.LOCAL or event["decision"] != Decision.ACCEPT.name:
+        is_answered_by_name = lock.leg is not Leg.LOCAL and not lock.is_in_vouchers
+        if is_answered_by_name or event["decision"] != Decision.ACCEPT.name:
             continue
         place = Place(history.chain_id, event.height, lock.slot_start)
         stored = history.query(verdict_key(lock.slot_start))

@@ -15,9 +15,12 @@ from tieline.audit.light_client_states import LightClientRow
 from tieline.audit.lock_endings import Ledgers
 from tieline.audit.replay import LedgerEvent, LedgerHistory
 from tieline.protocol.commitment import is_error
+from tieline.protocol.denom import TRANSFER_PORT
 from tieline.wire.abi import decode_energy_trade
 from tieline.wire.codec import decode_acknowledgement, decode_packet
 from tieline.wire.errors import Malformed
+from tieline.wire.trade_memo import trade_in_memo
+from tieline.wire.transfer_data import decode_transfer_data
 
 SENT_KINDS = ("send_packet", "acknowledge_packet", "timeout_packet")
 RECEIVED_KINDS = ("recv_packet", "write_acknowledgement")
@@ -167,6 +170,10 @@ def _why_stranded(received: LedgerEvent | None, answered: LedgerEvent | None) ->
 def _trade_id(sent: LedgerEvent) -> str:
     payload = decode_packet(bytes.fromhex(sent["encoded_packet_hex"])).payloads[0]
     try:
+        if payload.destination_port == TRANSFER_PORT:
+            memo = decode_transfer_data(payload.value, payload.encoding).memo
+            encoded = trade_in_memo(memo)
+            return "" if encoded is None else decode_energy_trade(encoded).trade_id.hex()
         return decode_energy_trade(payload.value).trade_id.hex()
     except Malformed:
         return ""
