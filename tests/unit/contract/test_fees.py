@@ -65,6 +65,20 @@ def test_fees_that_wait_for_a_block_count_against_the_next_one(ledger):
     assert [one.code for one in ledger.block(first, second)] == [0, 5]
 
 
+def test_gas_that_ends_while_the_fee_is_paid_leaves_everything_as_it_was(ledger):
+    codes = set()
+    for gas_limit in range(4_500, 17_000, 500):
+        ledger.sequences["ann"] = 0
+        (result,) = ledger.block(with_fee(ledger, pay("ann", "bob", 1), gas_limit=gas_limit))
+        if result.sender is not None:
+            break
+        codes.add(result.code)
+        assert balance(ledger, key("ann").cosmos_account) == MONEY
+        assert balance(ledger, FEE_COLLECTOR) == 0
+        assert ledger.application.account(key("ann").cosmos_account) == (0, 0)
+    assert codes == {11}
+
+
 def test_a_fee_of_zero_is_no_fee(ledger):
     free = ledger.must("ann", pay("ann", "bob", 1)).gas_used
     (result,) = ledger.block(with_fee(ledger, pay("ann", "bob", 1), fee=[("neur", 0)]))

@@ -99,6 +99,8 @@ def test_pages_are_cut_as_asked_for():
     assert page_of([1, 2, 3], PageRequest(offset=1, limit=1))[0] == [2]
     assert page_of([1, 2, 3], PageRequest(reverse=True, limit=2))[0] == [3, 2]
     assert page_of([1], PageRequest(offset=2**63))[0] == []
+    assert page_of([1, 2], PageRequest(limit=2))[1].next_key == b""
+    assert page_of([1, 2, 3], PageRequest(limit=2))[1].next_key == (2).to_bytes(8, "big")
     for wrong in (PageRequest(key=b"x"), PageRequest(key=b"\0" * 8, offset=1)):
         with pytest.raises(InvalidQuery):
             page_of([1], wrong)
