@@ -201,7 +201,12 @@ BAD: list[tuple[str, Callable[[Signing], bytes], int, str]] = [
         "invalid coins",
     ),
     ("no gas", lambda s: signed(s, gas_limit=0), 11, "gasWanted: 0, gasUsed: "),
-    ("a novel", lambda s: signed(s, memo="x" * 257), 12, "maximum number of bytes is 256"),
+    (
+        "a novel",
+        lambda s: signed(s, memo="x" * 257),
+        12,
+        "maximum number of characters is 256 but received 257",
+    ),
     (
         "fees out of order",
         lambda s: signed(s, fee=[("neur", 10**6), ("atom", 1)]),

@@ -86,8 +86,9 @@ def read_transaction(
     if len(decoded.messages) > parameters.tx_messages_max:
         raise TransactionTooLarge("too many messages", count=len(decoded.messages))
     if len(decoded.memo.encode()) > MEMO_BYTES_MAX:
+        received = len(decoded.memo.encode())
         raise MemoTooLarge(
-            f"maximum number of bytes is {MEMO_BYTES_MAX} but received {len(decoded.memo.encode())}"
+            f"maximum number of characters is {MEMO_BYTES_MAX} but received {received} characters"
         )
     if decoded.gas_limit > parameters.tx_gas_max:
         raise InvalidGasLimit(
