@@ -100,7 +100,7 @@ def link(config: Config = CONFIG, json: Json = False) -> None:
     read = _read(config)
 
     async def make() -> None:
-        ledgers = open_ledgers(read, config.parent)
+        ledgers = open_ledgers(read, config.parent, is_linking=True)
         links = LinksFile(config.parent / read.links_file)
         made: list[str] = []
         async for one in make_links(read, ledgers, links):

@@ -20,6 +20,9 @@ from tieline.wire.bech32 import account_to_text
 LANE = "relayer"
 """The relayer's first account on each ledger; the others are named by their number."""
 
+LINK_LANE = "link"
+"""The account that makes clients; only it may register their counterparties."""
+
 _HOUR_NS = 3600 * NANOSECONDS_PER_SECOND
 
 
@@ -37,25 +40,33 @@ class LinkableLedger(Ledger, Protocol):
         ...
 
 
-def open_ledgers(config: RelayConfig, folder: Path) -> Mapping[str, LinkableLedger]:
+def open_ledgers(
+    config: RelayConfig, folder: Path, *, is_linking: bool = False
+) -> Mapping[str, LinkableLedger]:
     """
     Open all ledgers of the file; nothing is asked of them yet.
 
     Args:
         config: The operator's.
         folder: Where relative paths begin.
+        is_linking: Whether clients are to be made, with ``LINK_LANE``.
 
     Raises:
         ConfigError: A key file or an address is not what it must be.
     """
     return {
-        ledger_id: _open(ledger_id, section, folder)
+        ledger_id: _open(ledger_id, section, folder, is_linking=is_linking)
         for ledger_id, section in config.ledgers.items()
     }
 
 
-def _open(ledger_id: str, section: LedgerSection, folder: Path) -> LinkableLedger:
+def _open(
+    ledger_id: str, section: LedgerSection, folder: Path, *, is_linking: bool
+) -> LinkableLedger:
     keys = read_keys(folder / section.key_file, section.lanes)
+    lanes = dict(zip(lane_names(section), keys, strict=True))
+    if is_linking:
+        lanes[LINK_LANE] = read_keys(folder / (section.link_key_file or section.key_file))[0]
     peers = CometEndpoints(ledger_id, [CometRpc.parse(address) for address in section.rpc])
     # Each kind is imported by who uses it: what a ledger needs is loaded for that ledger only.
     if section.kind == "cosmos":
@@ -69,13 +80,13 @@ def _open(ledger_id: str, section: LedgerSection, folder: Path) -> LinkableLedge
             fees=Fees(section.fee_denom, section.gas_price_nano),
             kinds=RELAYED_KINDS,
         )
-        for name, key in zip(lane_names(section), keys, strict=True):
+        for name, key in lanes.items():
             stock.add_lane(name, key)
         return stock
     from tieline.ledgers.tendermint.native import NativeTendermint  # noqa: PLC0415
 
     ours = NativeTendermint(ledger_id, peers)
-    for name, key in zip(lane_names(section), keys, strict=True):
+    for name, key in lanes.items():
         ours.add_lane(name, key)
     return ours
 

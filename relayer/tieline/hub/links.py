@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-from tieline.hub.connecting import LANE, LinkableLedger, client_terms
+from tieline.hub.connecting import LINK_LANE, LinkableLedger, client_terms
 from tieline.hub.relay_config import PathSection, RelayConfig
 from tieline.interfaces.errors import ConfigError, NotYet, Rejected
 from tieline.interfaces.ledger import Message, TxEvents
@@ -165,7 +165,7 @@ async def _create(
     height = await ledgers[there].latest_height()
     states = await ledgers[there].client_states(height, terms)
     ledger = ledgers[here]
-    done = await deliver(ledger, [CreateClient(ledger.lane_account(LANE), *states)])
+    done = await deliver(ledger, [CreateClient(ledger.lane_account(LINK_LANE), *states)])
     for event in done.events:
         if event.type == "create_client":
             client_id = event.get("client_id")
@@ -179,7 +179,7 @@ async def _register(
 ) -> None:
     ledger = ledgers[here]
     prefix = ledgers[there].capabilities.merkle_prefix
-    account = ledger.lane_account(LANE)
+    account = ledger.lane_account(LINK_LANE)
     message = RegisterCounterparty(account, link.clients[here], link.clients[there], prefix)
     try:
         await deliver(ledger, [message])
@@ -199,7 +199,7 @@ async def deliver(ledger: LinkableLedger, messages: Sequence[Message]) -> TxEven
         Unavailable: The ledger does not answer.
     """
     height = await ledger.latest_height()
-    sent = await ledger.submit(LANE, messages)
+    sent = await ledger.submit(LINK_LANE, messages)
     try:
         async with asyncio.timeout(INCLUDED_S):
             while True:

@@ -24,7 +24,7 @@ from tieline.interfaces.journal import Intent, IntentStatus, JournalStore
 from tieline.interfaces.ledger import Ledger, Message
 from tieline.protocol.errors import ClientNotActive
 from tieline.relay.effects import Effect, client_named, complete
-from tieline.relay.retry import LATE_AFTER, REDUNDANT_DELAY_S, RetryBook
+from tieline.relay.retry import LATE_AFTER, RetryBook
 from tieline.relay.scheduler import Bisection, fill_batches, take_turns
 from tieline.relay.view import RelayView
 
@@ -255,7 +255,7 @@ class Outbox:
         self._journal.record_outcome(intent_ids, _STATUS_OF[refusal], detail=str(error))
         if refusal is Refusal.REDUNDANT:
             for name in names:
-                self._retry.land(name, REDUNDANT_DELAY_S)
+                self._retry.leave(name)
         elif refusal is Refusal.BUSY or (refusal is Refusal.CLIENT_BEHIND and brings_update):
             # It says nothing about any of the messages.
             for name in names:

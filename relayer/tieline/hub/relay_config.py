@@ -54,6 +54,11 @@ class LedgerSection(_Section):
     Accounts, all made from the one key. One is enough where nodes check again what waits in their
     mempool, as they do by default; else a second and third one go on where the first has to wait.
     """
+    link_key_file: str = ""
+    """
+    Whose account makes clients there, the relayer's own if left out. A microgrid's ledger lets only
+    its utility cell do so.
+    """
     account_prefix: Annotated[str, Field(pattern=r"^[a-z]{1,20}$")] = "cosmos"
     """How accounts of a cosmos chain begin."""
     fee_denom: str = "stake"

@@ -77,9 +77,13 @@ class RetryBook:
         """It is not under way any more, and may be decided again at once."""
         self._under_way.discard(name)
 
-    def land(self, name: str, delay_s: int = LANDED_DELAY_S) -> None:
-        """It took effect; should no event say so within *delay_s*, it is decided again."""
-        self._wait(name, delay_s, "landed", has_landed=True)
+    def land(self, name: str) -> None:
+        """It took effect."""
+        self._wait(name, LANDED_DELAY_S, "landed", has_landed=True)
+
+    def leave(self, name: str) -> None:
+        """Somebody else has brought it; should no event say so soon, it is decided again."""
+        self._wait(name, REDUNDANT_DELAY_S, "brought by somebody else")
 
     def defer(self, name: str, reason: str, *, is_suspect: bool = False) -> int:
         """It is true later. Returns how often it was deferred in a row."""
