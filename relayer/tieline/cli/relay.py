@@ -169,13 +169,9 @@ def status(config: Config = CONFIG, json: Json = False) -> None:
     """
     import time
 
-    from tieline.hub.journal_sql import open_journal
-    from tieline.hub.relay_program import journal_url
+    from tieline.hub.relay_program import read_journal
 
-    journal = open_journal(journal_url(_read(config), config.parent))
-    ledgers, journeys = journal.ledgers(), journal.journeys()
-    failures = journal.recent_failures(5)
-    journal.close()
+    ledgers, journeys, failures = read_journal(_read(config), config.parent)
     now_s = int(time.time())
     heard_s = max((row.updated_s for row in ledgers), default=0)
     is_running = now_s - heard_s <= ALIVE_S
@@ -208,8 +204,8 @@ def _print_status(
     heard_s = max((row.updated_s for row in ledgers), default=0)
     if not heard_s:
         print("never started")
-    else:
-        print("running" if is_running else f"does not run; last heard of {now_s - heard_s} s ago")
+        return
+    print("running" if is_running else f"does not run; last heard of {now_s - heard_s} s ago")
     print_table(
         ["ledger", "height", "last block", "under way", "held because"],
         [

@@ -89,9 +89,12 @@ def _read_secret(path: Path) -> bytes:
             instead="run `tieline relay keys` to make it",
         ) from exc
     try:
-        return bytes.fromhex(text)
+        secret = bytes.fromhex(text)
     except ValueError:
         raise _no_key(path, len(text)) from None
+    if len(secret) != KEY_BYTES:
+        raise _no_key(path, len(text))
+    return secret
 
 
 def _no_key(path: Path, length: int) -> ConfigError:

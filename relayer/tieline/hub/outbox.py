@@ -168,10 +168,15 @@ class Outbox:
             return True
         for effect in ready:
             self._retry.start(effect.name)
-        for lane in dict.fromkeys(self.free(ledger_id)):
-            may_go_on = await self._submit(ledger_id, lane, ready, proved, sent)
-            if may_go_on is not None:
-                return may_go_on
+        try:
+            for lane in dict.fromkeys(self.free(ledger_id)):
+                may_go_on = await self._submit(ledger_id, lane, ready, proved, sent)
+                if may_go_on is not None:
+                    return may_go_on
+        except BaseException:  # a journal that does not answer: nothing of these is under way
+            for effect in ready:
+                self._retry.release(effect.name)
+            raise
         # Every lane waits for a block; nothing is wrong with these.
         sent.deferred += len(ready)
         for effect in ready:

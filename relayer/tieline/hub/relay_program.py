@@ -18,6 +18,7 @@ from tieline.hub.prover import Prover
 from tieline.hub.relay_config import RelayConfig
 from tieline.hub.runner import Runner
 from tieline.hub.settings import RunnerSettings
+from tieline.interfaces.journal import JourneyRow, LedgerRow, StoredIntent
 from tieline.interfaces.ledger import Ledger
 from tieline.relay.route import Route
 from tieline.relay.scheduler import BatchLimits
@@ -25,6 +26,7 @@ from tieline.relay.view import RelayView
 
 NOT_YET_DELAY_S = 1
 """Ledgers make a block a second or quicker; what is true later is true soon."""
+FAILURES_SHOWN = 5
 _MS_PER_S = 1_000
 
 
@@ -33,6 +35,25 @@ def journal_url(config: RelayConfig, folder: Path) -> str:
     if "://" in config.journal:
         return config.journal
     return f"sqlite:///{(folder / config.journal).absolute()}"
+
+
+def read_journal(
+    config: RelayConfig, folder: Path
+) -> tuple[Sequence[LedgerRow], Sequence[JourneyRow], Sequence[StoredIntent]]:
+    """
+    Return what a relayer's journal says: ledgers, packets that are not at their end, last refusals;
+    nothing of one that was never started.
+
+    Raises:
+        Unavailable: The journal cannot be read.
+    """
+    if "://" not in config.journal and not (folder / config.journal).exists():
+        return (), (), ()
+    journal = open_journal(journal_url(config, folder))
+    try:
+        return journal.ledgers(), journal.journeys(), journal.recent_failures(FAILURES_SHOWN)
+    finally:
+        journal.close()
 
 
 def build_relay(

@@ -113,6 +113,8 @@ class Runner:
         self._revision = -1
         self._wake_s: int | None = None
         self._round = 0
+        self._unsettled: list[Outcome] = []
+        """What became of our transactions and is not noted yet."""
         self._sending: dict[str, asyncio.Task[Sent]] = {}
         """By ledger: what is being sent side by side with the next steps."""
 
@@ -152,13 +154,16 @@ class Runner:
         """
         now_s = self.retry.now_s = self._clock.now_s()
         seen = await self._inbox.read(now_s)
+        self._unsettled += seen.outcomes
         has_sent = any(task.done() for task in self._sending.values())
+        revision, known = self._published.revision, self._revision
+        self._revision = -1  # what fails below is decided again
         sent = self._take_sent()
-        revision = self._published.revision
         is_awake = self._wake_s is not None and now_s >= self._wake_s
-        if not (seen.blocks or has_sent or is_awake) and revision == self._revision:
+        if not (seen.blocks or has_sent or is_awake) and revision == known:
+            self._revision = known
             return IDLE
-        failed = self._settle(seen.outcomes)
+        landed, failed = self._settle()
         failed += self._give_up(now_s)
         more = await self._perform(decide(self.view, self._published, self.retry))
         self._revision = revision
@@ -169,7 +174,6 @@ class Runner:
             self.retry.forget_before(now_s - _RETRY_MEMORY_S)
         self._wake_s = self._next_wake_s(now_s)
         sent.add(more)
-        landed = sum(len(o.transaction.names) for o in seen.outcomes if o.code == 0)
         return StepReport(seen.blocks, landed, failed + sent.failed, sent.submitted, sent.deferred)
 
     @property
@@ -241,28 +245,32 @@ class Runner:
         """What is being sent beside the steps; when one has ended, another step can do more."""
         return self._sending.values()
 
-    def _settle(self, outcomes: Sequence[Outcome]) -> int:
-        """Take note of what became of our transactions; return how many effects failed."""
-        failed = 0
-        for outcome in outcomes:
+    def _settle(self) -> tuple[int, int]:
+        """Take note of what became of our transactions; return how many effects took, and not."""
+        landed = failed = 0
+        while self._unsettled:
+            outcome = self._unsettled[0]
             transaction = outcome.transaction
             self._outbox.withdraw(transaction.ledger_id, transaction.announced)
             if outcome.code == 0:
                 self._journal.record_outcome(transaction.intent_ids, IntentStatus.DONE)
+                landed += len(transaction.names)
                 for name in transaction.names:
                     self.retry.land(name)
                 for client_id in {client_named(name) for name in transaction.names}:
                     self.holds.release(transaction.ledger_id, client_id)
-                continue
-            failed += len(transaction.names)
-            self._outbox.fail(
-                transaction.ledger_id,
-                transaction.names,
-                transaction.intent_ids,
-                Rejected(outcome.codespace, outcome.code, outcome.log),
-                brings_update=bool(transaction.announced),
-            )
-        return failed
+            else:
+                failed += len(transaction.names)
+                self._outbox.fail(
+                    transaction.ledger_id,
+                    transaction.names,
+                    transaction.intent_ids,
+                    Rejected(outcome.codespace, outcome.code, outcome.log),
+                    brings_update=bool(transaction.announced),
+                )
+            # Only now: a journal that did not answer is told again.
+            self._unsettled.pop(0)
+        return landed, failed
 
     def _give_up(self, now_s: int) -> int:
         """Look no longer for transactions that should have been seen; return their effects."""

@@ -1,0 +1,144 @@
+"""The YAML of `tieline relay`: what is wrong is named with its key and what to write instead."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from tieline.hub.connecting import LINK_LANE, account_name, client_terms, lane_names, open_ledgers
+from tieline.hub.key_files import draw_key, read_keys
+from tieline.hub.relay_config import EXAMPLE, RelayConfig, read_relay_config
+from tieline.hub.relay_program import journal_url
+from tieline.interfaces.errors import ConfigError
+
+LEDGER = "{kind: cosmos, rpc: ['http://h:1'], key_file: k}"
+TWO = f"ledgers: {{lab-a: {LEDGER}, lab-b: {LEDGER}}}\n"
+PATH = "paths: [{between: [lab-a, lab-b]}]\n"
+
+
+def read(tmp_path: Path, text: str) -> RelayConfig:
+    path = tmp_path / "relay.yaml"
+    path.write_text(text)
+    return read_relay_config(path)
+
+
+def test_the_example_is_a_configuration(tmp_path: Path) -> None:
+    config = read(tmp_path, EXAMPLE)
+    assert list(config.ledgers) == ["lab-a", "north-1"]
+    assert config.paths[0].clients is None
+    assert journal_url(config, tmp_path) == f"sqlite:///{tmp_path}/relay.db"
+    other = config.model_copy(update={"journal": "postgresql://db/relay"})
+    assert journal_url(other, tmp_path) == "postgresql://db/relay"
+
+
+REFUSED = [
+    # what is written, its key, what the message says
+    (TWO + PATH + "jurnal: x", "jurnal", "write one of journal, "),
+    (TWO + PATH + "pace: {pol_ms_min: 5}", "pace.pol_ms_min", "write one of poll_ms_min, "),
+    (TWO + PATH + "pace: {poll_ms_min: 0}", "pace.poll_ms_min", "greater than or equal to 1"),
+    (TWO + PATH + "batches: {messages_max: many}", "batches.messages_max", "instead of 'many'"),
+    (TWO, "paths", "Field required"),
+    (PATH + f"ledgers: {{lab-a: {LEDGER}}}", "ledgers", "at least 2"),
+    (TWO + "paths: [{between: [lab-a, lab-c]}]", "", "unknown ledger 'lab-c'; known: lab-a, lab-b"),
+    (TWO + "paths: [{between: [lab-a, lab-a]}]", "paths.0", "two different ledgers"),
+    (TWO + PATH.replace("]}]", "]}, {between: [lab-b, lab-a]}]"), "", "must both name"),
+    (
+        (TWO + PATH).replace("key_file: k}", "key_file: k, gas: 5}", 1),
+        "ledgers.lab-a.gas",
+        "unknown key; write one of kind, rpc, key_file",
+    ),
+    (
+        (TWO + PATH).replace("kind: cosmos", "kind: evm", 1),
+        "ledgers.lab-a.kind",
+        "'cosmos' or 'tendermint'",
+    ),
+    (
+        (TWO + PATH).replace("key_file: k", "key_file: k, trusting_period_h: 600", 1),
+        "ledgers.lab-a",
+        "below unbonding_period_h",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "key", "words"), REFUSED, ids=[row[2] for row in REFUSED])
+def test_what_is_wrong_is_named_with_what_to_write(
+    tmp_path: Path, text: str, key: str, words: str
+) -> None:
+    with pytest.raises(ConfigError) as raised:
+        read(tmp_path, text)
+    assert raised.value.key == key
+    assert words in str(raised.value)
+    assert raised.value.file.endswith("relay.yaml")
+
+
+@pytest.mark.parametrize("text", ["a: [", "- : :"])
+def test_what_is_not_yaml_is_said(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError, match="is not YAML"):
+        read(tmp_path, text)
+
+
+def test_a_missing_file_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"cannot be read; name a file"):
+        read_relay_config(tmp_path / "none.yaml")
+
+
+def test_a_key_is_drawn_once_and_nobody_else_may_read_it(tmp_path: Path) -> None:
+    path = tmp_path / "keys" / "lab-a.key"
+    assert draw_key(path)
+    assert not draw_key(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    first, second, third = read_keys(path, 3)
+    assert len({first.public_key, second.public_key, third.public_key}) == 3
+    assert [one.public_key for one in read_keys(path, 2)] == [first.public_key, second.public_key]
+    path.chmod(0o640)
+    with pytest.raises(ConfigError, match="others may read this key"):
+        read_keys(path)
+
+
+@pytest.mark.parametrize("text", ["", "zz" * 32, "ab" * 31, "00" * 32, "\udcff"])
+def test_what_is_no_key_is_refused_without_being_quoted(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "k"
+    path.touch(mode=0o600)
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(ConfigError) as raised:
+        read_keys(path)
+    assert not text or text not in str(raised.value)
+    assert "tieline relay keys" in raised.value.instead
+
+
+def test_a_missing_key_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="run `tieline relay keys` to make it"):
+        read_keys(tmp_path / "none.key")
+
+
+def test_ledgers_are_opened_with_the_lanes_of_their_key(tmp_path: Path) -> None:
+    config = read(tmp_path, EXAMPLE.replace("lab-a.key", "lab-a.key\n    lanes: 2", 1))
+    for section in config.ledgers.values():
+        draw_key(tmp_path / section.key_file)
+    ledgers = open_ledgers(config, tmp_path, is_linking=True)
+    stock, ours = ledgers["lab-a"], ledgers["north-1"]
+    assert (stock.capabilities.kind, ours.capabilities.kind) == ("cosmos", "cometbft")
+    names = lane_names(config.ledgers["lab-a"])
+    assert names == ("relayer", "relayer 1")
+    assert stock.lane_account(LINK_LANE) == stock.lane_account("relayer")
+    assert stock.lane_account("relayer 1") != stock.lane_account("relayer")
+    account = ours.lane_account("relayer")
+    assert account_name(config.ledgers["lab-a"], account).startswith("cosmos1")
+    assert not account_name(config.ledgers["north-1"], account).startswith("cosmos1")
+    for ledger in ledgers.values():
+        ledger.close()
+
+
+def test_an_address_that_is_none_is_refused(tmp_path: Path) -> None:
+    config = read(tmp_path, EXAMPLE.replace("http://127.0.0.1:26657", "https://h/x"))
+    draw_key(tmp_path / "keys" / "lab-a.key")
+    with pytest.raises(ConfigError, match="not an RPC address"):
+        open_ledgers(config, tmp_path)
+
+
+def test_periods_reach_the_client_in_nanoseconds(tmp_path: Path) -> None:
+    terms = client_terms(read(tmp_path, EXAMPLE).ledgers["lab-a"])
+    assert (terms.trusting_period_ns, terms.unbonding_period_ns) == (
+        14 * 86_400 * 10**9,
+        21 * 86_400 * 10**9,
+    )
