@@ -53,6 +53,11 @@ from tieline.wire.bech32 import ACCOUNT_PREFIX, account_to_text
 from tieline.wire.errors import Malformed
 from tieline.wire.transfer_data import decode_transfer_data
 
+BASE_BYTES_MAX = 128
+"""The Cosmos SDK's bound. Paths of vouchers are stored here, by whoever sends them."""
+HOPS_MAX = 16
+"""More than any token has come through."""
+
 _OURS = StockChain("", ACCOUNT_PREFIX)
 
 
@@ -204,6 +209,8 @@ def _denom_named(data: TransferData) -> Denom:
     denom = parse_denom_path(data.denom)
     if "/" in denom.base:
         raise DenomNotTransferable("base denomination with a slash", denom=repr(data.denom))
+    if len(denom.base.encode()) > BASE_BYTES_MAX or len(denom.trace) > HOPS_MAX:
+        raise DenomNotTransferable("denomination too long", hops=len(denom.trace))
     return denom
 
 
