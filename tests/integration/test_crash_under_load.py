@@ -20,8 +20,8 @@ pytestmark = pytest.mark.native
 
 BLOCKS = int(os.environ.get("CHAOS_BLOCKS") or 40)
 SEED = int(os.environ.get("CHAOS_SEED") or time.time_ns() % 2**32)
-LIMIT_S = 60.0 + 2.0 * BLOCKS
-"""Blocks come four a second when nothing dies."""
+LIMIT_S = 60.0 + 3.0 * BLOCKS
+"""Blocks come four a second when nothing dies; on a busy machine, and when much does, fewer."""
 
 
 def say(text):

@@ -10,6 +10,7 @@ from fakes.comet_chain import CHAIN_ID, CometChain, FakePeer
 from tieline.interfaces.errors import Contradicted, Pruned, Unavailable
 from tieline.ledgers.tendermint.comet_reader import CometReader
 from tieline.ledgers.tendermint.endpoints import CometEndpoints
+from tieline.ledgers.tendermint.native import NativeTendermint
 from tieline.ledgers.tendermint.rpc_records import events_of, once
 from tieline.wire.codec import transaction_hash
 
@@ -151,6 +152,16 @@ def test_a_chain_that_goes_on_from_another_block_is_not_read_on(chain):
         read(reader, 23)
 
 
+def test_another_header_at_a_height_that_was_seen_is_found_out(chain):
+    reader = reader_of(FakePeer(chain))
+    read(reader)
+    other = chain.fork(22).headers[22]
+    assert other.last_block_id == chain.headers[22].last_block_id
+    reader._chain.check_header(chain.headers[22])
+    with pytest.raises(Contradicted, match="another block than was seen: height=23"):
+        reader._chain.check_header(other)
+
+
 def test_nothing_of_an_answer_that_contradicts_itself_is_remembered(chain):
     """Blocks 1 to 3 of the liar hang together; 4 does not fit them, so none of them counts."""
     liar = FakePeer(chain.fork(0), "liar")
@@ -186,3 +197,20 @@ def test_a_packet_event_is_told_once_by_client_and_sequence():
         "message",
     ]
     assert once(events_of(raw[:2]), seen) == (), "nor in a later transaction of the block"
+
+
+def test_a_transaction_is_found_by_its_hash_and_height(chain):
+    reader = reader_of(FakePeer(chain))
+    wanted = transaction_hash(b"transaction 7")
+    height, result = asyncio.run(reader.inclusion(wanted, 3))
+    assert (height, result.tx_hash, result.code) == (8, wanted, 0)
+    assert asyncio.run(reader.inclusion(wanted, 8)) is None, "not above the height"
+    assert asyncio.run(reader.inclusion(b"\x00" * 32, 0)) is None
+
+
+def test_another_contract_behind_the_engine_is_told(chain):
+    peer = FakePeer(chain)
+    peer.application = "other-1"
+    ledger = NativeTendermint(CHAIN_ID, CometEndpoints(CHAIN_ID, [peer]))
+    with pytest.raises(Contradicted, match="another contract answers: 'other-1'"):
+        asyncio.run(ledger.latest_height())

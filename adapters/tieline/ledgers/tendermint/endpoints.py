@@ -165,11 +165,7 @@ class CometEndpoints:
         """
         if len(self._endpoints) > 1 and time.monotonic() >= self._next_look:
             await self.look_round()
-        found = await self._ask([Call("abci_info")], _read_committed)
-        if found[1] + LAG_BLOCKS <= self.height:
-            await self.look_round()
-            found = await self._ask([Call("abci_info")], _read_committed)
-        return found
+        return await self._ask([Call("abci_info")], _read_committed)
 
     async def broadcast(self, transactions: Sequence[bytes]) -> tuple[list[Json | HubError], bool]:
         """
