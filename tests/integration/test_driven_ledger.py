@@ -15,7 +15,7 @@ from fakes.microgrid import key
 
 from tieline.contract.accounts import pay_key
 from tieline.contract.genesis import Genesis
-from tieline.ledgers.tendermint.driven import DrivenPlan, DrivenTendermint
+from tieline.ledgers.tendermint.driven import STALL_S, DrivenPlan, DrivenTendermint
 from tieline.swap.messages import MsgSend
 from tieline.wire.blocks import decode_export
 
@@ -194,6 +194,27 @@ def test_four_validators_make_the_same_three_blocks(start):
             seen = await blocks_from(ledger, before)
             assert {time_s for time_s, hashes in seen if hashes} == {5 * instant}
             assert [one for _, hashes in seen for one in hashes] == sent
+
+    asyncio.run(story())
+
+
+@pytest.mark.slow
+def test_what_waits_while_two_of_four_are_gone_lands_when_they_return(start):
+    """The instant takes as long as it takes; what waits in an engine is not given up."""
+    ledger = start(4)
+    engines = [peer.pids[1] for peer in ledger._group.peers[2:]]
+
+    async def story():
+        await pay(ledger, 7)
+        for pid in engines:
+            os.kill(pid, signal.SIGSTOP)
+        instant = asyncio.create_task(ledger.advance(START_S + 5))
+        await asyncio.sleep(2 * STALL_S + 1)
+        assert not instant.done()
+        for pid in engines:
+            os.kill(pid, signal.SIGCONT)
+        assert await instant
+        assert await balance(ledger, "bob") == 10**12 + 7
 
     asyncio.run(story())
 

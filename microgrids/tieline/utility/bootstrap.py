@@ -106,13 +106,16 @@ async def open_native_ledgers(plans: Sequence[DrivenPlan]) -> list[DrivenLedger]
         Unavailable: Engines do not come up.
     """
     ledgers = [DrivenTendermint(plan) for plan in plans]
-    starting = (asyncio.to_thread(ledger.start) for ledger in ledgers)
-    outcomes = await asyncio.gather(*starting, return_exceptions=True)
-    for failure in outcomes:
-        if failure is not None:
-            for ledger in ledgers:
-                ledger.close()
-            raise failure
+    starting = [asyncio.ensure_future(asyncio.to_thread(one.start)) for one in ledgers]
+    try:
+        # All have come up or given up before one is closed.
+        await asyncio.wait(starting)
+        for started in starting:
+            started.result()
+    except BaseException:  # an interrupt too: no engine may be left running
+        for ledger in ledgers:
+            ledger.close()
+        raise
     return [*ledgers]
 
 

@@ -36,7 +36,7 @@ from tieline.ledgers.tendermint.clock_file import ClockFile
 from tieline.ledgers.tendermint.home import Pace
 from tieline.ledgers.tendermint.native import NativeTendermint
 from tieline.ledgers.tendermint.peers import PeerGroup
-from tieline.ledgers.tendermint.rpc import PAGE, CometRpc, as_base64, from_base64
+from tieline.ledgers.tendermint.rpc import PAGE, TX_IN_CACHE, CometRpc, as_base64, from_base64
 from tieline.protocol.messages import AnyMessage
 from tieline.protocol.time import NANOSECONDS_PER_SECOND
 from tieline.swap.messages import MsgSend
@@ -114,6 +114,7 @@ class DrivenTendermint:
         self._app_hash = b""
         self._is_resting = False
         self._is_news = False
+        self._is_closing = False
         self._held: list[bytes] = []
         """In order of arrival."""
         self._next_sequences: dict[bytes, int] = {}
@@ -192,7 +193,8 @@ class DrivenTendermint:
         return self._app_hash
 
     def close(self) -> None:
-        """End the engines and let go of files."""
+        """End the engines and let go of files; an instant that goes on is given up."""
+        self._is_closing = True
         self._group.stop()
         self._clock.close()
         if self._file is not None:
@@ -266,7 +268,9 @@ class DrivenTendermint:
         )
 
     def _open_export(self) -> BlockFile:
-        """Open the exported blocks and add those that the engines made since."""
+        """Open the exported blocks; those that the engines made since are added to them."""
+        if self._is_closing:
+            raise Unavailable(f"closed while it was starting: ledger={self.ledger_id}")
         answer = self._rpc.call_now("validators", height="1", page="1", per_page=str(PAGE))
         members, _ = rpc_records.validators_of(answer)
         validators = ValidatorSet(tuple(members), members[0]).encode()
@@ -300,8 +304,10 @@ class DrivenTendermint:
             except Unavailable as exc:
                 _log.warning("an engine does not answer: ledger=%s %s", self.ledger_id, exc)
             except Rejected as exc:
-                _log.warning("left out: ledger=%s %s", self.ledger_id, exc)
-                continue
+                # One that is handed in again may be waiting there still.
+                if (exc.codespace, exc.code) != TX_IN_CACHE:
+                    _log.warning("left out: ledger=%s %s", self.ledger_id, exc)
+                    continue
             else:
                 if result["code"]:
                     _log.warning("left out: ledger=%s %s", self.ledger_id, result["log"])
@@ -327,7 +333,7 @@ class DrivenTendermint:
             now = time.monotonic()
             if news:
                 last_news = now
-            elif now > end:
+            elif now > end or self._is_closing:
                 raise Unavailable(
                     f"engines do not rest: ledger={self.ledger_id} height={len(self._events)} "
                     f"waiting={len(waiting)}{reason}; their logs are in {self._plan.home}"
