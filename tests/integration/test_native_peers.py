@@ -124,4 +124,4 @@ def test_a_unit_that_was_killed_says_so_and_comes_back(group):
     wait_for(lambda: group.restarts == 1 and peer.is_running())
     assert not is_alive(host)
     assert not is_alive(engine)
-    assert peer.reason
+    assert "host killed by signal 9" in peer.reason

@@ -30,6 +30,7 @@ READY_S: Final = 60.0
 STOP_S: Final = 10.0
 LOG_BYTES_MAX: Final = 16 * 1024 * 1024
 """A longer log is put aside when its process is started again; one such is kept."""
+SAID_MAX: Final = 300
 RESTART_S: Final = 0.25
 RESTART_S_MAX: Final = 10.0
 """A unit that ends again and again is brought back more slowly, but it always is."""
@@ -201,12 +202,18 @@ class Peer:
         return all(one is not None and one.poll() is None for one in (self._host, self._engine))
 
     def why_ended(self) -> str:
-        """Return what a process of it said last that sounds like a reason."""
-        for child, place in zip((self._host, self._engine), self._logs, strict=True):
+        """Return which process has ended and how, and what it said last that sounds like why."""
+        reasons: list[str] = []
+        children = (("host", self._host), ("engine", self._engine))
+        for (name, child), place in zip(children, self._logs, strict=True):
+            code = None if child is None else child.poll()
+            if code is None:
+                continue
+            how = f"killed by signal {-code}" if code < 0 else f"ended with code {code}"
             lines = [line.strip() for line in place.since().splitlines() if _WHY.search(line)]
-            if child is not None and child.poll() is not None and lines:
-                return f"{lines[-1][:300]} (log: {place.path})"
-        return f"no reason given (logs: {self._plan.abci_log}, {self._plan.engine_log})"
+            said = f": {lines[-1][:SAID_MAX]}" if lines else ""
+            reasons.append(f"{name} {how}{said} (log: {place.path})")
+        return "; ".join(reasons) or "nothing has ended"
 
     def raise_ended(self) -> None:
         """Raise PortTaken or Unavailable, for a unit that has ended."""
