@@ -190,7 +190,7 @@ class StockTrades:
 
     @property
     def now_s(self):
-        return self.clock.time_ns // NANOSECONDS_PER_SECOND
+        return self.clock.now_ns() // NANOSECONDS_PER_SECOND
 
     def paid(self, lane):
         """PAY of a lane on the stock chain."""
