@@ -114,7 +114,13 @@ class Relayer:
             )
         self.starts += 1
 
+    def must_run(self):
+        """Nobody but a test ends it."""
+        log = self.folder / "relay.log"
+        assert self.child.poll() is None, f"the relayer ended by itself: {log.read_text()[-4000:]}"
+
     def kill(self):
+        self.must_run()
         self.child.kill()
         self.child.wait()
 
@@ -252,6 +258,7 @@ class ChaosWorld:
 
     async def all_ended(self):
         """Return whether no packet is under way; the commitments say so."""
+        self.relayer.must_run()
         for chain_id, ledger in self.ledgers.items():
             prefix = self.clients[chain_id].encode() + b"\x01"
             if await ledger.scan("ibc", prefix):

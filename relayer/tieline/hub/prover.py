@@ -172,16 +172,17 @@ class Prover:
     ) -> Sequence[StoredValue]:
         """Prove keys at one height, those that are not known at once where the ledger can."""
         known, ledger = self._entries_known, self._ledgers[ledger_id]
-        missing = [key for key in keys if (ledger_id, key, height) not in known]
+        # Taken now: while the ledger is asked, others may push them out.
+        stored = {key: known.get((ledger_id, key, height)) for key in keys}
+        missing = [key for key, entry in stored.items() if entry is None]
         if isinstance(ledger, BulkProofSource):
             found = await ledger.prove_many(missing, height) if missing else ()
         else:
             found = [await ledger.prove(key, height) for key in missing]
-        fresh = {entry.key: entry for entry in found}
-        stored = [fresh.get(key) or known[ledger_id, key, height] for key in keys]
         for entry in found:
+            stored[entry.key] = entry
             _remember(known, (ledger_id, entry.key, height), entry, ENTRIES_REMEMBERED_MAX)
-        return stored
+        return [one for key in keys if (one := stored[key]) is not None]
 
     async def _prove_chunk(
         self,

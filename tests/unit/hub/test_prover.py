@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from fakes.paired_world import PairedWorld
 
+from tieline.interfaces.ledger import StoredValue
 from tieline.protocol.commitment import packet_commitment_key
 from tieline.relay.effects import Effect, ProofWanted, StepName
 from tieline.relay.route import Endpoint
@@ -58,3 +59,26 @@ def test_one_update_serves_all_proofs_of_a_height() -> None:
     effects = [wanted(world, sequence, is_present=True) for sequence in range(1, 21)]
     proved = asyncio.run(world.runner._prover.prove(effects))
     assert (len(proved.updates), len(proved.proofs)) == (1, 20)
+
+
+def test_what_others_push_out_while_a_ledger_is_asked_is_still_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Batches are proved at the same time, and what is remembered has an end."""
+    world = PairedWorld()
+    world.send("north-1", "south-1", 2)
+    world.blocks()
+    world.blocks()
+    asyncio.run(world.runner._inbox.read(world.clock.now))
+    prover, ledger = world.runner._prover, world.ledgers["north-1"]
+    first, second = (wanted(world, sequence, is_present=True) for sequence in (1, 2))
+    asyncio.run(prover.prove([first]))
+    prove = ledger.prove
+
+    async def prove_late(key: bytes, height: int) -> StoredValue:
+        prover._entries_known.clear()
+        return await prove(key, height)
+
+    monkeypatch.setattr(ledger, "prove", prove_late)
+    proved = asyncio.run(prover.prove([first, second]))
+    assert list(proved.proofs) == [first.name, second.name]
