@@ -27,6 +27,7 @@ from tieline.interfaces.errors import Rejected
 from tieline.interfaces.journal import IntentStatus, JournalStore, StoredIntent
 from tieline.interfaces.ledger import Ledger
 from tieline.relay.effects import Effect, client_named
+from tieline.relay.landed import has_taken_effect
 from tieline.relay.pipeline import decide
 from tieline.relay.published import Published
 from tieline.relay.retry import RetryBook
@@ -35,7 +36,9 @@ from tieline.relay.view import RelayView
 _LOG = logging.getLogger(__name__)
 
 _SECONDS_PER_DAY = 86_400
-_RETRY_MEMORY_S = 3_600
+_RETRY_MEMORY_S = 600
+"""Longer than the longest delay between two tries."""
+_PRUNE_EVERY_S = 3_600
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +116,7 @@ class Runner:
         self._revision = -1
         self._wake_s: int | None = None
         self._round = 0
+        self._prune_at_s = 0
         self._unsettled: list[Outcome] = []
         """What became of our transactions and is not noted yet."""
         self._sending: dict[str, asyncio.Task[Sent]] = {}
@@ -139,8 +143,7 @@ class Runner:
                 detail="process ended; ledger state was read again",
             )
             _LOG.info("intents left open count=%d", len(left_open))
-        horizon_s = self._clock.now_s() - self._settings.journal_days * _SECONDS_PER_DAY
-        self._journal.forget_before(horizon_s)
+        self._prune(self._clock.now_s())
         self._save_rows()
 
     async def step(self) -> StepReport:
@@ -165,13 +168,16 @@ class Runner:
             return IDLE
         landed, failed = self._settle()
         failed += self._give_up(now_s)
-        more = await self._perform(decide(self.view, self._published, self.retry))
+        closed = {one for one in self._ledgers if not self._room(one)}
+        more = await self._perform(decide(self.view, self._published, self.retry, closed))
         self._revision = revision
         self._save_rows()
+        self.view.forget_ended()
         self._round += 1
         if self._round % self._settings.resume_save_rounds == 0:
             self.save_resume_heights()
             self.retry.forget_before(now_s - _RETRY_MEMORY_S)
+            self._prune(now_s)
         self._wake_s = self._next_wake_s(now_s)
         sent.add(more)
         return StepReport(seen.blocks, landed, failed + sent.failed, sent.submitted, sent.deferred)
@@ -256,7 +262,10 @@ class Runner:
                 self._journal.record_outcome(transaction.intent_ids, IntentStatus.DONE)
                 landed += len(transaction.names)
                 for name in transaction.names:
-                    self.retry.land(name)
+                    if has_taken_effect(self.view, name):
+                        self.retry.forget(name)
+                    else:
+                        self.retry.land(name)
                 for client_id in {client_named(name) for name in transaction.names}:
                     self.holds.release(transaction.ledger_id, client_id)
             else:
@@ -290,6 +299,12 @@ class Runner:
                 len(transaction.names),
             )
         return count
+
+    def _prune(self, now_s: int) -> None:
+        """Drop old entries of the journal, once in a while."""
+        if now_s >= self._prune_at_s:
+            self._prune_at_s = now_s + _PRUNE_EVERY_S
+            self._journal.forget_before(now_s - self._settings.journal_days * _SECONDS_PER_DAY)
 
     def _next_wake_s(self, now_s: int) -> int | None:
         """Return when there may be something to do although no ledger has a new block."""

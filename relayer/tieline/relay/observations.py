@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from tieline.protocol.events import Event
-from tieline.protocol.packet import Acknowledgement, Packet
-from tieline.relay import lock_watch
+from tieline.protocol.packet import Packet
+from tieline.relay import lock_watch, packet_journey
 from tieline.swap.lock import Leg, LockStatus
 from tieline.wire.codec import decode_acknowledgement, decode_packet
 
@@ -53,9 +53,22 @@ class PacketSeen:
             raise ValueError("another packet than its event says")
         return packet
 
-    def answer(self) -> Acknowledgement:
-        """Return the acknowledgement. Raises ValueError."""
-        return decode_acknowledgement(bytes.fromhex(self.encoded_answer))
+    def journey_event(
+        self, packet: Packet, height: int
+    ) -> (
+        packet_journey.PacketSent
+        | packet_journey.PacketReceived
+        | packet_journey.AcknowledgementWritten
+    ):
+        """Return what it means for the packet's journey. Raises ValueError."""
+        match self.step:
+            case PacketStep.SENT:
+                return packet_journey.PacketSent(packet, height)
+            case PacketStep.RECEIVED:
+                return packet_journey.PacketReceived(packet, height)
+            case PacketStep.ANSWERED:
+                answer = decode_acknowledgement(bytes.fromhex(self.encoded_answer))
+                return packet_journey.AcknowledgementWritten(packet, answer, height)
 
 
 @dataclass(frozen=True, slots=True)

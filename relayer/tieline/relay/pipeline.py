@@ -56,7 +56,9 @@ STEPS: tuple[Step, ...] = (
 )
 
 
-def decide(view: RelayView, board: Published, blocked: Container[str]) -> list[Effect]:
+def decide(
+    view: RelayView, board: Published, blocked: Container[str], closed: Container[str] = ()
+) -> list[Effect]:
     """
     Return what is to be done now, in the order of ``STEPS``.
 
@@ -64,6 +66,7 @@ def decide(view: RelayView, board: Published, blocked: Container[str]) -> list[E
         view: What the ledgers told.
         board: What the cells published.
         blocked: Names of effects that are under way, or wait for another try.
+        closed: Ledgers that take nothing now; packets for them are not decided about.
     """
-    view.begin_round(blocked)
+    view.begin_round(blocked, closed)
     return [effect for step in STEPS for effect in step(view, board) if effect.name not in blocked]

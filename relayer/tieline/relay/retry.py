@@ -81,6 +81,11 @@ class RetryBook:
         """It took effect."""
         self._wait(name, LANDED_DELAY_S, "landed", has_landed=True)
 
+    def forget(self, name: str) -> None:
+        """It took effect and is seen to have: nothing about it is worth knowing."""
+        self._under_way.discard(name)
+        self._waiting.pop(name, None)
+
     def leave(self, name: str) -> None:
         """Somebody else has brought it; should no event say so soon, it is decided again."""
         self._wait(name, REDUNDANT_DELAY_S, "brought by somebody else")

@@ -10,12 +10,13 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Container, Iterable, Iterator
+from itertools import islice
 from typing import assert_never
 
 from tieline.interfaces.ledger import BlockEvents
-from tieline.protocol.packet import Packet
 from tieline.relay import lock_watch, observations, packet_journey
 from tieline.relay.effects import ProofWanted
+from tieline.relay.ended_packets import EndedPackets
 from tieline.relay.ledger_view import LedgerView
 from tieline.relay.lock_watch import LockWatch
 from tieline.relay.observations import Observation, PacketStep, read_event
@@ -28,6 +29,9 @@ _LOG = logging.getLogger(__name__)
 
 MEMORY_S = 86_400
 """Ended packets and locks are remembered for a day: the other ledger may tell of them late."""
+
+ENDED_REMEMBERED = 256
+"""So many packets that are over are remembered whole where there are no trades."""
 
 PROOF_AGE_BLOCKS_MAX = 64
 """Ledgers prune old states; an older one is not asked for, the client is updated instead."""
@@ -47,9 +51,10 @@ class RelayView:
             ledger_id: LedgerView(terms) for ledger_id, terms in topology.ledgers.items()
         }
         self.journeys: dict[JourneyKey, PacketJourney] = {}
-        self.by_status: dict[JourneyStatus, dict[JourneyKey, None]] = {
+        self.by_status: dict[JourneyStatus, dict[JourneyKey, PacketJourney]] = {
             status: {} for status in JourneyStatus
         }
+        self._ended: dict[Endpoint, EndedPackets] = {}
         self.preimages: dict[bytes, bytes] = {}
         """By hash lock: what claims have shown on some ledger, public already."""
         self.changed_journeys: dict[JourneyKey, None] = {}
@@ -58,6 +63,8 @@ class RelayView:
         """(ledger, lock, reason), in the order they were seen."""
         self.blocked: Container[str] = ()
         """Names of effects that steps need not decide in this round."""
+        self.closed: Container[str] = ()
+        """Ledgers to which nothing can be sent in this round."""
         self._chosen_heights: dict[Endpoint, int] = {}
 
     def resume_from(self, ledger_id: str, height: int) -> None:
@@ -154,9 +161,11 @@ class RelayView:
             return
         key = JourneyKey(source, seen.sequence)
         known = self.journeys.get(key)
+        if known is None and seen.sequence in self._ended.get(source, ()):
+            return
         try:
             packet = seen.packet() if known is None else known.packet
-            event = _journey_event(packet, height, seen)
+            event = seen.journey_event(packet, height)
         except ValueError:
             _LOG.warning("packet event cannot be read ledger=%s packet=%s", view.ledger_id, key)
             return
@@ -186,10 +195,9 @@ class RelayView:
         if new is old:
             return
         self.journeys[new.key] = new
-        if old is None or old.status is not new.status:
-            if old is not None:
-                del self.by_status[old.status][new.key]
-            self.by_status[new.status][new.key] = None
+        if old is not None and old.status is not new.status:
+            del self.by_status[old.status][new.key]
+        self.by_status[new.status][new.key] = new
         self.changed_journeys[new.key] = None
 
     def _lock_opened(self, view: LedgerView, height: int, seen: observations.LockOpened) -> None:
@@ -245,11 +253,25 @@ class RelayView:
         for hashlock in [known for known in self.preimages if known not in live]:
             del self.preimages[hashlock]
 
+    def forget_ended(self) -> None:
+        """
+        Where no ledger has cells, drop packets that are over but for the latest; their sequences
+        stay known. What changed and was not told is kept.
+        """
+        if any(ledger.terms.has_cells for ledger in self.ledgers.values()):
+            return
+        for status in packet_journey.DONE:
+            kept = self.by_status[status]
+            for key in list(islice(kept, max(len(kept) - ENDED_REMEMBERED, 0))):
+                if key not in self.changed_journeys:
+                    self._ended.setdefault(key.source, EndedPackets()).add(key.sequence)
+                    del kept[key], self.journeys[key]
+
     # --- reading ----------------------------------------------------------------------------
 
     def journeys_in(self, status: JourneyStatus) -> Iterable[PacketJourney]:
         """Return the journeys with a status, in the order in which they came to it."""
-        return [self.journeys[key] for key in self.by_status[status]]
+        return list(self.by_status[status].values())
 
     def lock_of_trade(self, ledger_id: str, trade_id: bytes) -> LockWatch | None:
         """Return the trade's lock on a ledger, if there is one."""
@@ -272,13 +294,17 @@ class RelayView:
 
     # --- proofs -----------------------------------------------------------------------------
 
-    def begin_round(self, blocked: Container[str] = ()) -> None:
+    def begin_round(self, blocked: Container[str] = (), closed: Container[str] = ()) -> None:
         """
-        Forget which proof heights the last round of decisions settled on; *blocked* are names of
-        effects that are not to be decided in this one.
+        Forget which proof heights the last round of decisions settled on.
+
+        Args:
+            blocked: Names of effects that are not to be decided in this round.
+            closed: Ledgers that take nothing in it.
         """
         self._chosen_heights.clear()
         self.blocked = blocked
+        self.closed = closed
 
     def want_proof(
         self,
@@ -350,22 +376,6 @@ class RelayView:
                     here = self.lock_of_trade(ledger_id, lock.trade_id)
                     if here is not None:
                         yield here
-
-
-def _journey_event(
-    packet: Packet, height: int, seen: observations.PacketSeen
-) -> (
-    packet_journey.PacketSent
-    | packet_journey.PacketReceived
-    | packet_journey.AcknowledgementWritten
-):
-    match seen.step:
-        case PacketStep.SENT:
-            return packet_journey.PacketSent(packet, height)
-        case PacketStep.RECEIVED:
-            return packet_journey.PacketReceived(packet, height)
-        case PacketStep.ANSWERED:
-            return packet_journey.AcknowledgementWritten(packet, seen.answer(), height)
 
 
 def _serves(source: LedgerView, height: int, header_min: int, time_s_min: int) -> bool:

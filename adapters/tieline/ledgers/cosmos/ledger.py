@@ -41,7 +41,7 @@ from tieline.wire.transactions import sign_messages
 
 TX_BYTES_MAX: Final = 1_048_576
 """CometBFT's own bound of a transaction, unless a chain has another one."""
-FEW_BLOCKS_KEPT: Final = 16
+FEW_BLOCKS_KEPT: Final = 2
 CAPABILITIES: Final = replace(COMETBFT, kind="cosmos", native_locks=False, in_flight_max=16)
 
 

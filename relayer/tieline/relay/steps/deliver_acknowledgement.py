@@ -15,7 +15,7 @@ from tieline.relay.view import RelayView
 def deliver_acknowledgement(view: RelayView, _board: Published) -> Iterator[Effect]:
     """Decide which answers can be proved to the source. No deadline: they always clear it."""
     for journey in view.journeys_in(JourneyStatus.ANSWERED):
-        if journey.acknowledgement is None:
+        if journey.acknowledgement is None or journey.key.source.ledger_id in view.closed:
             continue
         packet = journey.packet
         key = f"ack/{packet.source_client}/{packet.sequence}"

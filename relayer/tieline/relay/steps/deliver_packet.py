@@ -40,6 +40,8 @@ _MEMO_MARK = MEMO_KEY.encode()
 def deliver_packet(view: RelayView, board: Published) -> Iterator[Effect]:
     """Decide which packets can be delivered: committed, provable, in time, evidence at hand."""
     for journey in view.journeys_in(JourneyStatus.SENT):
+        if journey.destination.ledger_id in view.closed:
+            continue
         destination = view.ledgers[journey.destination.ledger_id]
         if not journey.sent_height or destination.time_s >= journey.packet.timeout_s:
             continue

@@ -20,6 +20,8 @@ from tieline.relay.view import RelayView
 def deliver_timeout(view: RelayView, _board: Published) -> Iterator[Effect]:
     """Decide which packets have timed out, by the destination's chain time as observed."""
     for journey in view.journeys_in(JourneyStatus.SENT):
+        if journey.key.source.ledger_id in view.closed:
+            continue
         packet = journey.packet
         destination = view.ledgers[journey.destination.ledger_id]
         if not journey.sent_height or destination.time_s < packet.timeout_s:
