@@ -24,6 +24,12 @@ _VERSION = sa.Table(
 """As alembic has it."""
 
 
+def is_current(engine: Engine) -> bool:
+    """Return whether a database has the tables as they are today; changes nothing."""
+    with engine.connect() as connection:
+        return _revision(connection) == NEWEST
+
+
 def migrate(engine: Engine) -> None:
     """Run the migrations that the database has not seen."""
     with engine.begin() as connection:

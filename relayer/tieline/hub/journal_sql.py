@@ -19,7 +19,7 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Connection, CursorResult, Engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from tieline.hub.journal_migrations import migrate
+from tieline.hub.journal_migrations import is_current, migrate
 from tieline.hub.journal_tables import (
     DETAIL_LENGTH_MAX,
     INTENTS,
@@ -27,7 +27,7 @@ from tieline.hub.journal_tables import (
     LEDGERS,
     RESUME_HEIGHTS,
 )
-from tieline.interfaces.errors import Unavailable
+from tieline.interfaces.errors import NotYet, Unavailable
 from tieline.interfaces.journal import (
     Intent,
     IntentStatus,
@@ -53,18 +53,23 @@ class SqlJournal:
 
     Args:
         url: SQLAlchemy URL, such as ``sqlite:///run/journal.db``; ``sqlite://`` lives in memory.
+        is_reader: Somebody else writes it: its tables are not touched.
 
     Raises:
+        NotYet: There is nothing to read.
         Unavailable: The database cannot be opened.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, is_reader: bool = False) -> None:
         database = make_url(url).database
         if make_url(url).drivername.startswith("sqlite") and database:
             Path(database).parent.mkdir(parents=True, exist_ok=True)
         try:
             self._engine = _engine(url)
-            migrate(self._engine)
+            if not is_reader:
+                migrate(self._engine)
+            elif not is_current(self._engine):
+                raise NotYet(f"no relayer has written this journal: {url}")
         except SQLAlchemyError as exc:
             raise Unavailable(f"journal cannot be opened: {url}") from exc
         with self._transaction() as connection:
@@ -271,6 +276,9 @@ def _set_pragmas(connection: Any, _record: Any) -> None:
     cursor.close()
 
 
-def open_journal(url: str) -> JournalStore:
-    """Open the journal at *url*, bringing its tables up to date. Raises Unavailable."""
-    return SqlJournal(url)
+def open_journal(url: str, *, is_reader: bool = False) -> JournalStore:
+    """
+    Open the journal at *url*, bringing its tables up to date unless somebody else writes it. Raises
+    NotYet to a reader of what was never written, Unavailable.
+    """
+    return SqlJournal(url, is_reader=is_reader)

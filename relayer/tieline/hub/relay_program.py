@@ -18,6 +18,7 @@ from tieline.hub.prover import Prover
 from tieline.hub.relay_config import RelayConfig
 from tieline.hub.runner import Runner
 from tieline.hub.settings import RunnerSettings
+from tieline.interfaces.errors import NotYet
 from tieline.interfaces.journal import JourneyRow, LedgerRow, StoredIntent
 from tieline.interfaces.ledger import Ledger
 from tieline.relay.route import Route
@@ -49,7 +50,10 @@ def read_journal(
     """
     if "://" not in config.journal and not (folder / config.journal).exists():
         return (), (), ()
-    journal = open_journal(journal_url(config, folder))
+    try:
+        journal = open_journal(journal_url(config, folder), is_reader=True)
+    except NotYet:
+        return (), (), ()
     try:
         return journal.ledgers(), journal.journeys(), journal.recent_failures(FAILURES_SHOWN)
     finally:

@@ -138,6 +138,17 @@ def test_a_relayer_that_is_silent_does_not_run(relay: Commands, tmp_path: Path) 
     assert out.startswith("does not run; last heard of 6")
 
 
+def wait_for_reason(relay: Commands) -> dict:
+    """The status in which the ledgers' silence is told."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        told = json.loads(relay("status", "--json")[1])
+        if any("127.0.0.1:1" in row["held_because"] for row in told["ledgers"]):
+            return told
+        time.sleep(0.1)
+    raise AssertionError("nothing was told")
+
+
 def test_the_process_loads_nothing_heavy_waits_for_ledgers_and_stops_when_asked(
     relay: Commands, tmp_path: Path
 ) -> None:
@@ -160,14 +171,12 @@ def test_the_process_loads_nothing_heavy_waits_for_ledgers_and_stops_when_asked(
         stderr=subprocess.PIPE,
         text=True,
     ) as child:
-        end = time.monotonic() + 30
-        while time.monotonic() < end:
-            told = json.loads(relay("status", "--json")[1])
-            if any("127.0.0.1:1" in row["held_because"] for row in told["ledgers"]):
-                break
-            time.sleep(0.1)
-        child.send_signal(signal.SIGTERM)
-        out, err = child.communicate(timeout=30)
+        try:
+            told = wait_for_reason(relay)
+            child.send_signal(signal.SIGTERM)
+            out, err = child.communicate(timeout=30)
+        finally:
+            child.kill()
     assert child.returncode == 0, err
     assert "cannot start yet" in err
     modules, peak_kb = out.splitlines()
