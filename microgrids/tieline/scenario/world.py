@@ -63,14 +63,21 @@ def require_engines(engine: EngineName) -> None:
         find_engine("cometbft-driven")
 
 
-def prepare(config: ScenarioConfig, path: Path) -> None:
-    """Draw all keys, write each genesis and set the ledgers up; go on with ``run(resume=True)``."""
-    asyncio.run(_prepare(config, RunFolder(path)))
+def prepare(config: ScenarioConfig, path: Path, engine: EngineName = "embedded") -> None:
+    """
+    Draw all keys, write each genesis and set the ledgers up; go on with ``run(resume=True)``.
+
+    Raises:
+        ConfigError: As ``run``.
+        Unavailable: As ``run``.
+    """
+    require_engines(engine)
+    asyncio.run(_prepare(config, RunFolder(path), engine))
 
 
-async def _prepare(config: ScenarioConfig, folder: RunFolder) -> None:
-    _begin(config, folder, "embedded")
-    world = await _built(config, folder, key_ring(config, folder.keys), "embedded")
+async def _prepare(config: ScenarioConfig, folder: RunFolder, engine: EngineName) -> None:
+    _begin(config, folder, engine)
+    world = await _built(config, folder, key_ring(config, folder.keys), engine)
     world.close()
 
 

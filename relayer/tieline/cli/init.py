@@ -7,13 +7,14 @@ from typing import Annotated
 
 import typer
 
-from tieline.cli.options import Json
+from tieline.cli.options import EngineOption, Json
 from tieline.cli.output import print_json
 
 
 def init(
     scenario: Annotated[Path, typer.Argument(help="SCENARIO.yaml")],
     out: Annotated[Path, typer.Argument(help="Folder to write; what is there already is kept.")],
+    engine: EngineOption = None,
     json: Json = False,
 ) -> None:
     """
@@ -23,7 +24,7 @@ def init(
     from tieline.scenario.world import prepare
 
     config = load_scenario(scenario)
-    prepare(config, out)
+    prepare(config, out, "embedded" if engine is None else engine.value)
     if json:
         print_json({"run": str(out)})
     else:

@@ -196,8 +196,8 @@ class _World(types.ModuleType):
         progress(1, 2, "slot 1")
         write_finished_run(out).write_summary(summary(is_ok=self.is_ok))
 
-    def prepare(self, config: object, out: Path) -> None:
-        self.calls.append({"config": config, "prepared": out})
+    def prepare(self, config: object, out: Path, engine: str) -> None:
+        self.calls.append({"config": config, "prepared": out, "engine": engine})
 
 
 @pytest.fixture
@@ -277,7 +277,20 @@ def test_init_prepares_a_folder_and_says_how_to_go_on(
     code, out, _ = tieline("init", run.scenario_yaml, tmp_path / "new")
     assert code == 0
     assert world.calls[0]["prepared"] == tmp_path / "new"
+    assert world.calls[0]["engine"] == "embedded"
     assert f"tieline run --resume --out {tmp_path / 'new'}" in out
+
+
+@pytest.mark.parametrize("asked", ["embedded", "native", None])
+def test_the_engine_that_is_asked_for_reaches_the_world(
+    tieline: _Tieline, world: _World, run: RunFolder, tmp_path: Path, asked: str | None
+) -> None:
+    """Where nothing is asked for the world decides: a resumed run keeps its engine."""
+    option = () if asked is None else ("--engine", asked)
+    assert tieline("run", run.scenario_yaml, "--out", tmp_path / "a", *option)[0] == 0
+    assert tieline("demo", "--slots", "3", "--out", tmp_path / "b", *option)[0] == 0
+    assert tieline("init", run.scenario_yaml, tmp_path / "c", *option)[0] == 0
+    assert [call["engine"] for call in world.calls] == [asked, asked, asked or "embedded"]
 
 
 def test_ledger_verify_asks_the_audit_that_there_is() -> None:
