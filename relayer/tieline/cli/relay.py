@@ -11,7 +11,6 @@ from tieline.cli.options import Json
 from tieline.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Mapping, Sequence
 
     from tieline.hub.connecting import LinkableLedger
@@ -124,42 +123,18 @@ def start(
     Relay until SIGTERM or SIGINT. What is under way then comes to its end; nothing is lost if it
     does not.
     """
-    import gc
     import logging
 
+    from tieline.hub.relay_process import become
     from tieline.interfaces.errors import ConfigError
 
-    levels = logging.getLevelNamesMapping()
-    if log_level.upper() not in levels:
+    if log_level.upper() not in logging.getLevelNamesMapping():
         raise ConfigError(
             f"no log level {log_level!r}",
             key="--log-level",
             instead="write debug, info, warning or error",
         )
-    logging.basicConfig(
-        level=levels[log_level.upper()],
-        format="%(asctime)s %(levelname)s %(name)s %(message)s",
-    )
-    import asyncio
-
-    from tieline.hub.connecting import open_ledgers
-    from tieline.hub.links import LinksFile, routes_of
-    from tieline.hub.relay_program import build_relay
-
-    read = _read(config)
-    ledgers = open_ledgers(read, config.parent)
-    routes = routes_of(read, LinksFile(config.parent / read.links_file))
-    live = build_relay(read, config.parent, ledgers, routes)
-    # What is loaded now lives as long as the process: it need not be looked through again.
-    gc.collect()
-    gc.freeze()
-
-    async def relay() -> None:
-        await live.run(_stop_on_signals())
-
-    asyncio.run(relay())
-    for ledger in ledgers.values():
-        ledger.close()
+    become(config, log_level.upper())
 
 
 @app.command("status")
@@ -258,17 +233,6 @@ def _ledger_json(row: LedgerRow, now_s: int) -> dict[str, object]:
 
 async def _heights(ledgers: Mapping[str, LinkableLedger]) -> dict[str, int]:
     return {ledger_id: await ledger.latest_height() for ledger_id, ledger in ledgers.items()}
-
-
-def _stop_on_signals() -> asyncio.Event:
-    import asyncio
-    import signal
-
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for one in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(one, stop.set)
-    return stop
 
 
 def _read(config: Path) -> RelayConfig:

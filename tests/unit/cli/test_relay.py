@@ -156,8 +156,8 @@ def test_the_process_loads_nothing_heavy_waits_for_ledgers_and_stops_when_asked(
     relay("keys")
     program = (
         "import sys\n"
-        "sys.argv = ['tieline', 'relay', 'start', '--log-level', 'warning']\n"
-        "from tieline.cli import main\n"
+        "sys.argv = ['-c', 'relay.yaml', 'WARNING']\n"
+        "from tieline.hub.relay_process import main\n"
         "try:\n    main()\n"
         "finally:\n    print(*sorted(sys.modules))\n"
         "    print(open('/proc/self/status').read().split('VmHWM:')[1].split()[0])\n"
@@ -183,5 +183,6 @@ def test_the_process_loads_nothing_heavy_waits_for_ledgers_and_stops_when_asked(
     assert not set(modules.split()) & HEAVY
     assert "tieline.power" not in modules
     assert "tieline.market" not in modules
-    assert int(peak_kb) < 70 * 1024
+    assert not {"typer", "click"} & set(modules.split()), "read before, and gone"
+    assert int(peak_kb) < 65 * 1024
     assert told["is_running"]

@@ -124,8 +124,7 @@ class CometRpc:
         outcomes: list[Json | HubError] = []
         for start in range(0, len(calls), BATCH_MAX):
             part = calls[start : start + BATCH_MAX]
-            body = await self._exchange(_request(part))
-            outcomes += _outcomes(self.address, part, body, hook)
+            outcomes += _outcomes(self.address, part, await self._exchange(_request(part)), hook)
         return outcomes
 
     async def call_many(self, method: str, calls: Sequence[Json]) -> list[Json]:
@@ -248,10 +247,14 @@ def _outcomes(
     address: str, calls: Sequence[Call], body: bytes, hook: Hook | None = None
 ) -> list[Json | HubError]:
     """Return the outcome of every call of one request. CometBFT answers errors as JSON too."""
+    length = len(body)
     try:
-        content: object = json.loads(body, object_hook=hook)
+        text = body.decode()
+        del body  # megabytes, with a thousand packets in a block
+        content: object = json.loads(text, object_hook=hook)
     except ValueError as exc:
-        raise Unavailable(f"no JSON: {address} bytes={len(body)}") from exc
+        raise Unavailable(f"no JSON: {address} bytes={length}") from exc
+    del text
     answers = cast("list[object]", content) if isinstance(content, list) else [content]
     entries = [cast("Json", one) for one in answers if isinstance(one, dict)]
     by_number: dict[object, Json] = {one.get("id"): one for one in entries}
