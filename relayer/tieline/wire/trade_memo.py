@@ -8,10 +8,10 @@ Sources:
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any, Final, cast
 
+from tieline.wire import bounded_json
 from tieline.wire.abi import ENERGY_TRADE_BYTES
 from tieline.wire.errors import Malformed
 
@@ -32,8 +32,8 @@ def trade_in_memo(memo: str) -> bytes | None:
         Malformed: It means us, and does not say it exactly so.
     """
     try:
-        members: Any = json.loads(memo) if memo else None
-    except (ValueError, RecursionError):
+        members = bounded_json.loads(memo) if memo else None
+    except ValueError:
         return None
     if not isinstance(members, dict) or MEMO_KEY not in members:
         return None

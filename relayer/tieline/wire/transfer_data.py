@@ -23,6 +23,7 @@ from tieline.protocol.transfer import (
     TRANSFER_AMOUNT_MAX,
     TransferData,
 )
+from tieline.wire import bounded_json
 from tieline.wire.errors import Malformed
 from tieline.wire.fields import amount_from_text, amount_to_text
 from tieline.wire.proto_fields import Fields, bytes_field
@@ -114,8 +115,8 @@ def _encode_json(data: TransferData) -> bytes:
 
 def _decode_json(value: bytes) -> TransferData:
     try:
-        members = json.loads(value.decode())
-    except (ValueError, RecursionError) as exc:
+        members = bounded_json.loads(value.decode())
+    except ValueError as exc:
         raise Malformed(f"not a transfer in JSON: {exc}") from exc
     if not isinstance(members, dict):
         raise Malformed("not a transfer in JSON: no object")

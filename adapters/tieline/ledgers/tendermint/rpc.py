@@ -252,7 +252,7 @@ def _outcomes(
         text = body.decode()
         del body  # megabytes, with a thousand packets in a block
         content: object = json.loads(text, object_hook=hook)
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         raise Unavailable(f"no JSON: {address} bytes={length}") from exc
     del text
     answers = cast("list[object]", content) if isinstance(content, list) else [content]

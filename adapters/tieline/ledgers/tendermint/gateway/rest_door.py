@@ -34,6 +34,7 @@ from google.protobuf.message import Message
 from tieline.ledgers.tendermint.gateway.gateway import Gateway
 from tieline.ledgers.tendermint.gateway.grpc_door import HEIGHT_HEADER, height_of
 from tieline.ledgers.tendermint.gateway.refusal import HTTP_STATUS, Refusal, Status
+from tieline.wire import bounded_json
 from tieline.wire.codec import TYPE_URLS
 
 BODY_BYTES_MAX: Final = 4 * 1024 * 1024
@@ -102,7 +103,8 @@ def message_of(
     message = message_class()
     try:
         if body:
-            json_format.Parse(body, message, ignore_unknown_fields=True)
+            said = bounded_json.loads(body.decode())
+            json_format.ParseDict(said, message, ignore_unknown_fields=True)
         content: dict[str, Any] = {}
         for name, text in pairs:
             _put(message_class.DESCRIPTOR, content, name.split("."), text)
