@@ -163,7 +163,8 @@ async def send(ledger: CosmosLedger, client: str, transactions: int, messages: i
     for number in range(transactions):
         began = time.monotonic()
         timeout_s = int(time.time()) + TIMEOUT_S
-        one = Transfer(sender, client, "stake", 1, receiver, timeout_s)
+        # The same bytes twice would be one transaction.
+        one = Transfer(sender, client, "stake", 1, receiver, timeout_s, memo=str(number))
         while True:
             try:
                 await ledger.submit(SENDER, [one] * messages)

@@ -174,11 +174,13 @@ class LaneQueue:
         Take up a lower sequence than was counted, unless the peer that wants it is behind, or what
         was counted waits in its mempool.
         """
+        waits = await self._waits()
+        # Read after that: a block may have come in between, and then the mempool is empty for it.
         stored = await self._stored_sequence()
         if stored > expected:
             self._next = None
             reason = f"the peer is behind: expects sequence {expected}, stored is {stored}"
-        elif await self._waits():
+        elif waits:
             self._next = counted
             reason = "earlier transactions of the account wait for a block"
         else:
