@@ -23,7 +23,9 @@ ROWS_EVERY_S = 1.0
 AGAIN_S = 1.0
 """After a ledger or the journal did not answer."""
 _PARTS = 10
-"""Of a block's distance: so much later than a block appears is it seen, at most."""
+"""Of a block's distance: so often one looks while none is due."""
+_DUE, _LATE = 0.9, 1.5
+"""In blocks' distances since the last one: between these the next is looked for all the time."""
 
 
 class WallClock:
@@ -63,10 +65,21 @@ class BlockPace:
                 self._distances_s[ledger_id] = 0.8 * known + 0.2 * distance_s
             self._last[ledger_id] = (height, now_s)
 
-    def poll_s(self, pace: LivePace) -> float:
-        """Return how long to wait before the next look."""
-        shortest_s = min(self._distances_s.values(), default=0.0)
-        return min(max(shortest_s / _PARTS, pace.poll_s_min), pace.poll_s_max)
+    def poll_s(self, pace: LivePace, now_s: float) -> float:
+        """Return how long to wait at *now_s* before the next look: shortly where a block is due."""
+        rests = [
+            _rest_s(now_s - self._last[ledger_id][1], distance_s)
+            for ledger_id, distance_s in self._distances_s.items()
+        ]
+        return min(max(min(rests, default=0.0), pace.poll_s_min), pace.poll_s_max)
+
+
+def _rest_s(since_s: float, distance_s: float) -> float:
+    """Return how long a ledger can be left alone, so long after its last block."""
+    until_due_s = _DUE * distance_s - since_s
+    if until_due_s > 0:
+        return min(distance_s / _PARTS, until_due_s)
+    return distance_s / _PARTS if since_s > _LATE * distance_s else 0.0
 
 
 class LiveRelay:
@@ -127,7 +140,7 @@ class LiveRelay:
         if report is None:
             await _pause(AGAIN_S, stop)
             return
-        seconds = self._blocks.poll_s(self._pace)
+        seconds = self._blocks.poll_s(self._pace, time.monotonic())
         sending = list(self._runner.sending)
         if sending:
             await asyncio.wait(sending, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)

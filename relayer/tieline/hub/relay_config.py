@@ -102,7 +102,10 @@ class PaceSection(_Section):
 
     poll_ms_min: _Count = 20
     poll_ms_max: _Count = 250
-    """Between two looks at the ledgers: a tenth of their blocks' distance, inside these bounds."""
+    """
+    Between two looks at the ledgers, inside these bounds: a tenth of their blocks' distance,
+    shorter while a block is due.
+    """
     halt_after_s: _Count = 15
     """A ledger that leaves transactions so long without a block stands still."""
     inclusion_blocks_max: _Count = 50

@@ -22,7 +22,18 @@ def test_one_looks_ten_times_a_block_within_bounds(distances_s: list[float], pol
     for number, distance_s in enumerate(distances_s, 1):
         now_s += distance_s
         pace.note({A: 7 + number, B: 3}, now_s)
-    assert pace.poll_s(LivePace()) == pytest.approx(poll_s)
+    assert pace.poll_s(LivePace(), now_s) == pytest.approx(poll_s)
+
+
+@pytest.mark.parametrize(
+    ("since_s", "poll_s"),
+    [(0.0, 0.1), (0.79, 0.1), (0.85, 0.05), (0.9, 0.02), (1.2, 0.02), (1.5, 0.02), (1.51, 0.1)],
+)
+def test_a_block_that_is_due_is_looked_for_all_the_time(since_s: float, poll_s: float) -> None:
+    pace = BlockPace()
+    pace.note({A: 7}, 100.0)
+    pace.note({A: 8}, 101.0)
+    assert pace.poll_s(LivePace(), 101.0 + since_s) == pytest.approx(poll_s)
 
 
 def run_until(world: PlainWorld, holds, steps: int = 400) -> LiveRelay:
