@@ -65,7 +65,7 @@ class SqlJournal:
         if make_url(url).drivername.startswith("sqlite") and database:
             Path(database).parent.mkdir(parents=True, exist_ok=True)
         try:
-            self._engine = _engine(url)
+            self._engine = _engine(url, is_reader=is_reader)
             if not is_reader:
                 migrate(self._engine)
             elif not is_current(self._engine):
@@ -255,7 +255,7 @@ def _stored(row: sa.Row[Any]) -> StoredIntent:
     return StoredIntent(row.intent_id, intent, IntentStatus(row.status), row.tx_hash, row.detail)
 
 
-def _engine(url: str) -> Engine:
+def _engine(url: str, *, is_reader: bool) -> Engine:
     parsed = make_url(url)
     if not parsed.drivername.startswith("sqlite"):
         return sa.create_engine(parsed)
@@ -264,11 +264,22 @@ def _engine(url: str) -> Engine:
     # One writer: the connection moves between threads, but never serves two at once.
     engine = sa.create_engine(parsed, poolclass=pool, connect_args={"check_same_thread": False})
 
-    event.listen(engine, "connect", _set_pragmas)
+    event.listen(engine, "connect", _set_up)
+    event.listen(engine, "begin", _begin_reading if is_reader else _begin)
     return engine
 
 
-def _set_pragmas(connection: Any, _record: Any) -> None:
+def _begin(connection: Connection) -> None:
+    """Begin at once: Python's driver begins no transaction before a change of tables."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _begin_reading(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
+
+
+def _set_up(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # the driver begins nothing by itself
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=NORMAL")

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
 
 from tieline.hub.journal_migrations import NEWEST, SCRIPTS
 from tieline.hub.journal_sql import SqlJournal
@@ -128,3 +130,44 @@ def test_old_and_new_databases_have_the_tables_that_the_code_uses(
 def test_the_newest_migration_is_the_one_that_is_looked_for() -> None:
     scripts = sorted(SCRIPTS.glob("versions/*_[0-9]*.py"))
     assert f'revision = "{NEWEST}"' in scripts[-1].read_text()
+
+
+@pytest.mark.parametrize("older", [False, True])
+@pytest.mark.parametrize("statement", range(12))
+def test_a_journal_that_was_not_made_to_its_end_is_made_by_the_next(
+    url: str, tmp_path: Path, statement: int, *, older: bool
+) -> None:
+    (tmp_path / "run").mkdir()
+    if older:
+        migrate_to_first(url)
+    writes = 0
+
+    def die(_connection, _cursor, sql: str, *_rest) -> None:
+        nonlocal writes
+        if sql.lstrip().startswith(("CREATE", "INSERT", "ALTER", "DROP", "UPDATE")):
+            writes += 1
+            if writes > statement:
+                raise KeyboardInterrupt
+
+    sa.event.listen(sa.engine.Engine, "before_cursor_execute", die)
+    try:
+        SqlJournal(url).close()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        sa.event.remove(sa.engine.Engine, "before_cursor_execute", die)
+    journal = SqlJournal(url)
+    assert journal.write_intents(intents(2)) == range(1, 3)
+    journal.close()
+
+
+def migrate_to_first(url: str) -> None:
+    """Make the journal of an earlier version."""
+    engine = sa.create_engine(url)
+    config = Config()
+    config.set_main_option("script_location", str(SCRIPTS))
+    config.set_main_option("path_separator", "os")
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+    engine.dispose()
