@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any
 
 from tieline.interfaces.errors import Unavailable
 from tieline.interfaces.ledger import BlockEvents, TxEvents
 from tieline.ledgers.tendermint.rpc import Hook, Json, from_base64
-from tieline.ledgers.tendermint.rpc_records import events_of, time_ns_of
+from tieline.ledgers.tendermint.rpc_records import PACKET_EVENTS, events_of, once, time_ns_of
 from tieline.protocol.events import Event
 from tieline.protocol.time import TimestampNanoseconds, to_seconds
 from tieline.wire.codec import transaction_hash
-
-PACKET_EVENTS: Final = frozenset(
-    {"send_packet", "recv_packet", "write_acknowledgement", "acknowledge_packet", "timeout_packet"}
-)
-_PACKET_NAME: Final = ("packet_source_client", "packet_dest_client", "packet_sequence")
 
 
 def reading_only(kinds: frozenset[str] | None) -> Hook:
@@ -61,12 +55,12 @@ def block_events_of(block: Json, results: Json, height: int) -> BlockEvents:
                 int(outcome["code"]),
                 str(outcome["log"]),
                 # What was undone has left its events.
-                () if outcome["code"] else _once(_events(outcome["events"]), seen),
+                () if outcome["code"] else once(_events(outcome["events"]), seen),
                 str(outcome["codespace"]),
             )
             for transaction, outcome in zip(raw, outcomes, strict=True)
         ]
-        own = _once(_packet_events(results.get("finalize_block_events")), seen)
+        own = once(_packet_events(results.get("finalize_block_events")), seen)
         if own:
             transactions.append(TxEvents(b"", 0, "", own))
         time_s = to_seconds(TimestampNanoseconds(time_ns_of(header["time"])))
@@ -82,16 +76,3 @@ def _events(raw: list[Any] | None) -> tuple[Event, ...]:
 
 def _packet_events(raw: list[Any] | None) -> tuple[Event, ...]:
     return tuple(one for one in _events(raw) if one.type in PACKET_EVENTS)
-
-
-def _once(events: Iterable[Event], seen: set[tuple[str, ...]]) -> tuple[Event, ...]:
-    kept: list[Event] = []
-    for event in events:
-        if event.type in PACKET_EVENTS:
-            attributes = dict(event.attributes)
-            name = (event.type, *(attributes.get(part, "") for part in _PACKET_NAME))
-            if name in seen:
-                continue
-            seen.add(name)
-        kept.append(event)
-    return tuple(kept)

@@ -15,6 +15,7 @@ from tieline.interfaces.engines import CLOCK_VARIABLE, find_engine
 from tieline.interfaces.errors import NotYet, Unavailable
 from tieline.ledgers.cosmos.genesis import Balances
 from tieline.ledgers.cosmos.home import StockHome, StockPace, StockPorts
+from tieline.ledgers.tendermint.child import end_child
 from tieline.ledgers.tendermint.ports import free_ports
 from tieline.ledgers.tendermint.rpc import CometRpc
 
@@ -108,15 +109,7 @@ class StockChain:
         """End it in order; it can be started again."""
         child, self._process = self._process, None
         if child is not None:
-            with contextlib.suppress(ProcessLookupError):
-                child.terminate()
-            try:
-                child.wait(STOP_S)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
-            if child.stdin is not None:
-                child.stdin.close()
+            end_child(child, STOP_S)
         self.rpc.close()
 
     def _await_blocks(self) -> None:

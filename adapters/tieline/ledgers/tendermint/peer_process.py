@@ -23,6 +23,7 @@ from typing import IO, Final
 
 from tieline.interfaces.engines import CLOCK_VARIABLE
 from tieline.interfaces.errors import ConfigError, Unavailable
+from tieline.ledgers.tendermint.child import end_child
 from tieline.ledgers.tendermint.home import PeerHome, Ports
 from tieline.ledgers.tendermint.rpc import CometRpc
 
@@ -226,15 +227,7 @@ class Peer:
         for child in (self._engine, self._host):
             if child is None:
                 continue
-            with contextlib.suppress(ProcessLookupError):
-                child.terminate()
-            try:
-                child.wait(STOP_S)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
-            if child.stdin is not None:
-                child.stdin.close()
+            end_child(child, STOP_S)
         self._host = self._engine = None
         self.rpc.close()
 

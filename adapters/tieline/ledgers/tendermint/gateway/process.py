@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tieline.interfaces.errors import Unavailable
+from tieline.ledgers.tendermint.child import end_child
 
 READY_S = 60.0
 STOP_S = 5.0
@@ -70,12 +71,4 @@ class GatewayProcess:
         child, self._child = self._child, None
         if child is None:
             return
-        with contextlib.suppress(ProcessLookupError):
-            child.terminate()
-        try:
-            child.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
-        if child.stdin is not None:
-            child.stdin.close()
+        end_child(child, STOP_S)
