@@ -6,10 +6,10 @@ how each client takes proofs.
 from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from tieline.contract.genesis import Parameters
 from tieline.hub.attestor_pool import AttestorQuorum
-from tieline.hub.config import HubConfig
 from tieline.hub.proof_form import PairedForm, PlainForm
 from tieline.hub.prover import ClientTerms
 from tieline.interfaces.errors import ConfigError
@@ -17,6 +17,9 @@ from tieline.interfaces.ledger import Ledger
 from tieline.protocol.quorum import more_than_two_thirds
 from tieline.relay.route import Endpoint, LedgerTerms, Route, Topology
 from tieline.swap import topology as public
+
+if TYPE_CHECKING:  # a relayer of plain pairs has no use for it in memory
+    from tieline.hub.config import HubConfig
 
 
 def relay_topology(

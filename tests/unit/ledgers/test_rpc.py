@@ -108,6 +108,16 @@ def test_a_batch_keeps_its_order_and_each_call_its_outcome(server, rpc, is_chunk
     assert [len(one) for one in server.requests] == [BATCH_MAX, 3]
 
 
+def test_large_answers_come_one_by_one_so_that_only_one_is_in_memory(server, rpc):
+    def shorten(one):
+        return {**one, "height": one["height"][:1]} if "height" in one else one
+
+    calls = [Call("block", {"height": f"{n}0"}) for n in range(3)]
+    outcomes = asyncio.run(rpc.batch(calls, shorten))
+    assert [one["height"] for one in outcomes] == ["0", "1", "2"]
+    assert [len(one) for one in server.requests] == [1, 1, 1]
+
+
 def test_a_batch_that_is_refused_as_a_whole_has_an_error_for_each_call(server, rpc):
     server.raw[:] = [json.dumps({"id": -1, "error": {"message": "too many", "data": ""}}).encode()]
     outcomes = asyncio.run(rpc.batch([Call("status"), Call("status")]))

@@ -111,7 +111,8 @@ class CometRpc:
 
     async def batch(self, calls: Sequence[Call], hook: Hook | None = None) -> list[Json | HubError]:
         """
-        Run calls in order, ``BATCH_MAX`` in a request, and return what came of each.
+        Run calls in order, ``BATCH_MAX`` in a request (one by one with a *hook*), and return what
+        came of each.
 
         Args:
             calls: What is asked.
@@ -122,8 +123,9 @@ class CometRpc:
             Unavailable: A request as a whole was not answered; what it held may have been done.
         """
         outcomes: list[Json | HubError] = []
-        for start in range(0, len(calls), BATCH_MAX):
-            part = calls[start : start + BATCH_MAX]
+        size = BATCH_MAX if hook is None else 1
+        for start in range(0, len(calls), size):
+            part = calls[start : start + size]
             outcomes += _outcomes(self.address, part, await self._exchange(_request(part)), hook)
         return outcomes
 
