@@ -78,11 +78,10 @@ class StockChain:
             Unavailable: No block within a minute; ``engine.log`` in its folder says why.
         """
         self.launch()
-        try:
+        with contextlib.ExitStack() as undo:
+            undo.callback(self.stop)  # after an interrupt too: nothing may be left running
             self._await_blocks()
-        except BaseException:  # an interrupt too: nothing may be left running
-            self.stop()
-            raise
+            undo.pop_all()
 
     def launch(self) -> None:
         """Start, and return at once."""

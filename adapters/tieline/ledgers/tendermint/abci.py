@@ -94,11 +94,9 @@ class AbciApplication:
         assert not self._is_broken, "an earlier request failed"
         name = request.WhichOneof("value")
         assert name is not None, "a request without content"
-        try:
-            response = self._methods[name](getattr(request, name))
-        except BaseException:  # whatever it was, the state in memory is not to be trusted
-            self._is_broken = True
-            raise
+        self._is_broken = True  # unless it comes to its end
+        response = self._methods[name](getattr(request, name))
+        self._is_broken = False
         return abci.Response(**{name: response})
 
     def _echo(self, request: abci.RequestEcho) -> abci.ResponseEcho:

@@ -10,6 +10,7 @@ before; the contract's host leaves it empty (``AbciApplication.earliest_ns``).
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -130,13 +131,12 @@ class DrivenTendermint:
             Unavailable: The engines do not come up; their logs are in their folders.
         """
         self._group.start()
-        try:
+        with contextlib.ExitStack() as undo:
+            undo.callback(self.close)  # after an interrupt too: nothing may be left running
             self._file = self._open_export()
             self._await_rest({})
             self._chain_tag = asyncio.run(self._reads.chain_tag())
-        except BaseException:  # an interrupt too: nothing may be left running
-            self.close()
-            raise
+            undo.pop_all()
 
     @property
     def ledger_id(self) -> str:

@@ -119,15 +119,14 @@ class PeerGroup:
             Unavailable: A peer ends, or there is no block within a minute; the message says why
                 and where the log is.
         """
-        try:
+        with contextlib.ExitStack() as undo:
+            undo.callback(self.stop)  # after an interrupt too: nothing may be left running
             self._start_peers()
             for gateway in self.gateways:
                 gateway.start()
             for gateway in self.gateways:
                 gateway.await_ready()
-        except BaseException:  # an interrupt too: nothing may be left running
-            self.stop()
-            raise
+            undo.pop_all()
         keepers = [peer.keep_running for peer in self.peers]
         keepers += [partial(_keep_running, gateway) for gateway in self.gateways]
         for keep in keepers:

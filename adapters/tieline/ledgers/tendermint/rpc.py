@@ -165,19 +165,18 @@ class CometRpc:
 
     async def _exchange(self, body: bytes) -> bytes:
         connection = self._take()
+        reply: HttpReply | None = None
         try:
             async with asyncio.timeout(self._timeout_s):
                 if connection is None:
                     connection = await self._connect()
                 reply = await _converse(connection, http_request(self.address, body))
         except (OSError, BadReply) as exc:  # a timeout is an OSError
-            if connection is not None:
-                connection.close()
             raise Unavailable(f"no answer: {self.address}: {exc!r}") from exc
-        except BaseException:  # cancelled in the middle: what is on the way belongs to nobody
-            if connection is not None:
+        finally:
+            # Failed, or cancelled in the middle: what is still on the way belongs to nobody.
+            if reply is None and connection is not None:
                 connection.close()
-            raise
         self._give_back(connection, reply)
         return reply.body
 
