@@ -105,7 +105,7 @@ class LaneQueue:
             return
         try:
             outcomes, may_be_twice = await self._endpoints.broadcast([raw for _, raw in signed])
-        except BaseException as exc:
+        except BaseException as exc:  # told to those who wait, then raised again
             # Cancelled or unanswered: what was sent may have gone in all the same.
             self._next = None
             unknown = exc if isinstance(exc, HubError) else Unavailable("given up on the way")

@@ -9,6 +9,7 @@ Sources:
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import base64
 import json
 import re
@@ -206,13 +207,12 @@ class CometRpc:
         found = await loop.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
         family, kind, protocol, _, address = found[0]
         connection = socket.socket(family, kind, protocol)
-        try:
+        with contextlib.ExitStack() as undo:
+            undo.callback(connection.close)  # after an interrupt too: it is nobody's yet
             connection.setblocking(False)  # noqa: FBT003 -- the name says it
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             await loop.sock_connect(connection, address)
-        except BaseException:  # an interrupt too: it is nobody's yet
-            connection.close()
-            raise
+            undo.pop_all()
         return connection
 
 

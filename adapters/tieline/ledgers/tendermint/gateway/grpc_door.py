@@ -43,7 +43,7 @@ class _Methods:
             except Refusal as exc:
                 await context.abort(_STATUSES[int(exc.status)], str(exc))
                 raise  # abort never returns
-            except Exception as exc:
+            except Exception as exc:  # one request must not end the gateway
                 _log.exception("a request broke down: method=%s", method)
                 await context.abort(grpc.StatusCode.INTERNAL, repr(exc))
                 raise
