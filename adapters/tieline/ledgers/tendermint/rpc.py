@@ -9,8 +9,8 @@ Sources:
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import base64
+import contextlib
 import json
 import re
 import socket
