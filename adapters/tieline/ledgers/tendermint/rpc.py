@@ -165,19 +165,16 @@ class CometRpc:
         return None
 
     async def _exchange(self, body: bytes) -> bytes:
-        connection = self._take()
-        reply: HttpReply | None = None
         try:
             async with asyncio.timeout(self._timeout_s):
-                if connection is None:
-                    connection = await self._connect()
-                reply = await _converse(connection, http_request(self.address, body))
+                connection = self._take() or await self._connect()
+                with contextlib.ExitStack() as undo:
+                    # Failed, or cancelled in the middle: what is still on the way is nobody's.
+                    undo.callback(connection.close)
+                    reply = await _converse(connection, http_request(self.address, body))
+                    undo.pop_all()
         except (OSError, BadReply) as exc:  # a timeout is an OSError
             raise Unavailable(f"no answer: {self.address}: {exc!r}") from exc
-        finally:
-            # Failed, or cancelled in the middle: what is still on the way belongs to nobody.
-            if reply is None and connection is not None:
-                connection.close()
         self._give_back(connection, reply)
         return reply.body
 
