@@ -13,8 +13,8 @@ from tieline.contract.context import Context, Outcome
 from tieline.contract.errors import InvalidMessage
 from tieline.contract.evidence import (
     Fills,
-    Position,
     order_refusal,
+    position_of,
     read_fills,
     require_clearing,
     require_evidence,
@@ -22,6 +22,7 @@ from tieline.contract.evidence import (
 )
 from tieline.contract.keys import local_pending_key, stock_terms_key
 from tieline.contract.locks import is_hash_lock_used, lock_of, open_lock
+from tieline.contract.new_locks import lock_of_trade
 from tieline.contract.records import LockRecord, PendingRecord, encode_pending
 from tieline.contract.registry import require_own_cell
 from tieline.contract.slots import deadlines_of
@@ -38,7 +39,7 @@ from tieline.contract.trade_errors import TooLate, TradeRefused
 from tieline.contract.transfer_records import StockTerms, encode_stock_terms
 from tieline.swap.lock import Leg, LockStatus
 from tieline.swap.messages import MsgOpenAbroad
-from tieline.swap.records import LOCAL_CLIENT, ZERO_HASH, EnergyTrade, Reason, Side
+from tieline.swap.records import LOCAL_CLIENT, EnergyTrade, Reason, Side
 
 
 def handle_open_abroad(ctx: Context, message: MsgOpenAbroad) -> Outcome:
@@ -76,7 +77,7 @@ def _open(ctx: Context, trade: EnergyTrade) -> bool:
     members = require_members(ctx, trade.cell_set_id)
     _require(Reason.CELL_SET, members_refusal(members, trade))
     evidence = require_evidence(ctx, trade.trade_id, trade.clearing_root)
-    fills = read_fills(ctx, evidence, _buy_position(trade))
+    fills = read_fills(ctx, evidence, position_of(trade, Side.BUY))
     _require(Reason.ORDER, order_refusal(ctx, fills))
     take_fills(ctx, fills, trade.price_in)
     pending = PendingRecord(lock_id, trade.trade_id)
@@ -104,51 +105,19 @@ def _check_terms(ctx: Context, trade: EnergyTrade) -> StockTerms:
     return StockTerms(trade.dest_chain_tag, None, party_on(destination, trade.seller))
 
 
-def _buy_position(trade: EnergyTrade) -> Position:
-    return Position(
-        trade_id=trade.trade_id,
-        side=Side.BUY,
-        level=trade.level,
-        slot_start=trade.slot_start,
-        slot_length=trade.slot_length,
-        allocations_root=trade.allocations_root,
-        hash_lock=trade.hashlock,
-        energy_wh=trade.energy_wh,
-        price=trade.price_in,
-        party=trade.buyer,
-    )
-
-
 def _record(trade: EnergyTrade, tau: int, fills: Fills) -> LockRecord:
-    return LockRecord(
+    return lock_of_trade(
+        trade,
         leg=Leg.LOCAL,
         status=LockStatus.PENDING,
-        trade_id=trade.trade_id,
-        hash_lock=trade.hashlock,
         payer=trade.buyer,
         payee=trade.seller,
         is_buyer_pool=fills.is_pool,
-        is_seller_pool=False,
-        energy_wh=trade.energy_wh,
         price=trade.price_in,
-        bond_price=0,
-        cap_wh=trade.energy_wh,
-        paid_wh=0,
-        slashed_wh=0,
         expiry=trade.expiry_in,
-        late_expiry=trade.expiry_in,
         tau=tau,
-        verdict_deadline=trade.verdict_deadline,
-        slot_start=trade.slot_start,
-        slot_length=trade.slot_length,
-        level=trade.level,
-        cell_set_id=trade.cell_set_id,
-        allocations_root=trade.allocations_root,
         peer_chain_tag=trade.dest_chain_tag,
-        peer_lock_id=ZERO_HASH,
         client=LOCAL_CLIENT,
-        sequence=0,
         packet_commitment=trade.trade_id,
-        mandate_id=ZERO_HASH,
         is_payee_abroad=True,
     )

@@ -15,8 +15,8 @@ from tieline.contract import trade_events, vouchers
 from tieline.contract.context import Context
 from tieline.contract.evidence import (
     Fills,
-    Position,
     order_refusal,
+    position_of,
     read_fills,
     require_clearing,
     require_evidence,
@@ -24,7 +24,8 @@ from tieline.contract.evidence import (
 )
 from tieline.contract.keys import pending_key, stock_terms_key
 from tieline.contract.locks import is_hash_lock_used, open_lock
-from tieline.contract.records import LockRecord, PendingRecord, encode_pending
+from tieline.contract.new_locks import lock_of_trade
+from tieline.contract.records import PendingRecord, encode_pending
 from tieline.contract.slots import bands_of
 from tieline.contract.stock_chains import account_on, party_on, stock_chain
 from tieline.contract.terms import (
@@ -45,7 +46,7 @@ from tieline.protocol.events import Event
 from tieline.protocol.packet import Packet
 from tieline.protocol.transfer import TransferData
 from tieline.swap.lock import Leg, LockStatus
-from tieline.swap.records import ZERO_HASH, EnergyTrade, Reason, Side
+from tieline.swap.records import EnergyTrade, Reason, Side
 from tieline.wire.abi import decode_energy_trade
 from tieline.wire.errors import Malformed
 from tieline.wire.hashes import tag
@@ -106,7 +107,7 @@ def receive_conditional(
     fills: Fills | None = None
     bond_price = 0
     if terms.seller is None:
-        fills = read_fills(ctx, evidence, _sell_position(trade))
+        fills = read_fills(ctx, evidence, position_of(trade, Side.SELL))
         _refuse(Reason.ORDER, order_refusal(ctx, fills))
         bond_price = bands_of(ctx, trade.slot_start, trade.slot_length).bond_price
     voucher = PAY.through(TRANSFER_PORT, packet.destination_client)
@@ -168,21 +169,6 @@ def _stock_terms(
     return StockTerms(trade.dest_chain_tag, buyer, party_on(destination, trade.seller))
 
 
-def _sell_position(trade: EnergyTrade) -> Position:
-    return Position(
-        trade_id=trade.trade_id,
-        side=Side.SELL,
-        level=trade.level,
-        slot_start=trade.slot_start,
-        slot_length=trade.slot_length,
-        allocations_root=trade.allocations_root,
-        hash_lock=trade.hashlock,
-        energy_wh=trade.energy_wh,
-        price=trade.price_out,
-        party=trade.seller,
-    )
-
-
 def _open_pending(
     ctx: Context,
     packet: Packet,
@@ -195,36 +181,21 @@ def _open_pending(
     client, sequence = packet.destination_client, packet.sequence
     commitment = commit_packet(packet)
     lock_id = lock_id_abroad(ctx.chain_tag, trade, trade.expiry_out)
-    record = LockRecord(
+    record = lock_of_trade(
+        trade,
         leg=Leg.OUT,
         status=LockStatus.PENDING,
-        trade_id=trade.trade_id,
-        hash_lock=trade.hashlock,
         payer=trade.buyer,
         payee=trade.seller,
-        is_buyer_pool=False,
         is_seller_pool=is_seller_pool,
-        energy_wh=trade.energy_wh,
         price=trade.price_out,
         bond_price=bond_price,
-        cap_wh=trade.energy_wh,
-        paid_wh=0,
-        slashed_wh=0,
         expiry=trade.expiry_out,
-        late_expiry=trade.expiry_in,
         tau=packet.timeout_s,
-        verdict_deadline=trade.verdict_deadline,
-        slot_start=trade.slot_start,
-        slot_length=trade.slot_length,
-        level=trade.level,
-        cell_set_id=trade.cell_set_id,
-        allocations_root=trade.allocations_root,
         peer_chain_tag=trade.source_chain_tag,
-        peer_lock_id=ZERO_HASH,
         client=client,
         sequence=sequence,
         packet_commitment=commitment,
-        mandate_id=ZERO_HASH,
         is_in_vouchers=True,
         is_payee_abroad=terms.seller is not None,
     )

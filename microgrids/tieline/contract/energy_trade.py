@@ -18,8 +18,8 @@ from tieline.contract.connector import connector_refusal, mandate_id_of, reserve
 from tieline.contract.context import Context, Outcome
 from tieline.contract.errors import InvalidMessage
 from tieline.contract.evidence import (
-    Position,
     order_refusal,
+    position_of,
     read_fills,
     require_clearing,
     require_evidence,
@@ -27,6 +27,7 @@ from tieline.contract.evidence import (
 )
 from tieline.contract.keys import pending_key
 from tieline.contract.locks import is_hash_lock_used, lock_of, move_lock, open_lock
+from tieline.contract.new_locks import lock_of_trade
 from tieline.contract.records import LockRecord, PendingRecord, encode_pending
 from tieline.contract.registry import require_own_cell
 from tieline.contract.router import send_packet
@@ -52,7 +53,7 @@ from tieline.swap.lock_events import (
     PacketTimedOut,
 )
 from tieline.swap.messages import MsgLockAndSend
-from tieline.swap.records import ZERO_HASH, EnergyTrade, Reason, Side
+from tieline.swap.records import EnergyTrade, Reason, Side
 from tieline.wire.abi import decode_energy_trade, decode_trade_ack, encode_energy_trade
 from tieline.wire.errors import Malformed
 from tieline.wire.hashes import tag
@@ -109,40 +110,25 @@ def _lock_and_send(ctx: Context, trade: EnergyTrade, client: str, timeout_s: int
         raise TradeRefused("hash lock is used", reason=Reason.H_USED.name)
     _require_clearing_of(ctx, trade)
     evidence = require_evidence(ctx, trade.trade_id, trade.clearing_root)
-    fills = read_fills(ctx, evidence, _position(trade, Side.BUY))
+    fills = read_fills(ctx, evidence, position_of(trade, Side.BUY))
     _require(order_refusal(ctx, fills), Reason.ORDER)
     take_fills(ctx, fills, trade.price_in)
     packet = send_packet(ctx, client, timeout_s, payload)
-    record = LockRecord(
+    record = lock_of_trade(
+        trade,
         leg=Leg.IN,
         status=LockStatus.OPEN,
-        trade_id=trade.trade_id,
-        hash_lock=trade.hashlock,
         payer=trade.buyer,
         payee=trade.connector_in,
         is_buyer_pool=fills.is_pool,
-        is_seller_pool=False,
-        energy_wh=trade.energy_wh,
         price=trade.price_in,
-        bond_price=0,
-        cap_wh=trade.energy_wh,
-        paid_wh=0,
-        slashed_wh=0,
         expiry=trade.expiry_in,
-        late_expiry=trade.expiry_in,
         tau=timeout_s,
-        verdict_deadline=trade.verdict_deadline,
-        slot_start=trade.slot_start,
-        slot_length=trade.slot_length,
-        level=trade.level,
-        cell_set_id=trade.cell_set_id,
-        allocations_root=trade.allocations_root,
         peer_chain_tag=trade.dest_chain_tag,
         peer_lock_id=lock_id_out(trade),
         client=client,
         sequence=packet.sequence,
         packet_commitment=commit_packet(packet),
-        mandate_id=ZERO_HASH,
     )
     open_lock(ctx, trade.lock_id_in, record)
     return True
@@ -167,22 +153,6 @@ def payload_of(trade: EnergyTrade) -> Payload:
     except Malformed as exc:
         raise TradeRefused(f"trade is malformed: {exc}") from exc
     return Payload(PORT, PORT, VERSION, ENCODING, value)
-
-
-def _position(trade: EnergyTrade, side: Side) -> Position:
-    is_buy = side is Side.BUY
-    return Position(
-        trade_id=trade.trade_id,
-        side=side,
-        level=trade.level,
-        slot_start=trade.slot_start,
-        slot_length=trade.slot_length,
-        allocations_root=trade.allocations_root,
-        hash_lock=trade.hashlock,
-        energy_wh=trade.energy_wh,
-        price=trade.price_in if is_buy else trade.price_out,
-        party=trade.buyer if is_buy else trade.seller,
-    )
 
 
 # --- receiving and answers: B1, A5, A6, A7 ----------------------------------------------------
@@ -288,7 +258,7 @@ def _receive(ctx: Context, packet: Packet) -> _Refusal | None:
     if (text := members_refusal(require_members(ctx, trade.cell_set_id), trade)) is not None:
         return _Refusal(Reason.CELL_SET, text)
     evidence = require_evidence(ctx, trade.trade_id, trade.clearing_root)
-    fills = read_fills(ctx, evidence, _position(trade, Side.SELL))
+    fills = read_fills(ctx, evidence, position_of(trade, Side.SELL))
     if (text := order_refusal(ctx, fills)) is not None:
         return _Refusal(Reason.ORDER, text)
     if (refusal := connector_refusal(ctx, trade, client)) is not None:
@@ -306,30 +276,17 @@ def _open_pending(
     client, sequence = packet.destination_client, packet.sequence
     commitment = commit_packet(packet)
     lock_id = lock_id_out(trade)
-    record = LockRecord(
+    record = lock_of_trade(
+        trade,
         leg=Leg.OUT,
         status=LockStatus.PENDING,
-        trade_id=trade.trade_id,
-        hash_lock=trade.hashlock,
         payer=trade.connector_out,
         payee=trade.seller,
-        is_buyer_pool=False,
         is_seller_pool=is_seller_pool,
-        energy_wh=trade.energy_wh,
         price=trade.price_out,
         bond_price=bond_price,
-        cap_wh=trade.energy_wh,
-        paid_wh=0,
-        slashed_wh=0,
         expiry=trade.expiry_out,
-        late_expiry=trade.expiry_in,
         tau=packet.timeout_s,
-        verdict_deadline=trade.verdict_deadline,
-        slot_start=trade.slot_start,
-        slot_length=trade.slot_length,
-        level=trade.level,
-        cell_set_id=trade.cell_set_id,
-        allocations_root=trade.allocations_root,
         peer_chain_tag=trade.source_chain_tag,
         peer_lock_id=lock_id_in(trade),
         client=client,

@@ -20,7 +20,7 @@ from tieline.contract.records import OrderRecord
 from tieline.contract.registry import clearing
 from tieline.swap.messages import MsgTradeEvidence
 from tieline.swap.order_escrow import OrderStatus
-from tieline.swap.records import ZERO_HASH, Allocation, Clearing, Side, TradeEvidence
+from tieline.swap.records import ZERO_HASH, Allocation, Clearing, EnergyTrade, Side, TradeEvidence
 from tieline.wire.abi import encode_allocation, encode_id_leaf
 from tieline.wire.errors import Malformed
 from tieline.wire.ids import pool_account
@@ -48,6 +48,23 @@ class Position:
     price: int
     party: bytes
     """The account or pool that the trade names for this side."""
+
+
+def position_of(trade: EnergyTrade, side: Side) -> Position:
+    """Return one side of a trade between two ledgers."""
+    is_buy = side is Side.BUY
+    return Position(
+        trade_id=trade.trade_id,
+        side=side,
+        level=trade.level,
+        slot_start=trade.slot_start,
+        slot_length=trade.slot_length,
+        allocations_root=trade.allocations_root,
+        hash_lock=trade.hashlock,
+        energy_wh=trade.energy_wh,
+        price=trade.price_in if is_buy else trade.price_out,
+        party=trade.buyer if is_buy else trade.seller,
+    )
 
 
 @dataclass(frozen=True, slots=True)
