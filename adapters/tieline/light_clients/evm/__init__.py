@@ -1,0 +1,1 @@
+"""The light client of EVM ledgers: sealed headers, account proofs, storage proofs."""

@@ -1,0 +1,1 @@
+"""Bytes of EVM ledgers: RLP, headers, call data, logs."""
