@@ -1,0 +1,1 @@
+"""EVM ledgers: the contracts of ``adapters/onchain/ethereum`` on whichever engine runs them."""
