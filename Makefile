@@ -106,3 +106,18 @@ bench: $(VENV)/.dev ## measure everything; adds to docs/benchmarks.jsonl (ONLY=p
 .PHONY: proto
 proto: $(VENV)/.dev ## generate messages from proto/ (make proto CHECK=1: fail when stale)
 	@$(BIN)/python deploy/tools/generate_messages.py $(if $(CHECK),--check)
+
+ETHEREUM := adapters/onchain/ethereum
+
+$(ETHEREUM)/node_modules/.package-lock.json: $(ETHEREUM)/package-lock.json
+	@command -v npm >/dev/null || { echo "tieline: npm is not here; install Node 20 or newer to compile or test the contracts" >&2; exit 1; }
+	@cd $(ETHEREUM) && npm ci --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
+.PHONY: contracts
+contracts: $(ETHEREUM)/node_modules/.package-lock.json ## compile the Solidity contracts (CHECK=1: prove that the committed byte code is theirs; NAME=Host for one)
+	@$(PYTHON) deploy/tools/build_contracts.py $(NAME) $(if $(CHECK),--check)
+
+.PHONY: forge
+forge: contracts ## test the contracts with forge (MATCH=name for some)
+	@cd $(ETHEREUM) && nice -n 5 node_modules/@foundry-rs/forge/bin.mjs test $(if $(MATCH),--match-test $(MATCH))
