@@ -43,7 +43,8 @@ def packages() -> list[Path]:
 def markdown() -> list[Path]:
     """All pages of ours."""
     own = ("docs", "relayer", "adapters", "microgrids", "proto", "deploy")
-    return sorted(ROOT.glob("*.md")) + [p for d in own for p in sorted((ROOT / d).rglob("*.md"))]
+    pages = [page for folder in own for page in sorted((ROOT / folder).rglob("*.md"))]
+    return sorted(ROOT.glob("*.md")) + [page for page in pages if "node_modules" not in page.parts]
 
 
 def test_namespace_has_no_init() -> None:
