@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {LocalTrade} from "./TradeRecords.sol";
+import {LocalTrade} from "./Records.sol";
 
 /// @title What the trade application tells observers of locks
 /// @notice Nothing that binds rests on events. With the packets in the host's send and receive
@@ -9,13 +9,13 @@ import {LocalTrade} from "./TradeRecords.sol";
 /// index can be rebuilt from logs alone. Wh and nano-EUR; times in unix seconds.
 interface ITradeEvents {
     /// @notice A3 (leg 1, source) and B1 (leg 2, destination). The terms are in the packet's payload.
-    /// @param clientTag T(this ledger's client); with `sequence` it names the packet
+    /// @param client N of this ledger's client `attestations-N`; with `sequence` it names the packet
     /// @param isPool the side of the lock that is this ledger's own is a pool, not one account
     /// @param bondPrice nano-EUR per Wh, 0 on the source
     event LockOpened(
         bytes32 indexed lockId,
         bytes32 indexed tradeId,
-        bytes32 indexed clientTag,
+        uint64 indexed client,
         uint64 sequence,
         uint8 leg,
         bool isPool,
@@ -34,9 +34,9 @@ interface ITradeEvents {
 
     /// @notice B1 refused: the reason lies in the packet, or in the payee's or the connector's funds.
     /// @param reason a number of docs/spec/bytes.md (VerdictLeaf)
-    /// @param rule which rule of that reason, docs/ethereum.md
+    /// @param rule ASCII text
     event ReceiveRefused(
-        bytes32 indexed clientTag, uint64 indexed sequence, uint8 indexed reason, uint8 rule
+        uint64 indexed client, uint64 indexed sequence, uint8 indexed reason, bytes32 rule
     );
 
     /// @notice The slot's verdict is stored, with the bitmap of its signers.
