@@ -2,8 +2,8 @@
 pragma solidity 0.8.37;
 
 import {Packet} from "../host/Types.sol";
-import {DeliveryProof, LockTerms} from "./LockTypes.sol";
-import {OwnLeaf, RegistryRow} from "./Records.sol";
+import {RegistryRow} from "./Records.sol";
+import {DeliveryProof, LockTerms, OwnLeaf} from "./TradeRecords.sol";
 
 /// @title How money leaves a lock
 /// @notice No pause stops these. Anyone may call (`waive`: the payee only); each pays a fixed account.

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {DecidedLeaf} from "./LockTypes.sol";
-import {LocalTrade, TradeEvidence, Verdict} from "./Records.sol";
+import {DecidedLeaf, LocalTrade, TradeEvidence, Verdict} from "./TradeRecords.sol";
 
 /// @title What opens a lock and what makes it payable
 /// @notice The host's calls (`onRecv`, `onAck`, `onTimeout`) are those of `IIbcApp`; the evidence beside
@@ -28,10 +27,11 @@ interface ITrade {
     /// @notice B2, B3: store the slot's verdict if `signatures` are brought, then apply the leaves: one
     /// whole group of accepts, refusals one by one.
     /// @param cells addresses of the verdict's cell set, ascending; empty without signatures
+    /// @param signatures 65 bytes each, one after the other, signers in ascending order of address
     function applyVerdict(
         Verdict calldata verdict,
         address[] calldata cells,
-        bytes[] calldata signatures,
+        bytes calldata signatures,
         DecidedLeaf[] calldata leaves
     ) external returns (bool isDone);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {LocalTrade} from "./Records.sol";
+import {LocalTrade} from "./TradeRecords.sol";
 
 /// @title What the trade application tells observers of locks
 /// @notice Nothing that binds rests on events. With the packets in the host's send and receive
