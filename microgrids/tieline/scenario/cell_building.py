@@ -23,6 +23,7 @@ from tieline.swap.topology import (
 )
 from tieline.utility.attestor import CellAttestor, FollowedLedger
 from tieline.utility.board import SlotBoard
+from tieline.utility.bootstrap import light_client_of
 from tieline.utility.cell import MarketTerms, UtilityCell
 from tieline.utility.journal import SigningJournal
 from tieline.utility.ledger_index import LedgerIndex
@@ -147,7 +148,7 @@ async def _attestor(
             FollowedLedger(
                 ledger,
                 cell.chain_tag,
-                ground.light_client(),
+                light_client_of(ledger.capabilities.kind, ground.engine),
                 attestor_key(ground.ring, party.name, cell.ledger_id),
             ),
             *states,

@@ -15,6 +15,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt
 
+from tieline.wire.accounts import EVM_KIND
+
 TICK_S = 900
 """Profiles, forecasts and statements have one value a quarter of an hour."""
 SLOTS_MAX = 672
@@ -125,7 +127,29 @@ class EnergyCells(Strict):
     """Hours of the day (UTC) in which a battery asks for its rating, dispatchable."""
 
 
-class Microgrid(Strict):
+class LedgerKind(StrEnum):
+    """What a microgrid's ledger runs on."""
+
+    TENDERMINT = "tendermint"
+    ETHEREUM = "ethereum"
+
+    @property
+    def chain_kind(self) -> str:
+        """As chain tags name it."""
+        return {LedgerKind.TENDERMINT: "cometbft", LedgerKind.ETHEREUM: EVM_KIND}[self]
+
+
+class OwnLedger(Strict):
+    """What a ledger runs on, and how long it takes; the ladder of the preset must leave room."""
+
+    ledger: LedgerKind = LedgerKind.TENDERMINT
+    inclusion_s: Annotated[StrictInt, Field(ge=1, le=3600)] = 30
+    """From handing a transaction in to its block, p99."""
+    finality_s: Annotated[StrictInt, Field(ge=1, le=7200)] = 10
+    """From a block to its being final, p99; 960 on Ethereum's main net."""
+
+
+class Microgrid(OwnLedger):
     """A ledger, its utility cell and its energy cells."""
 
     name: MicrogridName
@@ -136,7 +160,7 @@ class Microgrid(Strict):
     native_validators: Validators = 1
 
 
-class Operator(Strict):
+class Operator(OwnLedger):
     """The grid operator: a ledger and a cell of its own, the other side of every GRID trade."""
 
     name: MicrogridName = "grid"

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from tieline.contract.genesis import Genesis, Parameters
 from tieline.market.timeline import PROFILES, SlotProfile, slot_timeline
-from tieline.protocol.client import LightClient
 from tieline.scenario.config import ScenarioConfig
 from tieline.scenario.driven_clock import GRID_S, DrivenClock
 from tieline.scenario.field import Member
@@ -30,8 +29,6 @@ from tieline.swap.records import Role
 from tieline.utility.bootstrap import (
     DrivenLedger,
     DrivenPlan,
-    light_client_of_embedded,
-    light_client_of_native,
     open_embedded_ledger,
     open_native_ledgers,
 )
@@ -64,10 +61,6 @@ class Ground:
     def domain(self) -> bytes:
         """EIP-712 separator of the network."""
         return domain_separator(self.network_id)
-
-    def light_client(self) -> LightClient:
-        """Return the rules by which a cell verifies these ledgers."""
-        return light_client_of_native() if self.engine == "native" else light_client_of_embedded()
 
 
 async def lay_ground(
@@ -151,7 +144,7 @@ def _genesis(
 ) -> Genesis:
     rich = config.opening_balance_eur * RICH_FACTOR * NANO_EUR_PER_EUR
     balances = {
-        wallet_of(ring, cell.microgrid, cell.id).cosmos_account: (
+        party.account(wallet_of(ring, cell.microgrid, cell.id)): (
             config.opening_balance_eur
             * NANO_EUR_PER_EUR
             * (RICH_FACTOR if cell.kind.value in {"device", "battery"} else 1)
@@ -160,11 +153,11 @@ def _genesis(
         if cell.chain_id == party.ledger_id
     }
     if party.role is Role.GRID:
-        balances[wallet_of(ring, party.name, party.name).cosmos_account] = rich
+        balances[party.account(wallet_of(ring, party.name, party.name))] = rich
     # Fuel: gas costs nothing here, but an account must exist before it can sign.
-    balances |= {key.cosmos_account: FUEL_EUR * NANO_EUR_PER_EUR for key in party.lanes.values()}
+    balances |= {party.account(key): FUEL_EUR * NANO_EUR_PER_EUR for key in party.lanes.values()}
     if engine == "native":
-        balances[party.heartbeat.cosmos_account] = FUEL_EUR * NANO_EUR_PER_EUR
+        balances[party.account(party.heartbeat)] = FUEL_EUR * NANO_EUR_PER_EUR
     leads = PRESETS[config.preset.value][0]
     return Genesis(
         chain_id=party.ledger_id,
@@ -173,7 +166,8 @@ def _genesis(
         founding_cells=tuple(sorted(other.cell_key.address for other in parties)),
         role=party.role,
         balances=tuple(sorted(balances.items())),
-        vaults=((party.connector.cosmos_account, config.connector.deposit_eur * NANO_EUR_PER_EUR),),
+        kind=party.kind,
+        vaults=((party.account(party.connector), config.connector.deposit_eur * NANO_EUR_PER_EUR),),
         parameters=Parameters(
             tau_lead_s=leads.tau_lead_s,
             d_lead_s=leads.d_lead_s,
@@ -194,7 +188,7 @@ def members_of(ground: Ground, party: Party) -> dict[str, Member]:
     if party.role is Role.GRID:
         return {party.name: boundary_of(ground, party)}
     return {
-        cell.id: member_of(ground.ring, cell, chain_tag)
+        cell.id: member_of(ground.ring, cell, party, chain_tag)
         for cell in ground.households.cells
         if cell.chain_id == party.ledger_id
     }
@@ -205,5 +199,5 @@ def boundary_of(ground: Ground, party: Party) -> Member:
     chain_tag = ground.ledgers[party.ledger_id].chain_tag
     if party.role is Role.GRID:
         slack = ground.wires.network.slack.bus
-        return member(ground.ring, party.name, party.name, slack, chain_tag)
-    return member(ground.ring, party.name, f"pcc-{party.name}", party.buses[0], chain_tag)
+        return member(ground.ring, party, party.name, slack, chain_tag)
+    return member(ground.ring, party, f"pcc-{party.name}", party.buses[0], chain_tag)

@@ -8,10 +8,11 @@ import asyncio
 from collections.abc import Sequence
 
 from tieline.interfaces.errors import Rejected
-from tieline.interfaces.ledger import Ledger, Message
+from tieline.interfaces.ledger import ATTESTATIONS, Ledger, Message
 from tieline.market.timeline import slot_timeline
 from tieline.power.network_bytes import network_bytes, network_epoch
 from tieline.power.settings import Margins
+from tieline.protocol.messages import AnyMessage
 from tieline.scenario.config import ScenarioConfig
 from tieline.scenario.ground import Ground, boundary_of, members_of
 from tieline.scenario.parties import (
@@ -32,6 +33,7 @@ from tieline.swap.topology import (
     Topology,
 )
 from tieline.utility import setup
+from tieline.utility.bootstrap import DrivenLedger
 
 MANDATE_EUR = 1_000_000
 PPM = 1_000_000
@@ -81,13 +83,12 @@ async def _join(
         host, tracked = by_tag[route.source_chain_tag], by_tag[route.dest_chain_tag]
         own = ground.ledgers[host.ledger_id]
         other = ground.ledgers[tracked.ledger_id]
+        attestors = [key for key in keys if key.record.chain_tag == route.dest_chain_tag]
         await setup.create_client(
             own,
             CELL_LANE,
             route.source_client,
-            await other.trust_at(TRUST_HEIGHT),
-            [key for key in keys if key.record.chain_tag == route.dest_chain_tag],
-            host.cell_key.address,
+            await _client_states(own, other, attestors, host.cell_key.address),
             land,
         )
         await setup.register_counterparty(
@@ -95,7 +96,7 @@ async def _join(
             CELL_LANE,
             route.source_client,
             route.dest_client,
-            other.capabilities.merkle_prefix,
+            own.capabilities.client_prefix_for(other.capabilities),
             land,
         )
     terms = setup.MandateTerms(
@@ -117,6 +118,19 @@ async def _join(
             ground.domain,
             land,
         )
+
+
+async def _client_states(
+    host: DrivenLedger,
+    tracked: DrivenLedger,
+    attestors: Sequence[SignedAttestorKey],
+    own_cell: bytes,
+) -> tuple[AnyMessage, AnyMessage]:
+    """Return what *host* begins to trust *tracked* with."""
+    if host.capabilities.client_type_for(tracked.capabilities) == ATTESTATIONS:
+        first = (await tracked.blocks_after(TRUST_HEIGHT - 1, 1))[0]
+        return setup.attested_states(attestors, first.height, first.time_s)
+    return setup.paired_states(await tracked.trust_at(TRUST_HEIGHT), attestors, own_cell)
 
 
 async def _tick(ground: Ground, *, everybody: bool = False) -> None:
@@ -157,9 +171,11 @@ def _cells(ground: Ground) -> tuple[CellEntry, ...]:
 def _routes(ground: Ground) -> tuple[RouteEntry, ...]:
     """Return all ordered pairs; a ledger's clients are numbered in the order of the parties."""
     names = [party.ledger_id for party in ground.parties]
+    able = {name: ledger.capabilities for name, ledger in ground.ledgers.items()}
 
     def client(host: str, tracked: str) -> str:
-        return f"07-tendermint-{[name for name in names if name != host].index(tracked)}"
+        number = [name for name in names if name != host].index(tracked)
+        return f"{able[host].client_type_for(able[tracked])}-{number}"
 
     return tuple(
         RouteEntry(
@@ -167,8 +183,8 @@ def _routes(ground: Ground) -> tuple[RouteEntry, ...]:
             ground.ledgers[destination.ledger_id].chain_tag,
             client(source.ledger_id, destination.ledger_id),
             client(destination.ledger_id, source.ledger_id),
-            source.connector.cosmos_account,
-            destination.connector.cosmos_account,
+            source.account(source.connector),
+            destination.account(destination.connector),
         )
         for source in ground.parties
         for destination in ground.parties
@@ -225,13 +241,13 @@ def _named_accounts(ground: Ground) -> tuple[NamedAccount, ...]:
             NamedAccount(tag, entry.meter.account, name)
             for name, entry in members_of(ground, party).items()
         ]
-        named.append(NamedAccount(tag, party.connector.cosmos_account, "connector"))
-        named.append(NamedAccount(tag, party.cell_key.cosmos_account, f"cell-{party.name}"))
+        named.append(NamedAccount(tag, party.account(party.connector), "connector"))
+        named.append(NamedAccount(tag, party.account(party.cell_key), f"cell-{party.name}"))
         named += [
-            NamedAccount(tag, party.lanes[lane].cosmos_account, lane) for lane in RELAYER_LANES
+            NamedAccount(tag, party.account(party.lanes[lane]), lane) for lane in RELAYER_LANES
         ]
         if ground.engine == "native":
-            named.append(NamedAccount(tag, party.heartbeat.cosmos_account, "heartbeat"))
+            named.append(NamedAccount(tag, party.account(party.heartbeat), "heartbeat"))
     return tuple(named)
 
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tieline.interfaces.signer import Signer
 from tieline.scenario.cells import EnergyCell
 from tieline.scenario.config import Microgrid, Operator, ScenarioConfig
 from tieline.scenario.field import Member
 from tieline.swap.records import Role
 from tieline.swap.topology import MeterEntry
 from tieline.utility.keys import KeyRing
+from tieline.wire.accounts import account_of
 from tieline.wire.ids import meter_id
 from tieline.wire.keys import SecpKey
 
@@ -34,6 +36,8 @@ class Party:
     name: str
     """Of the microgrid, or the operator's."""
     ledger_id: str
+    kind: str
+    """Of its ledger, as chain tags name it; keys have their accounts by it."""
     role: Role
     buses: tuple[int, ...]
     cell_key: SecpKey
@@ -46,6 +50,10 @@ class Party:
     """Makes blocks on native engines where time alone must be seen to pass."""
     native_validators: int
 
+    def account(self, key: Signer) -> bytes:
+        """Return the account that a key has on this ledger, 20 bytes."""
+        return account_of(self.kind, key.public_key)
+
 
 def parties_of(config: ScenarioConfig, ring: KeyRing) -> tuple[Party, ...]:
     """Return the microgrids in the order of the file, then the operator."""
@@ -53,20 +61,20 @@ def parties_of(config: ScenarioConfig, ring: KeyRing) -> tuple[Party, ...]:
     return (*microgrids, _party(ring, config.operator, Role.GRID))
 
 
-def member_of(ring: KeyRing, cell: EnergyCell, chain_tag: bytes) -> Member:
+def member_of(ring: KeyRing, cell: EnergyCell, party: Party, chain_tag: bytes) -> Member:
     """Return an energy cell's keys and meter on its ledger."""
-    return member(ring, cell.microgrid, cell.id, cell.bus, chain_tag)
+    return member(ring, party, cell.id, cell.bus, chain_tag)
 
 
-def member(ring: KeyRing, microgrid: str, name: str, bus: int, chain_tag: bytes) -> Member:
-    """Return the keys and meter called *name*, of the members of *microgrid*."""
-    wallet = wallet_of(ring, microgrid, name)
-    meter_key = ring.key(f"members-{microgrid}", f"meter {name}")
+def member(ring: KeyRing, party: Party, name: str, bus: int, chain_tag: bytes) -> Member:
+    """Return the keys and meter called *name*, of the members of a party's microgrid."""
+    wallet = wallet_of(ring, party.name, name)
+    meter_key = ring.key(f"members-{party.name}", f"meter {name}")
     entry = MeterEntry(
         name,
         meter_id(chain_tag, meter_key.address),
         meter_key.address,
-        wallet.cosmos_account,
+        party.account(wallet),
         chain_tag,
         bus,
     )
@@ -93,6 +101,7 @@ def _party(ring: KeyRing, zone: Microgrid | Operator, role: Role) -> Party:
     return Party(
         name,
         ledger_id,
+        zone.ledger.chain_kind,
         role,
         tuple(zone.buses),
         cell_key,

@@ -156,7 +156,7 @@ def _ledgers(material: Material) -> tuple[LedgerRow, ...]:
             blocks_count=history.height,
             transactions_count=history.transactions_count,
             refused_transactions_count=history.refused_transactions_count,
-            app_hash=history.app_hash.hex(),
+            app_hash=history.state_root.hex(),
         )
         for history in material.histories.values()
     )

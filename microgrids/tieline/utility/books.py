@@ -13,8 +13,8 @@ from tieline.swap.records import SignedOrder
 from tieline.swap.topology import MeterEntry
 from tieline.utility.cell import UtilityCell
 from tieline.utility.slot_work import SlotWork
+from tieline.wire.accounts import account_of
 from tieline.wire.errors import Malformed
-from tieline.wire.keys import cosmos_account_of
 from tieline.wire.typed_data import order_id, recover_signer
 
 
@@ -58,7 +58,9 @@ def _objection(
     if owner != (order.chain_tag, order.account):
         return "meter"
     try:
-        if cosmos_account_of(recover_signer(cell.domain, order, signed.signature)) != order.account:
+        signer = recover_signer(cell.domain, order, signed.signature)
+        kind = cell.indexes[order.chain_tag].ledger.capabilities.kind
+        if account_of(kind, signer) != order.account:
             return "signature"
         _book_order(cell, signed)
     except Malformed as error:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from tieline.contract.genesis import Genesis
-from tieline.interfaces.ledger import Ledger
+from tieline.interfaces.errors import ConfigError
+from tieline.interfaces.ledger import Ledger, PacketProof
 from tieline.interfaces.signer import Signer
 from tieline.ledgers.tendermint.driven import DrivenPlan, DrivenTendermint
 from tieline.ledgers.tendermint.embedded import EmbeddedTendermint
@@ -16,13 +17,11 @@ from tieline.light_clients.tendermint.client import TendermintClient
 from tieline.light_clients.tendermint.verifier import verify_header_once
 from tieline.protocol.client import LightClient
 from tieline.protocol.messages import AnyMessage
-from tieline.wire.blocks import StoredBlock
 
 __all__ = [
     "DrivenLedger",
     "DrivenPlan",
-    "light_client_of_embedded",
-    "light_client_of_native",
+    "light_client_of",
     "open_embedded_ledger",
     "open_native_ledgers",
 ]
@@ -57,12 +56,12 @@ class DrivenLedger(Ledger, Protocol):
         """Return client and consensus state by which others begin to trust it. Raises NotYet."""
         ...
 
-    async def whole_blocks(self) -> Sequence[StoredBlock]:
-        """Return all blocks with their commits, from height 1."""
+    async def packet_proofs(self) -> Sequence[PacketProof]:
+        """Return what proved each packet message that took effect, in the order of the blocks."""
         ...
 
-    async def app_hash(self) -> bytes:
-        """Return the root of the state after the last block."""
+    async def state_root(self) -> bytes:
+        """Return the root of the state after the last block: app hash, or an EVM state root."""
         ...
 
     def close(self) -> None:
@@ -77,14 +76,33 @@ def open_embedded_ledger(
     folder: Path | None,
 ) -> DrivenLedger:
     """
-    Open an embedded Tendermint ledger, with the blocks that *folder* holds already.
+    Open an embedded ledger of the kind that its genesis names, with the blocks that *folder* holds
+    already.
 
     Args:
         genesis: Its birth.
-        validator_seeds: 32 secret bytes a validator.
+        validator_seeds: 32 secret bytes a validator, or a sealer.
         lanes: Keys that sign transactions, by lane.
         folder: Where blocks are kept; None: in memory.
+
+    Raises:
+        ConfigError: There is no embedded engine for this kind, or the folder is another ledger's.
     """
+    opener = EMBEDDED.get(genesis.kind)
+    if opener is None:
+        raise ConfigError(
+            f"no embedded engine for ledgers of kind {genesis.kind}",
+            instead=f"take one of {', '.join(sorted(EMBEDDED))}",
+        )
+    return opener(genesis, validator_seeds, lanes, folder)
+
+
+def _open_tendermint(
+    genesis: Genesis,
+    validator_seeds: Sequence[bytes],
+    lanes: Mapping[str, Signer],
+    folder: Path | None,
+) -> DrivenLedger:
     ledger = EmbeddedTendermint(genesis, validator_seeds, store=folder)
     ledger.resume()
     for name, key in lanes.items():
@@ -92,9 +110,28 @@ def open_embedded_ledger(
     return ledger
 
 
-def light_client_of_embedded() -> LightClient:
-    """Return the rules by which cells verify embedded ledgers; believed headers are remembered."""
-    return TendermintClient(verify_header_once)
+Opener = Callable[[Genesis, Sequence[bytes], Mapping[str, Signer], Path | None], DrivenLedger]
+EMBEDDED: dict[str, Opener] = {"cometbft": _open_tendermint}
+"""Engines in this process, by kind of ledger."""
+
+
+def light_client_of(kind: str, engine: str) -> LightClient:
+    """
+    Return the rules by which a cell verifies a ledger.
+
+    Args:
+        kind: Of the ledger, as its chain tag names it.
+        engine: embedded: headers that one cell of this process believed are remembered; native:
+            every cell verifies for itself.
+    """
+    return LIGHT_CLIENTS[kind](engine)
+
+
+def _tendermint_client(engine: str) -> LightClient:
+    return TendermintClient() if engine == "native" else TendermintClient(verify_header_once)
+
+
+LIGHT_CLIENTS: dict[str, Callable[[str], LightClient]] = {"cometbft": _tendermint_client}
 
 
 async def open_native_ledgers(plans: Sequence[DrivenPlan]) -> list[DrivenLedger]:
@@ -117,8 +154,3 @@ async def open_native_ledgers(plans: Sequence[DrivenPlan]) -> list[DrivenLedger]
             ledger.close()
         raise
     return [*ledgers]
-
-
-def light_client_of_native() -> LightClient:
-    """Return the rules by which cells verify native ledgers; every cell verifies for itself."""
-    return TendermintClient()

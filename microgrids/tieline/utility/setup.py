@@ -1,5 +1,5 @@
 """
-From four fresh ledgers to a hub: cell set, clients both ways, counterparties, mandates.
+From fresh ledgers to a hub: cell set, clients both ways, counterparties, mandates.
 
 Each step asks the ledger first and leaves alone what is there, so a setup that was cut short goes
 on where it stood. The caller makes the ledgers produce blocks.
@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from tieline.contract.keys import mandate_record_key
 from tieline.interfaces.ledger import Ledger, Message
 from tieline.interfaces.signer import Signer
+from tieline.light_clients.attestations import messages as attestations
 from tieline.protocol.commitment import client_prefix
 from tieline.protocol.messages import AnyMessage, CreateClient, RegisterCounterparty
 from tieline.protocol.quorum import more_than_two_thirds
+from tieline.protocol.time import NANOSECONDS_PER_SECOND
 from tieline.swap.evidence import SignedCellSet
 from tieline.swap.messages import MsgPostCellSet, MsgSetMandate
 from tieline.swap.records import (
@@ -84,29 +86,19 @@ async def post_cell_set(ledger: Ledger, lane: str, signed: SignedCellSet, land: 
     await land(ledger, lane, [message])
 
 
-async def create_client(
-    host: Ledger,
-    lane: str,
-    client_id: str,
+def paired_states(
     native: tuple[AnyMessage, AnyMessage],
     attestors: Sequence[SignedAttestorKey],
     own_cell: bytes,
-    land: Land,
-) -> None:
+) -> tuple[AnyMessage, AnyMessage]:
     """
-    Create a paired client of another ledger on *host*, unless it is there.
+    Return the states of a client that takes native proofs and attestations at once.
 
     Args:
-        host: The ledger that will run the client.
-        lane: Of the host's utility cell.
-        client_id: The id it will get: clients are numbered in the order of their creation.
         native: Client and consensus state of the tracked ledger, checked by the operator.
         attestors: Keys for the tracked ledger, one a cell.
         own_cell: EVM address of the host's utility cell.
-        land: See ``Land``.
     """
-    if await host.query("ibc", client_prefix(client_id) + b"clientState") is not None:
-        return
     keys = sorted(attestors, key=lambda signed: signed.record.attestor)
     state = PairedClientState(
         native=native[0],
@@ -117,7 +109,50 @@ async def create_client(
         min_signatures=more_than_two_thirds(len(keys)),
         own_cell=own_cell,
     )
-    message = CreateClient(host.lane_account(lane), state.as_any(), native[1])
+    return state.as_any(), native[1]
+
+
+def attested_states(
+    attestors: Sequence[SignedAttestorKey], height: int, time_s: int
+) -> tuple[AnyMessage, AnyMessage]:
+    """
+    Return the states of a client that takes attestations alone: of more than two thirds.
+
+    Args:
+        attestors: Keys for the tracked ledger, one a cell.
+        height: Where it begins to trust, at least 1.
+        time_s: Chain time of that block, unix seconds.
+    """
+    addresses = sorted(signed.record.attestor for signed in attestors)
+    client = attestations.ClientState(
+        tuple(map(attestations.address_text, addresses)),
+        more_than_two_thirds(len(addresses)),
+        height,
+    )
+    consensus = attestations.ConsensusState(time_s * NANOSECONDS_PER_SECOND)
+    return client.as_any(), consensus.as_any()
+
+
+async def create_client(
+    host: Ledger,
+    lane: str,
+    client_id: str,
+    states: tuple[AnyMessage, AnyMessage],
+    land: Land,
+) -> None:
+    """
+    Create a client of another ledger on *host*, unless it is there.
+
+    Args:
+        host: The ledger that will run the client.
+        lane: Of the host's utility cell.
+        client_id: The id it will get: clients are numbered in the order of their creation.
+        states: Its client and consensus state.
+        land: See ``Land``.
+    """
+    if await host.query("ibc", client_prefix(client_id) + b"clientState") is not None:
+        return
+    message = CreateClient(host.lane_account(lane), *states)
     await land(host, lane, [message])
 
 

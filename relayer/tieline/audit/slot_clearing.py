@@ -32,8 +32,8 @@ from tieline.swap.order_escrow import OrderStatus
 from tieline.swap.records import Clearing, Order, Side, SignedOrder
 from tieline.wire import ids
 from tieline.wire.abi import encode_allocation, encode_id_leaf
+from tieline.wire.accounts import account_of
 from tieline.wire.errors import Malformed
-from tieline.wire.keys import cosmos_account_of
 from tieline.wire.typed_data import order_id, recover_signer
 
 
@@ -81,10 +81,12 @@ def _check_order(view: SlotView, signed: SignedOrder, findings: Findings) -> Non
     identifier = order_id(order)
     name = f"order {identifier.hex()[:16]}"
     try:
-        account = cosmos_account_of(recover_signer(view.world.domain, order, signed.signature))
+        signer = recover_signer(view.world.domain, order, signed.signature)
     except Malformed as error:
         findings.refuse(view.place, Check.CLEARINGS, f"{name}: signature", "one", error)
         return
+    history = view.world.ledgers.get(order.chain_tag)
+    account = b"" if history is None else account_of(history.genesis.kind, signer)
     findings.expect(view.place, Check.CLEARINGS, f"{name}: signer", order.account, account)
     findings.expect(
         view.place,
@@ -97,7 +99,6 @@ def _check_order(view: SlotView, signed: SignedOrder, findings: Findings) -> Non
     findings.expect(
         view.place, Check.CLEARINGS, f"{name}: account of its meter", owner, order.account
     )
-    history = view.world.ledgers.get(order.chain_tag)
     data = None if history is None else history.query(order_key(identifier))
     stored = None if data is None else _facts(decode_order(data))
     findings.expect(view.place, Check.CLEARINGS, f"{name}: on its ledger", stored, _terms(order))

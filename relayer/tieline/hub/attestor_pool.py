@@ -1,7 +1,8 @@
 """
-Attestations for a client: as many as it needs, the destination's own cell among them.
+Attestations for a client: as many as it needs, the destination's own cell among them where the
+client asks for that.
 
-Attestors are asked in turn, the own cell always, so that each one's silence is soon noticed. A
+Attestors are asked in turn, the own cell first, so that each one's silence is soon noticed. A
 silent one is logged with its reason and the next is asked; without a quorum the batch waits.
 """
 
@@ -34,9 +35,11 @@ class AttestorQuorum:
     """What a client asks of attestors."""
 
     own_cell: bytes
-    """EVM address of the utility cell whose ledger runs the client; must be among the signers."""
+    """EVM address of the utility cell whose ledger runs the client; asked first."""
     min_signatures: int
     """More than two thirds of the client's attestors."""
+    needs_own_cell: bool = True
+    """Whether the own cell must be among the signers, as paired clients ask."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +123,9 @@ class AttestorPool:
         """Return exactly as many answers as needed; *known* ones are taken first and added to."""
         order = self._turns(quorum, height)
         answers = {cell: known[cell] for cell in order[:1] if cell in known}
+        awaited = quorum.needs_own_cell and quorum.own_cell not in known
         for cell in order[1:]:
-            if len(answers) + (quorum.own_cell not in known) >= quorum.min_signatures:
+            if len(answers) + awaited >= quorum.min_signatures:
                 break
             if cell in known:
                 answers[cell] = known[cell]
@@ -137,7 +141,7 @@ class AttestorPool:
                     continue
                 self.silences.pop(cell, None)
                 answers[cell] = known[cell] = _Answer(attestor.address(ledger_id), signature)
-            if quorum.own_cell not in answers:
+            if quorum.needs_own_cell and quorum.own_cell not in answers:
                 raise NotYet(f"own attestor is silent: ledger={ledger_id} height={height}")
         if len(answers) < quorum.min_signatures:
             raise NotYet(
@@ -147,11 +151,12 @@ class AttestorPool:
         return list(answers.values())
 
     def _turns(self, quorum: AttestorQuorum, height: int) -> list[bytes]:
-        if quorum.own_cell not in self._attestors:
+        if quorum.needs_own_cell and quorum.own_cell not in self._attestors:
             raise NotYet(f"no attestor of the own cell: cell={quorum.own_cell.hex()}")
+        own = [quorum.own_cell] if quorum.own_cell in self._attestors else []
         others = sorted(cell for cell in self._attestors if cell != quorum.own_cell)
         first = height % len(others) if others else 0
-        return [quorum.own_cell, *others[first:], *others[:first]]
+        return [*own, *others[first:], *others[:first]]
 
     def _note_silence(self, cell: bytes, reason: str, ledger_id: str, height: int) -> None:
         level = logging.DEBUG if self.silences.get(cell) == reason else logging.WARNING

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from tieline.contract.genesis import Parameters
 from tieline.hub.attestor_pool import AttestorQuorum
-from tieline.hub.proof_form import PairedForm, PlainForm
+from tieline.hub.proof_form import AttestedForm, PairedForm, PlainForm
 from tieline.hub.prover import ClientTerms
 from tieline.interfaces.errors import ConfigError
-from tieline.interfaces.ledger import Ledger
+from tieline.interfaces.ledger import ATTESTATIONS, Ledger
 from tieline.protocol.quorum import more_than_two_thirds
 from tieline.relay.route import Endpoint, LedgerTerms, Route, Topology
 from tieline.swap import topology as public
@@ -113,7 +113,7 @@ def paired_clients(
 ) -> dict[Endpoint, ClientTerms]:
     """
     Return how each client but the *plain* ones takes proofs: native and attested, the own cell
-    among the signers.
+    among the signers; an ``attestations`` client takes what more than two thirds attest.
 
     Raises:
         ConfigError: A ledger has no attestors.
@@ -121,7 +121,7 @@ def paired_clients(
     attestors: dict[bytes, int] = {}
     for signed in shared.attestor_keys:
         attestors[signed.record.chain_tag] = attestors.get(signed.record.chain_tag, 0) + 1
-    form = PairedForm()
+    paired_form, attested_form = PairedForm(), AttestedForm()
     clients: dict[Endpoint, ClientTerms] = {}
     paired = [one for one in topology.routes if one.first not in plain]
     for route in paired:
@@ -133,9 +133,12 @@ def paired_clients(
                     f"no attestor key for ledger {tracked.ledger_id}",
                     instead="let every cell bind a key for it",
                 )
+            is_attested = verifier.client_id.rpartition("-")[0] == ATTESTATIONS
             quorum = AttestorQuorum(
                 own_cell=shared.cell_of(own_tag).address,
                 min_signatures=more_than_two_thirds(attestors[tracked_tag]),
+                needs_own_cell=not is_attested,
             )
+            form = attested_form if is_attested else paired_form
             clients[verifier] = ClientTerms(form, quorum)
     return clients

@@ -1,5 +1,6 @@
 """
-In which form a client takes headers and proofs: native alone, or native paired with attestations.
+In which form a client takes headers and proofs: native alone, native paired with attestations, or
+attestations alone.
 """
 
 from __future__ import annotations
@@ -7,8 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from tieline.light_clients.attestations.messages import proof_as_any
+from tieline.protocol.height import Height
 from tieline.protocol.messages import AnyMessage
-from tieline.wire.attestation_proofs import paired_message, paired_proof
+from tieline.wire.attestation_proofs import AttestationProof, paired_message, paired_proof
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,10 @@ class ProofForm(Protocol):
         """Return the proof bytes; *attestation* lists the proved key."""
         ...
 
+    def height(self, native: Height) -> Height:
+        """Return the height that the client holds of a native one."""
+        ...
+
 
 class PlainForm:
     """Native headers and proofs, as a stock chain takes them."""
@@ -53,6 +60,10 @@ class PlainForm:
     def proof(self, native: bytes, attestation: Attestation | None) -> bytes:
         """Return the native proof."""
         assert attestation is None, "a plain client takes no attestation"
+        return native
+
+    def height(self, native: Height) -> Height:
+        """Return the native height."""
         return native
 
 
@@ -73,3 +84,32 @@ class PairedForm:
         """Return the paired proof."""
         assert attestation is not None, "a paired client takes an attestation"
         return paired_proof(native, attestation.data, attestation.signatures)
+
+    def height(self, native: Height) -> Height:
+        """Return the native height."""
+        return native
+
+
+class AttestedForm:
+    """Attested alone: on Ethereum, and of ledgers that have no headers to show."""
+
+    @property
+    def is_attested(self) -> bool:
+        """Attestations are all there is."""
+        return True
+
+    def header(self, native: AnyMessage, attestation: Attestation | None) -> AnyMessage:
+        """Return the attested state; the native header was for the attestors."""
+        del native
+        assert attestation is not None, "an attestations client takes an attestation"
+        return proof_as_any(AttestationProof(attestation.data, attestation.signatures))
+
+    def proof(self, native: bytes, attestation: Attestation | None) -> bytes:
+        """Return the attestation; the native proof was for the attestors."""
+        del native
+        assert attestation is not None, "an attestations client takes an attestation"
+        return AttestationProof(attestation.data, attestation.signatures).encode()
+
+    def height(self, native: Height) -> Height:
+        """Return the same number without a revision: attestations name none."""
+        return Height(0, native.revision_height)

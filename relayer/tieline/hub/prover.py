@@ -201,7 +201,7 @@ class Prover:
             )
         for effect, entry in chunk:
             proof = terms.form.proof(entry.proof, attestation)
-            result.proofs[effect.name] = Proved(proof, entry.proof_height)
+            result.proofs[effect.name] = Proved(proof, terms.form.height(entry.proof_height))
 
     async def _headers(
         self, wanted: ProofWanted, updates: Sequence[UpdateWanted], terms: ClientTerms

@@ -20,6 +20,10 @@ Message = IbcMessage | TradeMessage
 """Anything a transaction may carry, in domain form."""
 
 
+ATTESTATIONS = "attestations"
+"""The client type that needs no headers: on ledgers that verify none, and of ledgers without."""
+
+
 class Finality(Enum):
     """When an observation can no longer be undone."""
 
@@ -46,6 +50,17 @@ class Capabilities:
     Transactions of one lane that may wait for a block at once, in the order they were handed in;
     the adapter counts their sequences. A later one may rest on what an earlier one does.
     """
+    verifies_headers: bool = True
+    """Whether its contract runs light clients of other kinds; False: attestations alone."""
+
+    def client_type_for(self, tracked: Capabilities) -> str:
+        """Return the type of the client that this ledger runs of *tracked*."""
+        return tracked.client_type if self.verifies_headers else ATTESTATIONS
+
+    def client_prefix_for(self, tracked: Capabilities) -> tuple[bytes, ...]:
+        """Return the merkle prefix under which that client is shown keys of *tracked*."""
+        is_attested = self.client_type_for(tracked) == ATTESTATIONS
+        return (b"",) if is_attested else tracked.merkle_prefix
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +107,21 @@ class SubmitResult:
     height: int | None = None
     """Known once it is in a block."""
     results: tuple[Event, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class PacketProof:
+    """A proof that a packet message brought which took effect."""
+
+    step: str
+    """recv, ack or timeout."""
+    client: str
+    """Of the ledger that took it."""
+    sequence: int
+    height: int
+    """Of the ledger whose state is proved: its header's."""
+    size: int
+    """Bytes."""
 
 
 class LedgerReader(Protocol):

@@ -81,13 +81,18 @@ class Deadlines:
 
 
 @dataclass(frozen=True, slots=True)
-class FailedSum:
-    """An inequality that does not hold, in numbers."""
+class LadderSum:
+    """An inequality in numbers."""
 
     point: str
     have_s: int
     need_s: int
     sum_text: str
+
+    @property
+    def holds(self) -> bool:
+        """Whether there is at least as much time as is needed."""
+        return self.have_s >= self.need_s
 
     def __str__(self) -> str:
         return f"{self.point}: have {self.have_s} s, need {self.need_s} s = {self.sum_text}"
@@ -144,12 +149,17 @@ def _reveal_margin(times: PairTimes) -> int:
     return 2 * b.inclusion_s + b.finality_s + times.grace_s + b.halt_s
 
 
-def failed_sums(leads: LadderParameters, times: PairTimes) -> tuple[FailedSum, ...]:
+def failed_sums(leads: LadderParameters, times: PairTimes) -> tuple[LadderSum, ...]:
     """
     Return every rule of the ladder that *leads* break for *times*; empty if the pair is safe.
 
     A market that asks for less than its ledgers take is refused with these sums printed.
     """
+    return tuple(one for one in ladder_sums(leads, times) if not one.holds)
+
+
+def ladder_sums(leads: LadderParameters, times: PairTimes) -> tuple[LadderSum, ...]:
+    """Return every rule of the ladder in numbers, from gate closure to the last expiry."""
     a, b = times.source, times.destination
     k, p, g = times.clock_error_s, times.poll_s, times.grace_s
     send_s = a.finality_s + p + 2 * b.inclusion_s + k
@@ -202,7 +212,7 @@ def failed_sums(leads: LadderParameters, times: PairTimes) -> tuple[FailedSum, .
             ),
         ),
     )
-    return tuple(FailedSum(*row) for row in rows if row[1] < row[2])
+    return tuple(LadderSum(*row) for row in rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +227,7 @@ class TradeTimes:
     expiry_in: int
 
 
-def failed_trade_time(leads: LadderParameters, asked: TradeTimes) -> FailedSum | None:
+def failed_trade_time(leads: LadderParameters, asked: TradeTimes) -> LadderSum | None:
     """
     Return the first rule that a trade's times break under the pair's governed leads, or None.
 
@@ -226,13 +236,13 @@ def failed_trade_time(leads: LadderParameters, asked: TradeTimes) -> FailedSum |
     """
     floor = deadlines(leads, asked.slot_start, asked.slot_length)
     if asked.tau != floor.tau:
-        return FailedSum("tau", asked.tau, floor.tau, f"S - {leads.tau_lead_s}, exactly")
+        return LadderSum("tau", asked.tau, floor.tau, f"S - {leads.tau_lead_s}, exactly")
     if asked.verdict_deadline != floor.verdict_deadline:
-        return FailedSum(
+        return LadderSum(
             "D", asked.verdict_deadline, floor.verdict_deadline, f"S - {leads.d_lead_s}, exactly"
         )
     if asked.expiry_out < floor.expiry_out:
-        return FailedSum(
+        return LadderSum(
             "T_B",
             asked.expiry_out,
             floor.expiry_out,
@@ -240,10 +250,10 @@ def failed_trade_time(leads: LadderParameters, asked: TradeTimes) -> FailedSum |
         )
     need = asked.expiry_out + leads.min_margin_s
     if asked.expiry_in < need:
-        return FailedSum("T_A", asked.expiry_in, need, f"T_B + {leads.min_margin_s}")
+        return LadderSum("T_A", asked.expiry_in, need, f"T_B + {leads.min_margin_s}")
     latest = expiry_max(asked.slot_start, asked.slot_length)
     if asked.expiry_in > latest:
-        return FailedSum("T_A at most", asked.expiry_in, latest, f"E + {EXPIRY_LEAD_MAX_S}")
+        return LadderSum("T_A at most", asked.expiry_in, latest, f"E + {EXPIRY_LEAD_MAX_S}")
     return None
 
 
@@ -252,9 +262,9 @@ def expiry_max(slot_start: int, slot_length: int) -> int:
     return slot_start + slot_length + EXPIRY_LEAD_MAX_S
 
 
-def failed_send_time(leads: LadderParameters, slot_start: int, now_s: int) -> FailedSum | None:
+def failed_send_time(leads: LadderParameters, slot_start: int, now_s: int) -> LadderSum | None:
     """Return None before the lock deadline (A3), else by how much a send at *now_s* is late."""
     left_s = slot_start - leads.tau_lead_s - now_s
     if left_s > leads.lock_lead_s:
         return None
-    return FailedSum("lock deadline", left_s, leads.lock_lead_s + 1, "more than the lock lead")
+    return LadderSum("lock deadline", left_s, leads.lock_lead_s + 1, "more than the lock lead")

@@ -94,6 +94,19 @@ def test_without_a_quorum_it_is_not_yet(silent: tuple[int, ...], why: str) -> No
         signers(the_pool)
 
 
+@pytest.mark.parametrize("silent", [(), (1,), (3,)])
+def test_a_client_of_attestations_alone_needs_a_quorum_but_not_the_own_cell(
+    silent: tuple[int, ...],
+) -> None:
+    the_pool, _ = pool(4, *silent)
+    quorum = AttestorQuorum(bytes([1]) * 20, 3, needs_own_cell=False)
+    attestation = asyncio.run(the_pool.attest_state("a-1", HEADER, 7, 1234, quorum))
+    signed = {signature[0] for signature in attestation.signatures}
+    assert len(signed) == 3
+    assert not signed & set(silent)
+    assert (1 in signed) is (1 not in silent), "the own cell is asked first"
+
+
 def test_a_cell_without_attestor_is_not_yet() -> None:
     the_pool, _ = pool(4)
     with pytest.raises(NotYet, match="no attestor of the own cell"):

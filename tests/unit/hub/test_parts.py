@@ -7,11 +7,14 @@ from tieline.contract.trade_errors import TooEarly, TooLate
 from tieline.hub.attestor_pool import AttestorQuorum
 from tieline.hub.health import Health
 from tieline.hub.lanes import Lanes, UnderWay
-from tieline.hub.proof_form import PairedForm, PlainForm
+from tieline.hub.proof_form import Attestation, AttestedForm, PairedForm, PlainForm
 from tieline.hub.prover import ClientTerms
 from tieline.hub.refusals import Refusal, sort_refusal
 from tieline.interfaces.errors import Unavailable
 from tieline.protocol.errors import ConsensusStateNotFound, ProofInvalid, TimeoutElapsed
+from tieline.protocol.height import Height
+from tieline.protocol.messages import AnyMessage
+from tieline.wire.attestation_proofs import AttestationProof
 
 
 def under_way(lane: str, number: int, height: int = 10, submitted_s: int = 100) -> UnderWay:
@@ -83,6 +86,17 @@ def test_a_quorum_belongs_to_an_attested_form_only() -> None:
     quorum = AttestorQuorum(b"\x01" * 20, 3)
     assert ClientTerms(PairedForm(), quorum).quorum is quorum
     assert ClientTerms(PlainForm()).quorum is None
-    for form, terms in ((PairedForm(), None), (PlainForm(), quorum)):
+    assert ClientTerms(AttestedForm(), quorum).form.is_attested
+    for form, terms in ((PairedForm(), None), (AttestedForm(), None), (PlainForm(), quorum)):
         with pytest.raises(ValueError, match="quorum"):
             ClientTerms(form, terms)
+
+
+def test_an_attested_form_leaves_native_bytes_and_revisions_out() -> None:
+    signed = Attestation(b"data", (b"\x01" * 65,))
+    form, native = AttestedForm(), AnyMessage("/native", b"header")
+    for shown in (form.header(native, signed).value, form.proof(b"native proof", signed)):
+        assert AttestationProof.decode(shown) == AttestationProof(b"data", (b"\x01" * 65,))
+    assert form.header(native, signed).type_url.endswith("attestations.v1.AttestationProof")
+    assert form.height(Height(7, 12)) == Height(0, 12)
+    assert PairedForm().height(Height(7, 12)) == PlainForm().height(Height(7, 12)) == Height(7, 12)

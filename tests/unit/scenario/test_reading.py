@@ -216,3 +216,24 @@ def test_import_may_cost_what_export_brings(tmp_path: Path) -> None:
         )
     )
     assert load_scenario(path).operator.export_price_micro_eur_per_kwh == 320_000
+
+
+def test_main_net_finality_does_not_fit_a_lead_of_fifteen_minutes(tmp_path: Path) -> None:
+    path = tmp_path / "main-net.yaml"
+    text = TEXT.replace("    chain_id: mg-a\n", "    chain_id: mg-a\n    finality_s: 960\n")
+    assert text != TEXT
+    path.write_text(text)
+    with pytest.raises(ConfigError) as refusal:
+        load_scenario(path)
+    assert refusal.value.key == "preset"
+    assert "lock deadline before tau: have 160 s, need 1110 s" in refusal.value.what
+    assert "F_A 960 + P 30 + 2 I_B 60 + K 60" in refusal.value.what
+    path.write_text(text.replace("preset: fast", "preset: slow"))
+    assert load_scenario(path).microgrids[0].finality_s == 960
+
+
+def test_an_unknown_kind_of_ledger_lists_the_known_ones(tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text(TEXT.replace("    chain_id: mg-a\n", "    chain_id: mg-a\n    ledger: besu\n"))
+    with pytest.raises(ConfigError, match="'tendermint' or 'ethereum'"):
+        load_scenario(path)

@@ -16,7 +16,7 @@ from tieline.interfaces.ledger import StoredValue
 from tieline.light_clients.verified import Verified
 from tieline.protocol.height import Height
 from tieline.utility.attestor import CellAttestor, FollowedLedger
-from tieline.utility.bootstrap import light_client_of_embedded
+from tieline.utility.bootstrap import light_client_of
 from tieline.utility.journal import SigningJournal, Statement
 from tieline.wire.attestations import (
     PACKET_TAG,
@@ -55,7 +55,9 @@ class Bench:
     def open(self) -> None:
         self.journal = SigningJournal(self.path)
         self.attestor = CellAttestor(b"\x01" * 20, self.journal, self.clock, lambda: self.is_down)
-        followed = FollowedLedger(self.rpc, self.ledger.chain_tag, light_client_of_embedded(), KEY)
+        followed = FollowedLedger(
+            self.rpc, self.ledger.chain_tag, light_client_of("cometbft", "embedded"), KEY
+        )
         self.attestor.follow(followed, *self.ledger.client_states(1))
 
     @property

@@ -26,6 +26,7 @@ from tieline.interfaces.ledger import (
     BlockEvents,
     Capabilities,
     Message,
+    PacketProof,
     StoredValue,
     SubmitResult,
 )
@@ -36,6 +37,7 @@ from tieline.ledgers.tendermint.client_terms import CAPABILITIES
 from tieline.ledgers.tendermint.clock_file import ClockFile
 from tieline.ledgers.tendermint.home import Pace
 from tieline.ledgers.tendermint.native import NativeTendermint
+from tieline.ledgers.tendermint.packet_proofs import packet_proofs
 from tieline.ledgers.tendermint.peers import PeerGroup
 from tieline.ledgers.tendermint.rpc import PAGE, TX_IN_CACHE, CometRpc, as_base64, from_base64
 from tieline.protocol.messages import AnyMessage
@@ -184,12 +186,13 @@ class DrivenTendermint:
         """Return client and consensus state for a client that starts to trust at *height*."""
         return await self._reads.client_states(height)
 
-    async def whole_blocks(self) -> Sequence[StoredBlock]:
-        """Return all blocks with their commits, from height 1."""
-        return decode_export((self._plan.export / BLOCKS_FILE).read_bytes())
+    async def packet_proofs(self) -> Sequence[PacketProof]:
+        """Return what proved each packet message that took effect, in the order of the blocks."""
+        exported = (self._plan.export / BLOCKS_FILE).read_bytes()
+        return packet_proofs(self._events, decode_export(exported))
 
-    async def app_hash(self) -> bytes:
-        """Return the root of the state after the last block."""
+    async def state_root(self) -> bytes:
+        """Return the app hash after the last block."""
         return self._app_hash
 
     def close(self) -> None:

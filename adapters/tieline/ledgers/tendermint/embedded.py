@@ -21,11 +21,13 @@ from tieline.contract.hosted_ledger import HostedLedger
 from tieline.contract.results import BlockInput, BlockResult
 from tieline.interfaces.errors import ConfigError, NotYet, Unavailable
 from tieline.interfaces.ledger import (
+    PacketProof,
     StoredValue,
     SubmitResult,
 )
 from tieline.ledgers.tendermint.block_file import BLOCKS_FILE, BlockFile
 from tieline.ledgers.tendermint.client_terms import CAPABILITIES, ClientTerms, client_states
+from tieline.ledgers.tendermint.packet_proofs import packet_proofs
 from tieline.ledgers.tendermint.validators import Validators
 from tieline.light_clients.tendermint.messages import (
     ClientHeader,
@@ -148,12 +150,12 @@ class EmbeddedTendermint(HostedLedger):
         """As ``client_states`` with the usual terms. Raises NotYet."""
         return self.client_states(height)
 
-    async def whole_blocks(self) -> Sequence[StoredBlock]:
-        """As ``blocks``."""
-        return self.blocks
+    async def packet_proofs(self) -> Sequence[PacketProof]:
+        """Return what proved each packet message that took effect, in the order of the blocks."""
+        return packet_proofs(self._host.blocks_after(0, len(self._headers)), self.blocks)
 
-    async def app_hash(self) -> bytes:
-        """Return the root of the state after the last block."""
+    async def state_root(self) -> bytes:
+        """Return the app hash after the last block."""
         return self._host.application.app_hash
 
     def client_states(

@@ -21,21 +21,16 @@ from tieline.contract.records import (
     decode_order,
 )
 from tieline.contract.store import IBC, TIELINE
-from tieline.interfaces.ledger import BlockEvents
+from tieline.interfaces.ledger import BlockEvents, PacketProof
 from tieline.protocol.commitment import acknowledgement_key, packet_commitment_key
 from tieline.protocol.events import Event
-from tieline.protocol.messages import AcknowledgePacket, RecvPacket, TimeoutPacket
 from tieline.scenario.run_folder import RunFolder
 from tieline.utility.bootstrap import DrivenLedger
 from tieline.utility.ledger_index import LedgerIndex, SeenLock
-from tieline.wire.blocks import StoredBlock
-from tieline.wire.codec import decode_transaction
 
 ACCOUNT_KEY_BYTES = 22
 """Prefix, account, one byte; longer keys of the same prefix are counters."""
 POSTINGS = frozenset({"clearing_posted", "verdict_posted", "delivery_posted"})
-PROVING = frozenset({"recv_packet", "acknowledge_packet", "timeout_packet"})
-"""Events of transactions that bring proofs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +57,6 @@ class Happening:
 
 
 @dataclass(frozen=True, slots=True)
-class Proved:
-    """A proof that a message brought."""
-
-    height: int
-    """Of the ledger whose state it proves."""
-    size: int
-    """Bytes."""
-
-
-@dataclass(frozen=True, slots=True)
 class LedgerHistory:
     """One ledger from its first block to its last."""
 
@@ -82,14 +67,14 @@ class LedgerHistory:
     height: int
     transactions_count: int
     refused_transactions_count: int
-    app_hash: bytes
+    state_root: bytes
     happenings: tuple[Happening, ...]
     """In the order of the blocks."""
     of_lock: Mapping[bytes, tuple[Happening, ...]]
     """By lock id."""
     postings: Mapping[tuple[str, int], Happening]
     """First event of a kind about a slot, by kind and slot start."""
-    proofs: Mapping[tuple[str, str, int], Proved]
+    proofs: Mapping[tuple[str, str, int], PacketProof]
     """By step (recv, ack, timeout), client of this ledger, sequence."""
     seen_locks: Mapping[tuple[bytes, str], SeenLock]
     """By trade id and leg."""
@@ -143,11 +128,11 @@ async def read_history(
         height=blocks[-1].height if blocks else 0,
         transactions_count=len(transactions),
         refused_transactions_count=sum(row.code != 0 for row in transactions),
-        app_hash=await ledger.app_hash(),
+        state_root=await ledger.state_root(),
         happenings=happenings,
         of_lock={lock_id: tuple(rows) for lock_id, rows in of_lock.items()},
         postings=postings,
-        proofs=_proofs(blocks, await ledger.whole_blocks()),
+        proofs={(one.step, one.client, one.sequence): one for one in await ledger.packet_proofs()},
         seen_locks=index.locks,
         locks={key[1:]: decode_lock(row) for key, row in _under(state, b"l")},
         orders={key[1:]: decode_order(row) for key, row in _under(state, b"o")},
@@ -192,32 +177,6 @@ def open_packets(
             if acknowledgement_key(client, sequence) not in provable:
                 found.append(f"received {client}/{sequence}")
     return tuple(found)
-
-
-def _proofs(
-    blocks: Sequence[BlockEvents], whole_blocks: Sequence[StoredBlock]
-) -> dict[tuple[str, str, int], Proved]:
-    """Return the proof of each packet message that took effect."""
-    proofs: dict[tuple[str, str, int], Proved] = {}
-    for block, stored in zip(blocks, whole_blocks, strict=True):
-        for done, raw in zip(block.transactions, stored.block.transactions, strict=True):
-            if done.code == 0 and any(event.type in PROVING for event in done.events):
-                proofs.update(_proofs_of(decode_transaction(raw).messages))
-    return proofs
-
-
-def _proofs_of(messages: Sequence[object]) -> Iterator[tuple[tuple[str, str, int], Proved]]:
-    for message in messages:
-        match message:
-            case RecvPacket(_, packet, proof, height):
-                key = ("recv", packet.destination_client, packet.sequence)
-            case AcknowledgePacket(_, packet, _, proof, height):
-                key = ("ack", packet.source_client, packet.sequence)
-            case TimeoutPacket(_, packet, proof, height):
-                key = ("timeout", packet.source_client, packet.sequence)
-            case _:
-                continue
-        yield key, Proved(height.revision_height, len(proof))
 
 
 async def _all_blocks(ledger: DrivenLedger) -> Sequence[BlockEvents]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from tieline.scenario.results.history import Happening, LedgerHistory, Proved
+from tieline.interfaces.ledger import PacketProof
+from tieline.scenario.results.history import Happening, LedgerHistory
 from tieline.scenario.results.material import Material
 from tieline.scenario.run_records import JourneyStep
 from tieline.swap.evidence import Position, SlotEvidence
@@ -169,7 +170,7 @@ def _proved(
     return _with_proof(made, leg.history.proofs.get((kind, seen.client, seen.sequence)))
 
 
-def _with_proof(step: JourneyStep, proof: Proved | None) -> JourneyStep:
+def _with_proof(step: JourneyStep, proof: PacketProof | None) -> JourneyStep:
     if proof is None:
         return step
     return step.model_copy(update={"proof_height": proof.height, "proof_bytes": proof.size})
