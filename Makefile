@@ -120,4 +120,4 @@ contracts: $(ETHEREUM)/node_modules/.package-lock.json ## compile the Solidity c
 
 .PHONY: forge
 forge: contracts ## test the contracts with forge (MATCH=name for some)
-	@cd $(ETHEREUM) && nice -n 5 node_modules/@foundry-rs/forge/bin.mjs test $(if $(MATCH),--match-test $(MATCH))
+	@cd $(ETHEREUM) && nice -n 5 "$$(ls -d node_modules/@foundry-rs/forge-*/bin/forge* 2>/dev/null || command -v forge)" test $(if $(MATCH),--match-test $(MATCH))

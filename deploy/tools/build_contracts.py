@@ -121,7 +121,7 @@ def compiled(
         "sources": {path: {"content": text} for path, text in sources.items()},
         "settings": settings
         | {
-            "outputSelection": {source: {"": ["ast"], name: OUTPUTS}},
+            "outputSelection": {"*": {"": ["ast"]}, source: {name: OUTPUTS}},
             "remappings": (FOLDER / "remappings.txt").read_text(encoding="utf-8").split(),
         },
     }

@@ -22,7 +22,7 @@ interface IHost {
     /// @notice Nothing was written. `reason` is the custom error (selector and arguments) that says why.
     event PacketSkipped(uint64 indexed client, uint64 indexed sequence, bytes reason);
     event AcknowledgementWritten(uint64 indexed client, uint64 indexed sequence, bytes acknowledgement);
-    event PacketAcknowledged(uint64 indexed client, uint64 indexed sequence, bytes acknowledgement);
+    event PacketAcknowledged(uint64 indexed client, uint64 indexed sequence);
     event PacketTimedOut(uint64 indexed client, uint64 indexed sequence);
     /// @notice It was received (kind 2) or had ended (kind 1: acknowledged or timed out) before: no effect.
     event PacketRepeated(uint64 indexed client, uint64 indexed sequence, uint8 kind);
@@ -56,7 +56,7 @@ interface IHost {
     error EntryUnknown(uint256 entry);
     error PathMismatch(uint256 entry);
     error PathTwice(uint256 entry);
-    error CommitmentMismatch(uint64 sequence);
+    error CommitmentMismatch(uint256 entry);
     error PacketMismatch(uint64 client, uint64 sequence);
     error PacketInvalid();
     error PayloadInvalid();
@@ -139,6 +139,8 @@ interface IHost {
     function CELL() external view returns (address);
     function APP() external view returns (address);
     function clientCount() external view returns (uint64);
+    /// @notice `attestations-N`, as packets and other ledgers name the client.
+    function clientId(uint64 number) external pure returns (string memory);
     function client(uint64 number) external view returns (ClientView memory);
     /// @return timestamp Attested unix seconds of a height; 0 if it was never attested.
     function timestampAt(uint64 client, uint64 height) external view returns (uint64 timestamp);
