@@ -146,6 +146,16 @@ abstract contract Cells is Base {
         if (!hasOne || !hasOther) return 0;
     }
 
+    /// @notice Keep what decisions on trades with each ledger of a new set need (`_owners`). The rows are
+    /// the set's, and name this ledger.
+    function _storeOwners(bytes32 cellSetId, RegistryRow[] calldata rows) internal {
+        for (uint256 i = 0; i < rows.length; ++i) {
+            bytes32 chainTag = rows[i].chainTag;
+            _owners[Hashes.ownersKey(cellSetId, chainTag)] =
+                _ownersRequired(rows, chainTag, _CHAIN_TAG);
+        }
+    }
+
     /// @notice Remember that a set sealed something of a slot here, so that no successor takes it.
     function _markUsed(bytes32 cellSetId, uint64 slotStart) internal {
         CellSetSlot storage cellSet = _cellSets[cellSetId];

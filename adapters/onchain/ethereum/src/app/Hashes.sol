@@ -191,6 +191,11 @@ library Hashes {
         return keccak256(abi.encode(sourceChainTag, client, connectorIn, connectorOut));
     }
 
+    /// @notice Key of the bits that a decision on a trade with another ledger needs in a cell set.
+    function ownersKey(bytes32 cellSet, bytes32 chainTag) internal pure returns (bytes32) {
+        return keccak256(abi.encode(cellSet, chainTag));
+    }
+
     /// @notice Key of a stored order.
     function orderKey(
         bytes32 id,

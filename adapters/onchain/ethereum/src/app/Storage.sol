@@ -117,11 +117,25 @@ abstract contract Storage {
     mapping(uint256 => BandsSlot) internal _bands;
     /// @dev slot 12: by `Hashes.mandateId`
     mapping(bytes32 => MandateSlot) internal _mandates;
-    /// @dev slot 13: what locks under a mandate hold open, by `Hashes.mandateId`
+    /// @dev slot 13: what locks under a mandate hold open, by `openKey`
     mapping(bytes32 => uint256) internal _mandateOpen;
     /// @dev slot 14: what packets of a client took from vaults for a slot, by
     /// keccak(abi(T(client), slotStart))
     mapping(bytes32 => uint256) internal _outflows;
+
+    /// @dev slot 15: by `Hashes.ownersKey`: the bits that a decision on a trade with that ledger needs in
+    /// that cell set: its cell's, this ledger's and the grid operator's. 0: no cell of it in the set.
+    /// Written with the set, so that trades need not bring its rows.
+    mapping(bytes32 => uint64) internal _owners;
+
+    /// @notice Key of `_mandateOpen`. A destination's lock has room for the first 40 bits of its mandate's
+    /// id, where a source's has its buyers' cursor. The connector's address beside them, which the
+    /// lock's id vouches for and which alone can set its mandates, leaves nobody but the connector to
+    /// make two of its own meet.
+    /// @param mandateBits first 40 bits of `Hashes.mandateId`
+    function openKey(address connectorOut, uint256 mandateBits) internal pure returns (bytes32) {
+        return bytes32((uint256(uint160(connectorOut)) << 40) | mandateBits);
+    }
 
     /// @notice Key of `_bands`.
     function bandsKey(uint256 slotStart, uint256 slotLength) internal pure returns (uint256) {
