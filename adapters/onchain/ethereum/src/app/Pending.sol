@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {Strings} from "@openzeppelin/contracts/utils/Strings.sol";
+import {Ibc} from "../host/Ibc.sol";
+import {Packet} from "../host/Types.sol";
+import {Hashes} from "./Hashes.sol";
+import {LEG_OUT, REFUSED} from "./LockNumbers.sol";
+import {Locks} from "./Locks.sol";
+import {Payloads} from "./Payloads.sol";
+import {EnergyTrade} from "./TradeRecords.sol";
+
+/// @title Received packets whose answer is due later, and how they end without a lock
+/// @notice The host's receipt keeps a packet's commitment, so whoever ends one brings the packet again.
+abstract contract Pending is Locks, Payloads {
+    /// @dev A received packet, brought again.
+    struct Received {
+        uint64 client;
+        uint64 sequence;
+        bytes32 commitment;
+        /// T(client id).
+        bytes32 clientHash;
+        EnergyTrade trade;
+    }
+
+    /// @dev Read a packet that is said to have been received. Its receipt is not looked at here: the
+    /// host compares the commitment when the answer is written.
+    function _received(uint64 client, Packet calldata packet)
+        internal
+        pure
+        returns (Received memory received, bytes32 rule)
+    {
+        bytes memory id = bytes(string.concat("attestations-", Strings.toString(client)));
+        received.client = client;
+        received.sequence = packet.sequence;
+        received.commitment = Ibc.commitPacket(sha256(id), packet);
+        received.clientHash = keccak256(id);
+        (received.trade, rule) = _decode(packet.value);
+    }
+
+    /// @dev The destination's lock of a packet, without state, with its mandate.
+    function _lockOut(Received memory received) internal view returns (LockView memory lock) {
+        lock = _viewOf(received.trade, LEG_OUT);
+        lock.cursorBuyWh = _mandateBits(_mandateIdOf(received.trade, received.clientHash));
+    }
+
+    function _mandateIdOf(EnergyTrade memory trade, bytes32 clientHash)
+        internal
+        pure
+        returns (bytes32)
+    {
+        return Hashes.mandateId(
+            trade.sourceChainTag, clientHash, trade.connectorIn, trade.connectorOut
+        );
+    }
+
+    /// @dev B3, B4: all of a pending lock goes back, money and bond.
+    function _giveBack(LockView memory lock) internal {
+        lock.status = REFUSED;
+        lock.capWh = 0;
+        lock.bondPrice = _bondPriceOf(lock.slotStart, lock.slotLength);
+        _store(lock);
+        _refundPayer(lock, lock.energyWh);
+        _returnBond(lock, lock.energyWh);
+        _tellClosed(lock);
+    }
+
+    /// @dev Answer a received packet with the sentinel; the reason lies elsewhere.
+    function _answerRefusal(Received memory received) internal {
+        _HOST.writeAcknowledgement(
+            received.client,
+            received.sequence,
+            received.commitment,
+            abi.encodePacked(Ibc.SENTINEL)
+        );
+    }
+}
