@@ -205,6 +205,9 @@ def _decode_row(types: Sequence[AbiType], data: bytes, start: int) -> tuple[Any,
     return tuple(values)
 
 
+_PLAIN: dict[str, AbiType] = {one.name: one for one in (_Address(), _Bytes(), _Text(), _Bool())}
+
+
 @lru_cache(maxsize=1024)
 def parse_type(text: str) -> AbiType:
     """Return the type of a canonical name. Raises ValueError if there is none of that name."""
@@ -212,9 +215,8 @@ def parse_type(text: str) -> AbiType:
         return _Array(parse_type(text[:-2]))
     if text.startswith("(") and text.endswith(")"):
         return Tuple([parse_type(part) for part in split_members(text[1:-1])])
-    simple = {"address": _Address, "bytes": _Bytes, "string": _Text, "bool": _Bool}.get(text)
-    if simple is not None:
-        return simple()
+    if text in _PLAIN:
+        return _PLAIN[text]
     digits = text.lstrip("abcdefghijklmnopqrstuvwxyz")
     kind, size = text[: len(text) - len(digits)], int(digits)
     if kind in {"uint", "int"} and size % 8 == 0 and 0 < size <= 8 * WORD:
