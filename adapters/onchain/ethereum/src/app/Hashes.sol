@@ -255,6 +255,19 @@ library Hashes {
         hashed = keccak256(packed);
     }
 
+    /// @notice As `addressesHash`, of the rows' cells; 0 if they do not ascend strictly.
+    function cellsHashOf(RegistryRow[] calldata rows) internal pure returns (bytes32 hashed) {
+        bytes memory packed;
+        address before = address(0);
+        for (uint256 i = 0; i < rows.length; ++i) {
+            address cell = rows[i].cell;
+            if (cell <= before && i > 0) return 0;
+            packed = bytes.concat(packed, bytes20(cell));
+            before = cell;
+        }
+        hashed = keccak256(packed);
+    }
+
     // --- leaves and proofs --------------------------------------------------------------------
 
     /// @notice Leaf of a tree of ids (clearing's trades, orders).
