@@ -14,7 +14,7 @@ from tieline.interfaces.errors import ConfigError
 from tieline.market.clearing import clear_slot
 from tieline.scenario.cell_building import build_cell
 from tieline.scenario.config import ScenarioConfig
-from tieline.scenario.driven_world import World
+from tieline.scenario.driven_world import RUN_OUT_S, World
 from tieline.scenario.ground import Ground, lay_ground
 from tieline.scenario.joining import set_up
 from tieline.scenario.parties import (
@@ -35,6 +35,11 @@ from tieline.utility.phases.forecast import coin_secret
 from tieline.utility.service import CellService
 from tieline.wire.canonical_json import canonical
 from tieline.wire.typed_data import order_id
+
+WINDOW_S = 15
+"""On Ethereum a relayer's work waits so long for company: at most eight transactions a slot."""
+PATIENCE_S = 240
+"""The same for refunds, shares and releases."""
 
 
 async def build_world(
@@ -105,7 +110,7 @@ async def _put_together(ground: Ground, topology: Topology) -> World:
         ),
         HubConfig(
             journal_url=f"sqlite:///{ground.folder.journal_sqlite}",
-            ledgers={p.ledger_id: LedgerConfig(lanes=RELAYER_LANES) for p in ground.parties},
+            ledgers={p.ledger_id: _ledger_config(ground, p) for p in ground.parties},
         ),
     )
     return World(
@@ -122,7 +127,21 @@ async def _put_together(ground: Ground, topology: Topology) -> World:
         truth=truth,
         bus_names=ground.wires.bus_names,
         engine=ground.engine,
+        run_out_s=_run_out_s(ground),
     )
+
+
+def _ledger_config(ground: Ground, party: Party) -> LedgerConfig:
+    """Where the ledger takes few and dear transactions, work goes together."""
+    if ground.ledgers[party.ledger_id].capabilities.verifies_headers:
+        return LedgerConfig(lanes=RELAYER_LANES)
+    return LedgerConfig(lanes=RELAYER_LANES, window_s=WINDOW_S, patience_s=PATIENCE_S)
+
+
+def _run_out_s(ground: Ground) -> int:
+    """Return how long the end takes: refunds may wait for company, and then their shares."""
+    waits = any(not one.capabilities.verifies_headers for one in ground.ledgers.values())
+    return RUN_OUT_S + (2 * PATIENCE_S if waits else 0)
 
 
 def _parameters(ground: Ground, party: Party) -> Parameters:

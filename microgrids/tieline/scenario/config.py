@@ -136,7 +136,11 @@ class LedgerKind(StrEnum):
     @property
     def chain_kind(self) -> str:
         """As chain tags name it."""
-        return {LedgerKind.TENDERMINT: "cometbft", LedgerKind.ETHEREUM: EVM_KIND}[self]
+        return CHAIN_KINDS[self]
+
+
+CHAIN_KINDS = {LedgerKind.TENDERMINT: "cometbft", LedgerKind.ETHEREUM: EVM_KIND}
+"""Kinds of ledgers as scenarios and as chain tags name them."""
 
 
 class OwnLedger(Strict):

@@ -62,6 +62,8 @@ class World:
     truth: Truth
     bus_names: Mapping[int, str]
     engine: EngineName = "embedded"
+    run_out_s: int = RUN_OUT_S
+    """From a slot's last expiry until nothing is left to do."""
 
     @property
     def slots(self) -> list[int]:
@@ -74,7 +76,7 @@ class World:
         for start in slots:
             self.clock.remember(self._instants(start))
         await self._catch_up()
-        end = self._timeline(slots[-1]).expiry_in + RUN_OUT_S
+        end = self._timeline(slots[-1]).expiry_in + self.run_out_s
         while self.clock.now_s() < end and self.clock.step(is_busy=self._is_busy()):
             await self.tick()
             now = self.clock.now_s()
@@ -93,12 +95,14 @@ class World:
             await index.follow()
         for start in self.slots:
             timeline = self._timeline(start)
-            if timeline.freeze <= now <= timeline.expiry_in + RUN_OUT_S:
+            if timeline.freeze <= now <= timeline.expiry_in + self.run_out_s:
                 self._hush(start)
                 for service in self.services:
                     await service.step(start, now)
         if not self._is_relayer_down(now):
             await self.runner.step()
+            wake_s = self.runner.waits_until_s
+            self.clock.remember(() if wake_s is None else (wake_s,))
 
     async def _catch_up(self) -> None:
         """Read what the ledgers hold already; after a crash, take up each slot where it stands."""
@@ -133,7 +137,7 @@ class World:
             t.start,
             t.end,
             t.last_reveal,
-            t.expiry_in + RUN_OUT_S,
+            t.expiry_in + self.run_out_s,
         ]
 
     def _timeline(self, start: int) -> SlotTimeline:

@@ -259,11 +259,21 @@ def _ledgers(summary: RunSummary) -> str:
             str(row.blocks_count),
             str(row.transactions_count),
             str(row.refused_transactions_count),
+            str(row.transactions_in_slot_max),
             row.app_hash[:16],
         ]
         for row in summary.ledgers
     ]
-    header = ["Ledger", "Kind", "Height", "Blocks", "Transactions", "Refused", "App hash"]
+    header = [
+        "Ledger",
+        "Kind",
+        "Height",
+        "Blocks",
+        "Transactions",
+        "Refused",
+        "Most in a slot",
+        "State root",
+    ]
     return _table(header, rows, numbers_from=2)
 
 

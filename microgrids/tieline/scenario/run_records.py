@@ -223,7 +223,10 @@ class LedgerRow(Record):
     blocks_count: int
     transactions_count: int
     refused_transactions_count: int
+    transactions_in_slot_max: int = 0
+    """Most that stand in blocks of one slot's time."""
     app_hash: str
+    """Root of the state after the last block."""
 
 
 class RunSummary(Record):

@@ -13,6 +13,7 @@ from typing import Annotated
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from tieline.hub.pacing import Window
 from tieline.hub.settings import RunnerSettings
 from tieline.interfaces.errors import ConfigError
 from tieline.relay.scheduler import BatchLimits
@@ -31,6 +32,15 @@ class LedgerConfig(_Section):
     """Names of its accounts there; each carries one transaction at a time."""
     reveal_lead_s: _Count = 490
     """R before T_B: a preimage is never first shown later (``docs/spec/trade.md`` 2)."""
+    window_s: Annotated[int, Field(ge=0, le=60)] = 0
+    """Work waits so long for company, where each transaction costs; 0: it goes at once."""
+    patience_s: Annotated[int, Field(ge=0, le=3600)] = 0
+    """Refunds, shares and releases wait so long for something to go along with."""
+
+    @property
+    def window(self) -> Window:
+        """How long work waits on the ledger."""
+        return Window(self.window_s, self.patience_s)
 
 
 class BatchConfig(_Section):
@@ -76,6 +86,7 @@ class HubConfig(_Section):
             inclusion_blocks_max=self.inclusion_blocks_max,
             inclusion_s_max=self.inclusion_s_max,
             journal_days=self.journal_days,
+            windows={ledger_id: self.ledger(ledger_id).window for ledger_id in ledger_ids},
         )
 
 

@@ -18,6 +18,7 @@ from tieline.hub.inbox import Inbox, Outcome
 from tieline.hub.journey_rows import changed_rows
 from tieline.hub.lanes import Lanes
 from tieline.hub.outbox import Outbox, Sent
+from tieline.hub.pacing import Pacing
 from tieline.hub.prover import Prover
 from tieline.hub.reconcile import reconcile
 from tieline.hub.settings import RunnerSettings
@@ -117,6 +118,7 @@ class Runner:
         self._wake_s: int | None = None
         self._round = 0
         self._prune_at_s = 0
+        self._pacing = Pacing(settings.windows)
         self._unsettled: list[Outcome] = []
         """What became of our transactions and is not noted yet."""
         self._sending: dict[str, asyncio.Task[Sent]] = {}
@@ -196,6 +198,11 @@ class Runner:
         """Return the latest effects that a ledger refused, newest first."""
         return self._journal.recent_failures(limit)
 
+    @property
+    def waits_until_s(self) -> int | None:
+        """When work that waits for company goes; None if none does."""
+        return self._pacing.next_wake_s()
+
     def save_resume_heights(self) -> None:
         """Write from where the ledgers must be read again after a restart."""
         self._journal.save_resume_heights(
@@ -220,9 +227,10 @@ class Runner:
         total = Sent()
         for ledger_id, own in by_ledger.items():
             room = self._room(ledger_id)
-            if not room:
+            due = self._pacing.due(ledger_id, own, self.retry.now_s) if room else ()
+            if not due:
                 continue
-            sending = self._outbox.send(ledger_id, own, room)
+            sending = self._outbox.send(ledger_id, due, room)
             if self._settings.is_concurrent:
                 self._sending[ledger_id] = asyncio.create_task(sending)
             else:
@@ -312,6 +320,7 @@ class Runner:
             self.retry.next_wake_s(),
             self.health.next_wake_s(now_s),
             self.holds.next_wake_s(now_s),
+            self._pacing.next_wake_s(),
         ]
         if any(len(lanes) for lanes in self.lanes.values()):
             times.append(now_s + self._settings.inclusion_s_max)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tieline.hub.pacing import Window
 from tieline.relay.retry import NOT_YET_DELAY_S
 from tieline.relay.scheduler import BatchLimits
 
@@ -32,6 +33,8 @@ class RunnerSettings:
     A ledger that leaves transactions of ours without a block for so long stands still: nothing
     more is sent to it until it moves. None: that is not judged.
     """
+    windows: Mapping[str, Window] = field(default_factory=dict[str, Window])
+    """By ledger id: how long work waits for company; a ledger that is not named sends at once."""
     is_concurrent: bool = False
     """
     Ledgers are read and written side by side, and a batch is proved while the one before it is

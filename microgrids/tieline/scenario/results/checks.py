@@ -5,17 +5,23 @@ endings of locks, orders and packets, how proofs were believed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from typing import TypeVar
 
+from tieline.interfaces.ledger import ATTESTATIONS
+from tieline.light_clients.attestations.messages import ClientState
 from tieline.market.identities import LedgerSupply, Violation, check_identities
+from tieline.protocol.quorum import has_more_than_two_thirds
 from tieline.scenario.results.history import LedgerHistory
 from tieline.scenario.results.material import Material
 from tieline.scenario.results.money import beside_ledgers
 from tieline.scenario.run_records import AccountRow, CheckRow, TradeRecord
 from tieline.swap.lock import TERMINAL
-from tieline.wire.attestation_proofs import PairedClientState
+from tieline.wire.attestation_proofs import PairedClientState, decode_any
 from tieline.wire.errors import Malformed
 
+T = TypeVar("T")
 IDENTITIES = {
     "E1": "injections and import are the losses",
     "E2": "what is sold is bought, level by level",
@@ -195,28 +201,64 @@ def _judged(material: Material) -> CheckRow:
 
 
 def _attestation(material: Material) -> CheckRow:
-    """Every client asks for a native proof and for attestations, the own cell's among them."""
+    """
+    Every client asks for a native proof and for attestations, the own cell's among them; one that
+    takes no native proofs for those of more than two thirds of all cells.
+    """
     left: list[str] = []
-    need: set[str] = set()
-    routes = material.world.topology.routes
-    for route in routes:
+    need: Counter[str] = Counter()
+    topology = material.world.topology
+    for route in topology.routes:
         history = material.histories[route.source_chain_tag]
-        key = f"clients/{route.source_client}/attestors".encode()
-        stored = history.provable.get(key)
-        try:
-            terms = None if stored is None else PairedClientState.decode(stored)
-        except Malformed:
-            terms = None
-        host = material.world.topology.cell_of(route.source_chain_tag)
-        if terms is None or terms.own_cell != host.address:
+        host = topology.cell_of(route.source_chain_tag)
+        attestors = {
+            signed.record.attestor
+            for signed in topology.attestor_keys
+            if signed.record.chain_tag == route.dest_chain_tag
+        }
+        terms = _terms(history, route.source_client, host.address, attestors)
+        if terms is None:
             left.append(f"{history.chain_id} {route.source_client} believes without its own cell")
         else:
-            need.add(f"{terms.min_signatures} of {len(terms.attestor_keys)}")
-    detail = (
-        f"{len(routes)} clients take a native proof AND {', '.join(sorted(need))} attestations, "
+            need[terms] += 1
+    detail = "; ".join(f"{count} clients take {terms}" for terms, count in sorted(need.items()))
+    return _nothing_left("how clients believe", left, detail)
+
+
+def _terms(
+    history: LedgerHistory, client_id: str, own_cell: bytes, attestors: Set[bytes]
+) -> str | None:
+    """Return what a client asks for, None if that is too little."""
+    store = f"clients/{client_id}/"
+    if client_id.startswith(ATTESTATIONS):
+        stored = history.provable.get(f"{store}clientState".encode())
+        state = None if stored is None else _read(_attested_state, stored)
+        if (
+            state is None
+            or set(state.attestors) != attestors
+            or not has_more_than_two_thirds(state.min_required_sigs, len(attestors))
+        ):
+            return None
+        return f"{state.min_required_sigs} of {len(attestors)} attestations and nothing else"
+    stored = history.provable.get(f"{store}attestors".encode())
+    paired = None if stored is None else _read(PairedClientState.decode, stored)
+    if paired is None or paired.own_cell != own_cell:
+        return None
+    return (
+        f"a native proof AND {paired.min_signatures} of {len(paired.attestor_keys)} attestations, "
         "the own cell's among them"
     )
-    return _nothing_left("clients in AND mode", left, detail)
+
+
+def _attested_state(stored: bytes) -> ClientState:
+    return ClientState.decode(decode_any(stored).value)
+
+
+def _read(decode: Callable[[bytes], T], stored: bytes) -> T | None:
+    try:
+        return decode(stored)
+    except Malformed:
+        return None
 
 
 def _nothing_left(name: str, left: Sequence[str], detail: str) -> CheckRow:

@@ -65,7 +65,8 @@ class LedgerHistory:
     chain_tag: bytes
     genesis: Genesis
     height: int
-    transactions_count: int
+    transaction_times_s: tuple[int, ...]
+    """Chain time of each transaction's block, in their order; those of refused ones too."""
     refused_transactions_count: int
     state_root: bytes
     happenings: tuple[Happening, ...]
@@ -89,6 +90,18 @@ class LedgerHistory:
     """Final pairs of store ``ibc``."""
     open_packets: tuple[str, ...]
     """Sent and neither acknowledged nor timed out, or received and not answered."""
+
+    @property
+    def transactions_count(self) -> int:
+        """All transactions in blocks."""
+        return len(self.transaction_times_s)
+
+    def transactions_in_slot_max(self, slots: Sequence[int], slot_length_s: int) -> int:
+        """Return how many stand in blocks of one slot's time, at most; all slots' work counts."""
+        return max(
+            sum(start <= time_s < start + slot_length_s for time_s in self.transaction_times_s)
+            for start in slots
+        )
 
     def events(self, kind: str) -> Iterator[Happening]:
         """Yield the events of one type, oldest first."""
@@ -126,7 +139,7 @@ async def read_history(
         chain_tag=ledger.chain_tag,
         genesis=Genesis.from_bytes(path.read_bytes()),
         height=blocks[-1].height if blocks else 0,
-        transactions_count=len(transactions),
+        transaction_times_s=tuple(block.time_s for block in blocks for _ in block.transactions),
         refused_transactions_count=sum(row.code != 0 for row in transactions),
         state_root=await ledger.state_root(),
         happenings=happenings,
