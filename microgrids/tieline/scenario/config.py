@@ -51,6 +51,8 @@ Bus = Annotated[StrictInt, Field(ge=0)]
 SlotIndex = Annotated[StrictInt, Field(ge=0, lt=SLOTS_MAX)]
 Validators = Annotated[StrictInt, Field(ge=1, le=7)]
 """Processes of a ledger's engine with --engine native, all of equal power; four bear one lost."""
+Inclusion = Annotated[StrictInt, Field(ge=1, le=3600)]
+Finality = Annotated[StrictInt, Field(ge=1, le=7200)]
 PriceRange = Annotated[list[Price], Field(min_length=2, max_length=2)]
 KilowattRange = Annotated[list[Kilowatt], Field(min_length=2, max_length=2)]
 
@@ -147,9 +149,9 @@ class OwnLedger(Strict):
     """What a ledger runs on, and how long it takes; the ladder of the preset must leave room."""
 
     ledger: LedgerKind = LedgerKind.TENDERMINT
-    inclusion_s: Annotated[StrictInt, Field(ge=1, le=3600)] = 30
+    inclusion_s: Inclusion = 30
     """From handing a transaction in to its block, p99."""
-    finality_s: Annotated[StrictInt, Field(ge=1, le=7200)] = 10
+    finality_s: Finality = 10
     """From a block to its being final, p99; 960 on Ethereum's main net."""
 
 

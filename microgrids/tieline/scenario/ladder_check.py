@@ -10,9 +10,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
+from typing import Annotated
+
+from pydantic import Field
 
 from tieline.interfaces.errors import ConfigError
-from tieline.scenario.config import Microgrid, Operator, ScenarioConfig
+from tieline.scenario.config import (
+    ChainId,
+    Finality,
+    Inclusion,
+    Microgrid,
+    Operator,
+    Preset,
+    ScenarioConfig,
+    Strict,
+)
 from tieline.swap.ladder import PRESETS, LadderSum, LedgerTimes, PairTimes, ladder_sums
 
 
@@ -75,18 +87,64 @@ def scenario_pairs(config: ScenarioConfig) -> tuple[PairCheck, ...]:
     return check_pairs(preset, ledgers)
 
 
-def require_fit(preset: str, pairs: Sequence[PairCheck]) -> None:
+def require_fit(preset: str, pairs: Sequence[PairCheck], file: str) -> None:
     """
     Refuse ledgers that are slower than their deadlines.
+
+    Args:
+        preset: Of the leads that the pairs were checked for.
+        pairs: See ``check_pairs``.
+        file: Where it was written.
 
     Raises:
         ConfigError: With the first sum that does not hold.
     """
-    for pair in pairs:
-        for failed in pair.failed:
-            slower = "a slower preset" if preset == "slow" else "preset: slow"
-            raise ConfigError(
-                f"the ladder of {pair.source} -> {pair.destination} does not fit: {failed}",
-                key="preset",
-                instead=f"write {slower}, or take a ledger whose blocks are final sooner",
-            )
+    failed = [(pair, one) for pair in pairs for one in pair.failed]
+    if failed:
+        pair, worst = max(failed, key=lambda row: row[1].need_s - row[1].have_s)
+        raise ConfigError(
+            f"the ladder of {pair.source} -> {pair.destination} does not fit: {worst}",
+            file=file,
+            key="preset",
+            instead=(
+                "take a ledger whose blocks are final sooner"
+                if preset == "slow"
+                else "write preset: slow, or take a ledger whose blocks are final sooner"
+            ),
+        )
+
+
+def tightest(pairs: Sequence[PairCheck]) -> list[tuple[PairCheck, LadderSum]]:
+    """Return of every rule the pair that leaves it least, in the order of the ladder."""
+    return [
+        max(
+            ((pair, pair.sums[place]) for pair in pairs),
+            key=lambda row: row[1].need_s - row[1].have_s,
+        )
+        for place in range(len(pairs[0].sums))
+    ]
+
+
+class PairLedger(Strict):
+    """What one ledger takes."""
+
+    inclusion_s: Inclusion = 30
+    finality_s: Finality = 10
+
+
+class PairFile(Strict):
+    """Ledgers and the deadlines that they are asked to meet, without a scenario around them."""
+
+    preset: Preset = Preset.FAST
+    ledgers: Annotated[dict[ChainId, PairLedger], Field(min_length=2)]
+
+    def pairs(self) -> tuple[PairCheck, ...]:
+        """Return the ladders of all ordered pairs."""
+        preset = self.preset.value
+        return check_pairs(
+            preset,
+            {
+                name: ledger_times(one.inclusion_s, one.finality_s, preset)
+                for name, one in self.ledgers.items()
+            },
+        )

@@ -20,6 +20,7 @@ from pydantic_core import ErrorDetails
 from tieline.interfaces.errors import ConfigError
 from tieline.scenario.checks import check_scenario
 from tieline.scenario.config import ScenarioConfig, ScenarioEvent
+from tieline.scenario.ladder_check import require_fit, scenario_pairs
 
 DATA = Path(__file__).parent / "data"
 EXTENDS_MAX = 4
@@ -81,8 +82,21 @@ def load_scenario(path: Path) -> ScenarioConfig:
     Read and check a scenario file. Relative paths in it are taken from its folder.
 
     Raises:
-        ConfigError: It cannot be read, has an unknown key, a value out of range, or parts that
-            contradict each other. The message has file, line, key and what to write instead.
+        ConfigError: It cannot be read, has an unknown key, a value out of range, parts that
+            contradict each other, or a ledger that is slower than its deadlines. The message has
+            file, line, key and what to write instead.
+    """
+    config = read_scenario(path)
+    require_fit(config.preset.value, scenario_pairs(config), str(path))
+    return config
+
+
+def read_scenario(path: Path) -> ScenarioConfig:
+    """
+    Read a scenario file as ``load_scenario`` does, whether its ladder fits or not.
+
+    Raises:
+        ConfigError: As ``load_scenario``, for all but the ladder.
     """
     document, lines = _read_over(path, 0)
     try:

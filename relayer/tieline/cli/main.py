@@ -11,7 +11,20 @@ import sys
 
 import typer
 
-from tieline.cli import audit, data, demo, engines, explain, init, ledger, relay, run, status, trade
+from tieline.cli import (
+    audit,
+    config,
+    data,
+    demo,
+    engines,
+    explain,
+    init,
+    ledger,
+    relay,
+    run,
+    status,
+    trade,
+)
 from tieline.interfaces.errors import ConfigError, HubError
 
 CHECK_FAILED = 1
@@ -36,6 +49,7 @@ app.add_typer(trade.app, name="trade")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(data.app, name="data")
 app.add_typer(relay.app, name="relay")
+app.add_typer(config.app, name="config")
 
 
 def main() -> None:
