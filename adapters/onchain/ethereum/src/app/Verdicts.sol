@@ -10,12 +10,12 @@ import {
     VerdictMismatch
 } from "./Errors.sol";
 import {Hashes} from "./Hashes.sol";
+import {ITrade} from "./ITrade.sol";
 import {
     ACCEPT,
     LEG_LOCAL,
     LOCKED,
     PENDING,
-    REASON_CAP,
     REASON_OWNER_SILENT,
     REASON_PAUSED,
     REASON_PAYLOAD,
@@ -28,7 +28,7 @@ import {DecidedLeaf, Verdict, VerdictLeaf} from "./TradeRecords.sol";
 
 /// @title What the cells decided: the slot's first valid verdict, applied leaf by leaf and group by
 /// group (B2, B3)
-abstract contract Verdicts is Pending {
+abstract contract Verdicts is Pending, ITrade {
     uint256 private constant _GROUP_SIZE_MAX = 64;
     uint256 private constant _PROOF_LENGTH_MAX = 32;
 
@@ -38,7 +38,7 @@ abstract contract Verdicts is Pending {
         Received received;
     }
 
-    /// @notice ITrade.applyVerdict
+    /// @inheritdoc ITrade
     function applyVerdict(
         Verdict calldata verdict,
         address[] calldata cells,
