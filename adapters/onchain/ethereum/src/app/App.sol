@@ -135,13 +135,14 @@ contract App is Base {
     function _moduleOf(bytes4 selector) private view returns (address) {
         if (
             selector == IExits.claim.selector || selector == IExits.collectShares.selector
+                || selector == IExits.applyVerdict.selector
                 || selector == IExits.refund.selector || selector == IExits.expirePending.selector
                 || selector == IExits.expireLocal.selector || selector == IExits.waive.selector
         ) return _EXITS;
         if (
             selector == IIbcApp.onRecv.selector || selector == IIbcApp.onAck.selector
                 || selector == IIbcApp.onTimeout.selector || selector == ITrade.lockAndSend.selector
-                || selector == ITrade.applyVerdict.selector || selector == ITrade.openLocal.selector
+                || selector == ITrade.openLocal.selector
         ) return _TRADE;
         return _BOOK;
     }

@@ -113,7 +113,7 @@ contract Book is IModule, Orders, Seals, Connectors, Money {
         return _deliveries[deliveryKey(tickStart, index)];
     }
 
-    function mandateOf(bytes32 mandateId)
+    function mandateOf(bytes32 mandateId, address connectorOut)
         external
         view
         returns (
@@ -134,8 +134,21 @@ contract Book is IModule, Orders, Seals, Connectors, Money {
             found.minMargin,
             found.expiry,
             found.nextNonce,
-            _mandateOpen[mandateId]
+            _mandateOpen[openKey(connectorOut, uint256(mandateId) >> 216)]
         );
+    }
+
+    function lockOf(bytes32 hashlock) external view returns (bytes32 lockId, bytes32 packed) {
+        Lock storage lock = _locks[hashlock];
+        LockState storage state = lock.state;
+        lockId = lock.lockId;
+        assembly ("memory-safe") {
+            packed := sload(state.slot)
+        }
+    }
+
+    function outflowOf(bytes32 client, uint64 slotStart) external view returns (uint256) {
+        return _outflows[keccak256(abi.encode(client, slotStart))];
     }
 
     function pauses() external view returns (uint64, uint64, uint64, uint64) {

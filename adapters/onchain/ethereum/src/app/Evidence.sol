@@ -13,8 +13,6 @@ import {Allocation, EnergyTrade, LocalTrade, OwnLeaf, TradeEvidence} from "./Tra
 abstract contract Evidence is Locks {
     /// @dev A side; a pair with more households splits into positions.
     uint256 private constant LEAVES_MAX = 128;
-    /// @dev Deeper than any tree of a slot.
-    uint256 internal constant PROOF_LENGTH_MAX = 32;
 
     /// @dev What evidence must show of one side of a trade on this ledger.
     struct Position {

@@ -17,15 +17,15 @@ import {Hashes} from "./Hashes.sol";
 import {IExits} from "./IExits.sol";
 import {IModule} from "./IModule.sol";
 import {CLOSED, LEG_IN, LEG_LOCAL, PENDING} from "./LockNumbers.sol";
-import {Pending} from "./Pending.sol";
 import {GRID, RegistryRow, ROLE_GRID, TICK} from "./Records.sol";
 import {Shares} from "./Shares.sol";
 import {DeliveryProof, LockTerms} from "./TradeRecords.sol";
+import {Verdicts} from "./Verdicts.sol";
 
-/// @title How money leaves a lock: expiry of what is pending, claim, waiver, refund, shares
+/// @title What becomes of an open lock: verdicts, expiry of what is pending, claim, waiver, refund, shares
 /// @notice No pause stops these, no light client is needed, no token is called. Anyone may push them,
 /// and they pay a fixed account only.
-contract Exits is Pending, Shares, IModule {
+contract Exits is Verdicts, Shares, IModule {
     /// @dev Leaves in one refund; a quorum has to sign each of their statements.
     uint256 private constant _STATEMENTS_MAX = 64;
 

@@ -151,7 +151,7 @@ interface IBook {
     function verdictOf(uint64 slotStart) external view returns (bytes32 packed);
     function deliveryOf(uint64 tickStart, uint64 index) external view returns (bytes32 packed);
     /// @notice nextNonce is the nonce + 1; 0: no such mandate. `open` is what its locks hold.
-    function mandateOf(bytes32 mandateId)
+    function mandateOf(bytes32 mandateId, address connectorOut)
         external
         view
         returns (
@@ -163,6 +163,11 @@ interface IBook {
             uint64 nextNonce,
             uint256 open
         );
+    /// @notice The lock that used an H; lockId 0: none did. `packed` is the state of docs/ethereum.md; 0 right
+    /// after opening.
+    function lockOf(bytes32 hashlock) external view returns (bytes32 lockId, bytes32 packed);
+    /// @notice What packets of a client, named by T(client id), took from vaults for a slot.
+    function outflowOf(bytes32 client, uint64 slotStart) external view returns (uint256 amount);
     function pauses()
         external
         view

@@ -3,12 +3,23 @@ pragma solidity 0.8.37;
 
 import {Packet} from "../host/Types.sol";
 import {RegistryRow} from "./Records.sol";
-import {DeliveryProof, LockTerms, OwnLeaf} from "./TradeRecords.sol";
+import {DecidedLeaf, DeliveryProof, LockTerms, OwnLeaf, Verdict} from "./TradeRecords.sol";
 
-/// @title How money leaves a lock
+/// @title What becomes of a lock once it is open: the verdict, and how its money leaves it
 /// @notice No pause stops these. Anyone may call (`waive`: the payee only); each pays a fixed account.
 /// A result of false says that it was done already.
 interface IExits {
+    /// @notice B2, B3: store the slot's verdict if `signatures` are brought, then apply the leaves: one
+    /// whole group of accepts, refusals one by one.
+    /// @param cells addresses of the verdict's cell set, ascending; empty without signatures
+    /// @param signatures 65 bytes each, one after the other, signers in ascending order of address
+    function applyVerdict(
+        Verdict calldata verdict,
+        address[] calldata cells,
+        bytes calldata signatures,
+        DecidedLeaf[] calldata leaves
+    ) external returns (bool isDone);
+
     /// @notice B4 of a received packet.
     /// @param client N of the client `attestations-N` that received it
     function expirePending(uint64 client, Packet calldata packet) external returns (bool isDone);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {DecidedLeaf, LocalTrade, TradeEvidence, Verdict} from "./TradeRecords.sol";
+import {LocalTrade, TradeEvidence} from "./TradeRecords.sol";
 
-/// @title What opens a lock and what makes it payable
+/// @title What opens a lock
 /// @notice The host's calls (`onRecv`, `onAck`, `onTimeout`) are those of `IIbcApp`; the evidence beside
 /// a packet is `abi.encode(TradeEvidence)`. A result of false says that it was done already.
 interface ITrade {
@@ -23,15 +23,4 @@ interface ITrade {
     function openLocal(LocalTrade calldata trade, TradeEvidence calldata evidence)
         external
         returns (bool isDone);
-
-    /// @notice B2, B3: store the slot's verdict if `signatures` are brought, then apply the leaves: one
-    /// whole group of accepts, refusals one by one.
-    /// @param cells addresses of the verdict's cell set, ascending; empty without signatures
-    /// @param signatures 65 bytes each, one after the other, signers in ascending order of address
-    function applyVerdict(
-        Verdict calldata verdict,
-        address[] calldata cells,
-        bytes calldata signatures,
-        DecidedLeaf[] calldata leaves
-    ) external returns (bool isDone);
 }

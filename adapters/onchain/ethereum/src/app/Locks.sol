@@ -42,6 +42,8 @@ abstract contract Locks is Cells, ITradeEvents {
         uint256 bondPrice;
     }
 
+    /// @dev Deeper than any tree of a slot; bounds the work of a false proof.
+    uint256 internal constant PROOF_LENGTH_MAX = 32;
     uint256 private constant _UINT40 = type(uint40).max;
 
     // --- terms --------------------------------------------------------------------------------

@@ -52,6 +52,7 @@ abstract contract Seals is Cells, IBook, IBookEvents {
         stored.registryHash = cellSet.registryHash;
         stored.cellsHash = cellSet.cellsHash;
         stored.previous = cellSet.previous;
+        _storeOwners(cellSetId, rows);
         _newestCellSet = cellSetId;
         emit CellSetPosted(
             cellSetId,

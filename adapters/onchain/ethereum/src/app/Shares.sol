@@ -11,8 +11,6 @@ import {Allocation, LockTerms, OwnLeaf} from "./TradeRecords.sol";
 /// @title What members of a pool get when its lock has ended (A13, B10)
 /// @notice Pushed by anyone, order by order, exact to the nano-EUR and without remainder.
 abstract contract Shares is Locks, IExits {
-    /// @dev Deeper than any tree of a slot.
-    uint256 internal constant PROOF_LENGTH_MAX = 32;
 
     /// @inheritdoc IExits
     function collectShares(LockTerms calldata terms, uint8 side, OwnLeaf[] calldata leaves)

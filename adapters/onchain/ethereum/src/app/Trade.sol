@@ -27,15 +27,15 @@ import {
     REASON_PAYLOAD,
     REASON_VAULT
 } from "./LockNumbers.sol";
+import {Pending} from "./Pending.sol";
 import {SELL} from "./Records.sol";
 import {Sends} from "./Sends.sol";
 import {EnergyTrade, TradeEvidence} from "./TradeRecords.sol";
-import {Verdicts} from "./Verdicts.sol";
 
 /// @title The application behind port "energytrade": sends with a lock (A3), receives into a
 /// reservation (B1), and what an answer or a timeout does to the source's lock (A5 to A7)
 /// @notice Only `lockAndSend` sends; a packet without a lock would be a promise without money.
-contract Trade is Sends, Verdicts, IIbcApp, IModule {
+contract Trade is Sends, Pending, IIbcApp, IModule {
     uint256 private constant _ACK_BYTES = 192;
 
     constructor(Config memory config) Base(config) {}

@@ -10,7 +10,7 @@ import {
     VerdictMismatch
 } from "./Errors.sol";
 import {Hashes} from "./Hashes.sol";
-import {ITrade} from "./ITrade.sol";
+import {IExits} from "./IExits.sol";
 import {
     ACCEPT,
     LEG_LOCAL,
@@ -28,9 +28,8 @@ import {DecidedLeaf, Verdict, VerdictLeaf} from "./TradeRecords.sol";
 
 /// @title What the cells decided: the slot's first valid verdict, applied leaf by leaf and group by
 /// group (B2, B3)
-abstract contract Verdicts is Pending, ITrade {
+abstract contract Verdicts is Pending, IExits {
     uint256 private constant _GROUP_SIZE_MAX = 64;
-    uint256 private constant _PROOF_LENGTH_MAX = 32;
 
     /// @dev One leaf with the lock that it binds.
     struct Decided {
@@ -38,7 +37,7 @@ abstract contract Verdicts is Pending, ITrade {
         Received received;
     }
 
-    /// @inheritdoc ITrade
+    /// @inheritdoc IExits
     function applyVerdict(
         Verdict calldata verdict,
         address[] calldata cells,
@@ -165,7 +164,7 @@ abstract contract Verdicts is Pending, ITrade {
         VerdictLeaf calldata leaf = item.leaf;
         bytes32[] calldata proof = item.proof;
         if (
-            proof.length > _PROOF_LENGTH_MAX
+            proof.length > PROOF_LENGTH_MAX
                 || Hashes.rootOf(Hashes.verdictLeaf(leaf), proof) != verdict.decisionsRoot
         ) revert ProofRefused("leaf is not in the verdict");
         if (leaf.destChainTag != _CHAIN_TAG) revert VerdictMismatch("leaf of another ledger");
