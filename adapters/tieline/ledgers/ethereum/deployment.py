@@ -11,11 +11,14 @@ Sources:
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, Final
 
+from tieline.contract.genesis import Genesis, Parameters
 from tieline.interfaces.errors import ConfigError
+from tieline.ledgers.ethereum.artifacts import Artifact, load_artifact
+from tieline.wire.evm.contract_calls import APPROVE, DEPOSIT_FOR
 from tieline.wire.hashes import keccak, sha256
 from tieline.wire.ids import chain_tag
 
@@ -45,7 +48,10 @@ class EvmAddresses:
     """Module of ``app``."""
     pay: bytes
     """ERC-20."""
-    kwh: bytes
+
+    def each(self) -> list[tuple[str, bytes]]:
+        """Return names and values in the order of the fields."""
+        return [(one.name, getattr(self, one.name)) for one in fields(self)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +124,146 @@ class DeploymentStep:
 class DeploymentPlan:
     """All transactions of the deployer, in order, with nonces from ``first_nonce`` on."""
 
-    deployment: Deployment
+    ledger_id: str
+    chain_id: int
+    genesis_hash: bytes
+    addresses: EvmAddresses
     first_nonce: int
     steps: tuple[DeploymentStep, ...]
+    artifacts: Mapping[str, Artifact]
+    """By the names of ``EvmAddresses``."""
+
+    def recorded(self, code_at: Callable[[bytes], bytes], start_height: int) -> Deployment:
+        """
+        Return the record of what was deployed.
+
+        Args:
+            code_at: Code at an address, as the chain has it now.
+            start_height: A height not above that of the first step's block.
+
+        Raises:
+            ConfigError: A contract is not there, or is not the one that ships.
+        """
+        hashes: dict[str, bytes] = {}
+        for name, address in self.addresses.each():
+            code = code_at(address)
+            if not self.artifacts[name].is_code(code):
+                raise ConfigError(
+                    f"{name} of {self.ledger_id} was not deployed at 0x{address.hex()}: "
+                    f"{'other code' if code else 'no code'} there"
+                )
+            hashes[name] = keccak(code)
+        return Deployment(
+            self.ledger_id,
+            self.chain_id,
+            self.genesis_hash,
+            self.addresses,
+            EvmAddresses(**hashes),
+            start_height,
+        )
+
+
+_ORDER: Final = ("pay", "host", "trade", "exits", "book", "app")
+"""In which contracts are created: the application's modules before it, the host before them."""
+_ACCOUNTS_AT_ONCE: Final = 150
+"""Each costs about 30,000 gas; a transaction may have 16.7 million."""
+_ORDERS_MAX: Final = 255
+
+
+def shipped_artifacts() -> dict[str, Artifact]:
+    """Return the contracts of this package by the names of ``EvmAddresses``."""
+    return {name: load_artifact(name.capitalize()) for name in _ORDER}
+
+
+def plan_deployment(
+    genesis: Genesis,
+    chain_id: int,
+    genesis_hash: bytes,
+    deployer: bytes,
+    *,
+    first_nonce: int = 0,
+    artifacts: Mapping[str, Artifact] | None = None,
+) -> DeploymentPlan:
+    """
+    Return the transactions that make a chain this ledger.
+
+    Args:
+        genesis: The ledger's birth, of kind ``evm``.
+        chain_id: Of EIP-155.
+        genesis_hash: Hash of the chain's block 0.
+        deployer: Address that sends all steps and ends up with nothing.
+        first_nonce: Its next nonce; no other transaction of it may come between.
+        artifacts: Other contracts than those that ship, for tests.
+
+    Raises:
+        ConfigError: The genesis is of another kind, or holds what an EVM ledger cannot.
+    """
+    _require_fit(genesis)
+    chosen = shipped_artifacts() if artifacts is None else dict(artifacts)
+    places = {
+        name: created_address(deployer, first_nonce + index) for index, name in enumerate(_ORDER)
+    }
+    addresses = EvmAddresses(**places)
+    supply = sum(amount for _, amount in (*genesis.balances, *genesis.vaults))
+    founders = keccak(b"".join(genesis.founding_cells))
+    config = (addresses.host, addresses.pay, founders, _numbers(genesis.parameters))
+    modules = (addresses.trade, addresses.exits, addresses.book)
+    born: dict[str, tuple[Any, ...]] = {
+        "pay": (deployer, supply),
+        "host": (genesis_hash, genesis.network_id, genesis.cell_address, addresses.app),
+        **dict.fromkeys(("trade", "exits", "book"), (config,)),
+        "app": (config, *modules),
+    }
+    steps = [
+        DeploymentStep(f"create {name}", None, chosen[name].creation(*born[name]))
+        for name in _ORDER
+    ]
+    if supply:
+        approval = APPROVE.encode(addresses.app, supply)
+        steps.append(DeploymentStep("approve", addresses.pay, approval))
+    steps += _deposits(addresses.app, genesis.balances, is_into_vaults=False)
+    steps += _deposits(addresses.app, genesis.vaults, is_into_vaults=True)
+    return DeploymentPlan(
+        genesis.chain_id, chain_id, genesis_hash, addresses, first_nonce, tuple(steps), chosen
+    )
+
+
+def _deposits(
+    app: bytes, amounts: Sequence[tuple[bytes, int]], *, is_into_vaults: bool
+) -> Iterator[DeploymentStep]:
+    for start in range(0, len(amounts), _ACCOUNTS_AT_ONCE):
+        part = amounts[start : start + _ACCOUNTS_AT_ONCE]
+        accounts, sums = [account for account, _ in part], [amount for _, amount in part]
+        data = DEPOSIT_FOR.encode(accounts, sums, is_into_vaults)
+        yield DeploymentStep(f"{'vaults' if is_into_vaults else 'balances'} {start}", app, data)
+
+
+def _require_fit(genesis: Genesis) -> None:
+    if genesis.kind != "evm":
+        raise ConfigError(f"genesis of kind {genesis.kind}", key="kind", instead="write kind evm")
+    orders_max = genesis.parameters.open_orders_per_account_max
+    if orders_max > _ORDERS_MAX:
+        raise ConfigError(
+            f"open_orders_per_account_max is {orders_max} on {genesis.chain_id}",
+            key="parameters",
+            instead=f"an EVM ledger takes at most {_ORDERS_MAX}",
+        )
+
+
+def _numbers(parameters: Parameters) -> tuple[int, ...]:
+    """Return the governed numbers in the order of Solidity's ``Parameters``."""
+    return (
+        parameters.tau_lead_s,
+        parameters.d_lead_s,
+        parameters.lock_lead_s,
+        parameters.statement_lead_s,
+        parameters.min_claim_window_s,
+        parameters.min_margin_s,
+        parameters.gate_lead_s,
+        parameters.order_energy_wh_min,
+        parameters.outflow_cap_nano_eur,
+        parameters.open_orders_per_account_max,
+    )
 
 
 def created_address(sender: bytes, nonce: int) -> bytes:
@@ -158,15 +301,14 @@ def check_deployment(
             f"not 0x{deployment.genesis_hash.hex()}",
             instead="bring back its data folder, or deploy again under a new ledger id",
         )
-    for one in fields(EvmAddresses):
-        address = getattr(deployment.addresses, one.name)
-        expected = getattr(deployment.code_hashes, one.name)
-        code = code_at(address)
+    expected_hashes = dict(deployment.code_hashes.each())
+    for part, address in deployment.addresses.each():
+        expected, code = expected_hashes[part], code_at(address)
         if not code:
-            raise ConfigError(f"no code at 0x{address.hex()}, where {one.name} of {name} should be")
+            raise ConfigError(f"no code at 0x{address.hex()}, where {part} of {name} should be")
         if keccak(code) != expected:
             raise ConfigError(
-                f"other code at 0x{address.hex()} than that of {one.name} of {name}: "
+                f"other code at 0x{address.hex()} than that of {part} of {name}: "
                 f"hash 0x{keccak(code).hex()}, not 0x{expected.hex()}",
                 instead="use the build that deployed it, or deploy again under a new ledger id",
             )

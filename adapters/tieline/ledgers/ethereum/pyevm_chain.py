@@ -19,6 +19,7 @@ from eth_utils.exceptions import ValidationError
 from trie.hexary import HexaryTrie
 
 from tieline.interfaces.errors import Rejected
+from tieline.ledgers.ethereum.refusals import CODESPACE
 from tieline.wire.evm.blocks import EvmBlock
 from tieline.wire.evm.logs import Log
 from tieline.wire.hashes import keccak
@@ -31,8 +32,8 @@ BLOCK_GAS = 1_000_000_000
 """Nobody waits for room in a block of ours; each transaction has its own limit."""
 _STORAGE_ROOT = 2
 """Place in an account's RLP: nonce, balance, storage root, code hash."""
-CODESPACE = "evm"
-REFUSED = 1
+DOOR = 2
+"""Code of what no block could hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,13 +125,13 @@ class PyEvmChain:
             sender = transaction.sender
             transaction.validate()
         except (ValidationError, rlp.exceptions.RLPException, ValueError) as exc:
-            raise Rejected(CODESPACE, REFUSED, f"no transaction: {exc}") from exc
+            raise Rejected(CODESPACE, DOOR, f"no transaction: {exc}") from exc
         cost = transaction.gas * transaction.max_fee_per_gas + transaction.value
         held = self.balance(bytes(sender))
         if held < cost:
             raise Rejected(
                 CODESPACE,
-                REFUSED,
+                DOOR,
                 f"account has too little gas: account=0x{sender.hex()} has={held} needs={cost} wei",
             )
 

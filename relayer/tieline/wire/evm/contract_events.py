@@ -36,7 +36,7 @@ event PacketReceived(uint64 indexed client, uint64 indexed sequence, bytes32 ind
 event PacketSkipped(uint64 indexed client, uint64 indexed sequence, bytes reason);
 event AcknowledgementWritten(uint64 indexed client, uint64 indexed sequence,
     bytes acknowledgement);
-event PacketAcknowledged(uint64 indexed client, uint64 indexed sequence, bytes acknowledgement);
+event PacketAcknowledged(uint64 indexed client, uint64 indexed sequence);
 event PacketTimedOut(uint64 indexed client, uint64 indexed sequence);
 event PacketRepeated(uint64 indexed client, uint64 indexed sequence, uint8 kind);
 """
