@@ -70,14 +70,15 @@ class Deployment:
     """First block that may hold logs of ours."""
 
     @property
-    def host_id(self) -> bytes:
-        """The host's address as the chain tag takes it."""
-        return bytes(12) + self.addresses.host
-
-    @property
     def chain_tag(self) -> bytes:
         """The 32 bytes that name the ledger instance."""
-        return chain_tag("evm", str(self.chain_id), self.genesis_hash, self.host_id)
+        return _chain_tag(self.chain_id, self.genesis_hash, self.addresses)
+
+    @property
+    def pinned(self) -> list[tuple[bytes, bytes]]:
+        """Addresses and code hashes of host, application and its modules, ascending."""
+        hashes = dict(self.code_hashes.each())
+        return sorted((at, hashes[name]) for name, at in self.addresses.each() if name != "pay")
 
     def to_bytes(self) -> bytes:
         """Return canonical JSON: sorted keys, bytes as hex."""
@@ -101,6 +102,10 @@ class Deployment:
         if deployment.to_bytes() != data:
             raise ConfigError("deployment record is not in its canonical spelling")
         return deployment
+
+
+def _chain_tag(chain_id: int, genesis_hash: bytes, addresses: EvmAddresses) -> bytes:
+    return chain_tag("evm", str(chain_id), genesis_hash, bytes(12) + addresses.host)
 
 
 def _read_addresses(content: Mapping[str, Any]) -> EvmAddresses:
@@ -132,6 +137,11 @@ class DeploymentPlan:
     steps: tuple[DeploymentStep, ...]
     artifacts: Mapping[str, Artifact]
     """By the names of ``EvmAddresses``."""
+
+    @property
+    def chain_tag(self) -> bytes:
+        """The 32 bytes that will name the ledger instance."""
+        return _chain_tag(self.chain_id, self.genesis_hash, self.addresses)
 
     def recorded(self, code_at: Callable[[bytes], bytes], start_height: int) -> Deployment:
         """

@@ -28,7 +28,7 @@ from tieline.wire.hashes import keccak
 _keccak: Any = auto.keccak
 _keccak.hasher, _keccak.preimage = pysha3.keccak256, pysha3.preimage
 
-BLOCK_GAS = 1_000_000_000
+BLOCK_GAS = 1 << 32
 """Nobody waits for room in a block of ours; each transaction has its own limit."""
 _STORAGE_ROOT = 2
 """Place in an account's RLP: nonce, balance, storage root, code hash."""
@@ -113,6 +113,15 @@ class PyEvmChain:
         """Return a block's time, unix seconds."""
         return int(self._headers[height].timestamp)
 
+    def state_root(self, height: int) -> bytes:
+        """Return the root of the state after a block."""
+        return bytes(self._headers[height].state_root)
+
+    def storage_root(self, address: bytes, height: int) -> bytes:
+        """Return the root of an account's storage after a block. The account must be there."""
+        account = self._trie(self._headers[height].state_root).get(keccak(address))
+        return bytes(rlp.decode(account)[_STORAGE_ROOT])
+
     def check(self, raw: bytes) -> None:
         """
         Check a transaction's form, signature and fee; nonces are the caller's.
@@ -177,9 +186,7 @@ class PyEvmChain:
         self, address: bytes, slot: bytes, height: int
     ) -> tuple[bytes | None, tuple[bytes, ...]]:
         """Return a slot's value without leading zeros (None: absent) and its proof's nodes."""
-        account = self._trie(self._headers[height].state_root).get(keccak(address))
-        root = rlp.decode(account)[_STORAGE_ROOT]
-        trie = self._trie(root)
+        trie = self._trie(self.storage_root(address, height))
         stored = trie.get(keccak(slot))
         return (bytes(rlp.decode(stored)) if stored else None), _nodes(trie, keccak(slot))
 

@@ -17,6 +17,8 @@ from tieline.wire.keys import DigestSigner
 _TYPE = b"\x02"
 _V_BASE = 27
 _NUMBER_BYTES = 32
+_DATA_PLACE = 7
+"""Of call data among a transaction's fields."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,3 +70,13 @@ def transaction_hash(raw: bytes) -> bytes:
     if raw[:1] != _TYPE:
         raise Malformed("not an EIP-1559 transaction")
     return keccak(raw)
+
+
+def call_data(raw: bytes) -> bytes:
+    """Return a signed transaction's call data. Raises Malformed."""
+    if raw[:1] != _TYPE:
+        raise Malformed("not an EIP-1559 transaction")
+    items = rlp.decode_list(raw[1:])
+    if len(items) <= _DATA_PLACE:
+        raise Malformed("transaction ends early")
+    return rlp.to_octets(items[_DATA_PLACE])
