@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tieline.light_clients import height_chain, ics23
-from tieline.light_clients.tendermint import states
+from tieline.light_clients.client_states import ClientStates
 from tieline.light_clients.tendermint.messages import (
     CLIENT_STATE_URL,
     CONSENSUS_STATE_URL,
@@ -49,6 +49,7 @@ _HASH_BYTES = 32
 _NS_PER_S = 10**9
 _TIME_NS_COUNT = 1 << 63
 _FROZEN = UpdateResult((), misbehaviour=True)
+_STATES = ClientStates(ClientState.decode, ConsensusState.decode)
 
 
 class TendermintClient:
@@ -80,17 +81,17 @@ class TendermintClient:
             raise ClientRefused("consensus state lacks a hash")
         if not _NS_PER_S <= consensus.time_ns < _TIME_NS_COUNT:
             raise ClientRefused("consensus state without a time of 1970 to 2262")
-        states.write_client_state(store, client)
-        states.write_first_state(store, client.latest_height, consensus)
+        _STATES.write_client(store, client)
+        _STATES.write_first(store, client.latest_height, consensus)
 
     def status(self, store: ClientStore, now_ns: TimestampNanoseconds) -> ClientStatus:
         """Return the client's status at *now_ns* of this ledger's chain time."""
-        client = states.read_client_state(store)
+        client = _STATES.read_client(store)
         if client is None:
             return ClientStatus.UNKNOWN
         if client.is_frozen:
             return ClientStatus.FROZEN
-        latest = states.read_consensus_state(store, client.latest_height)
+        latest = _STATES.read(store, client.latest_height)
         if latest is None or is_expired(latest.time_ns, client.trusting_period_ns, now_ns):
             return ClientStatus.EXPIRED
         return ClientStatus.ACTIVE
@@ -101,7 +102,7 @@ class TendermintClient:
 
     def timestamp_ns(self, store: ClientStore, height: Height) -> TimestampNanoseconds:
         """Return the chain's time at *height*. Raises ConsensusStateNotFound."""
-        consensus = states.read_consensus_state(store, height)
+        consensus = _STATES.read(store, height)
         if consensus is None:
             raise ConsensusStateNotFound("no consensus state", height=height)
         return TimestampNanoseconds(consensus.time_ns)
@@ -131,7 +132,7 @@ class TendermintClient:
         value: bytes,
     ) -> Verification:
         """Say whether *proof* shows *value* at *path* under the app hash of *height*."""
-        consensus = states.read_consensus_state(store, height)
+        consensus = _STATES.read(store, height)
         if consensus is None:
             return refused(f"no consensus state: height={height}")
         try:
@@ -144,7 +145,7 @@ class TendermintClient:
         self, store: ClientStore, height: Height, proof: bytes, path: tuple[bytes, ...]
     ) -> Verification:
         """Say whether *proof* shows that nothing is at *path* under the app hash of *height*."""
-        consensus = states.read_consensus_state(store, height)
+        consensus = _STATES.read(store, height)
         if consensus is None:
             return refused(f"no consensus state: height={height}")
         try:
@@ -161,7 +162,7 @@ class TendermintClient:
         header = self._verify(raw, Anchor.of(client, trusted_height, trusted))
         check_times(header.signed_header.header, trusted, client, now_ns)
         height, consensus = header.height, _consensus_of(header)
-        held = states.read_consensus_state(store, height)
+        held = _STATES.read(store, height)
         if held is not None:
             if held != consensus:
                 return _freeze(store, client)
@@ -173,22 +174,22 @@ class TendermintClient:
             raise ClientRefused("too many newer heights are held", height=height) from None
         if not _is_between(store, consensus, below, above):
             return _freeze(store, client)
-        states.insert_state(store, height, consensus, below, above)
+        _STATES.insert(store, height, consensus, below, above)
         if above is None:
-            states.write_client_state(store, replace(client, latest_height=height))
+            _STATES.write_client(store, replace(client, latest_height=height))
         _forget_expired(store, client, now_ns)
         return UpdateResult((height,))
 
 
 def _client(store: ClientStore) -> ClientState:
-    client = states.read_client_state(store)
+    client = _STATES.read_client(store)
     if client is None:
         raise ClientRefused("no client state")
     return client
 
 
 def _trusted(store: ClientStore, height: Height) -> ConsensusState:
-    trusted = states.read_consensus_state(store, height)
+    trusted = _STATES.read(store, height)
     if trusted is None:
         raise ClientRefused("no consensus state at the trusted height", height=height)
     return trusted
@@ -227,7 +228,7 @@ def _is_between(
     for neighbour, is_earlier in ((below, True), (above, False)):
         if neighbour is None:
             continue
-        held = states.read_consensus_state(store, neighbour)
+        held = _STATES.read(store, neighbour)
         assert held is not None, f"neighbour without state: {neighbour}"
         if held.time_ns == consensus.time_ns or (held.time_ns < consensus.time_ns) != is_earlier:
             return False
@@ -235,16 +236,14 @@ def _is_between(
 
 
 def _freeze(store: ClientStore, client: ClientState) -> UpdateResult:
-    states.write_client_state(store, replace(client, is_frozen=True))
+    _STATES.write_client(store, replace(client, is_frozen=True))
     return _FROZEN
 
 
 def _forget_expired(store: ClientStore, client: ClientState, now_ns: int) -> None:
     """Drop at most one state an update, as ibc-go does, so that its cost is bounded."""
-    earliest = states.read_consensus_state(store, height_chain.earliest(store))
-    assert earliest is not None, "earliest height without state"
-    if is_expired(earliest.time_ns, client.trusting_period_ns, now_ns):
-        states.forget_earliest(store)
+    if is_expired(_STATES.earliest(store).time_ns, client.trusting_period_ns, now_ns):
+        _STATES.forget_earliest(store)
 
 
 def _take_misbehaviour(
