@@ -77,20 +77,9 @@ class EvmChain:
         )  # fmt: skip
         return replace(header, **changes)
 
-    def header(
-        self,
-        height,
-        time_s=None,
-        *,
-        signers=None,
-        validators=None,
-        trusted=0,
-        parent=HASH,
-        **changes,
-    ) -> ClientHeader:
-        """A sealed header with its account proofs."""
-        block = self.block(height, time_s, parent, **changes)
-        return self.sealed(block, signers=signers, validators=validators, trusted=trusted)
+    def header(self, height, time_s=None, *, parent=HASH, fields=None, **sealing) -> ClientHeader:
+        """A sealed header with its account proofs; *sealing* as of ``sealed``."""
+        return self.sealed(self.block(height, time_s, parent, **(fields or {})), **sealing)
 
     def sealed(self, block, *, signers=None, validators=None, trusted=0) -> ClientHeader:
         """Seal a block by *signers* (all, if not said), as one of *validators*."""

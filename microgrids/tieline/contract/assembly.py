@@ -8,6 +8,8 @@ from tieline.contract.installation import Installation
 from tieline.contract.trade_module import TRADE_HANDLERS, write_vaults
 from tieline.contract.transfer import TransferApplication
 from tieline.light_clients.attestations.client import AttestationsClient
+from tieline.light_clients.evm.client import EvmSealedClient
+from tieline.light_clients.evm.verifier import verify_header_once as verify_sealed_header_once
 from tieline.light_clients.paired import PairedClient
 from tieline.light_clients.plain_or_paired import PlainOrPaired
 from tieline.light_clients.tendermint.client import TendermintClient
@@ -30,15 +32,19 @@ def microgrid_light_clients(genesis: Genesis) -> tuple[LightClient, ...]:
     """
     Return the rules by which a microgrid's ledger believes others, in the order they are asked.
 
-    A CometBFT ledger is believed only by its headers *and* its attestors, unless the genesis also
-    takes clients without; ``attestations`` alone is for ledgers that have nothing else to show.
+    A CometBFT or EVM ledger is believed only by its headers *and* its attestors; of CometBFT
+    ledgers the genesis may also take clients without. ``attestations`` alone is for ledgers that
+    have nothing else to show.
     Only the utility cell can create a client.
     """
     native = TendermintClient(verify_header_once)
-    paired = PairedClient(
-        native,
-        domain=domain_separator(genesis.network_id),
-        own_cell=genesis.cell_address,
-    )
+    paired = _paired(native, genesis)
     tendermint = PlainOrPaired(native, paired) if genesis.takes_plain_clients else paired
-    return (tendermint, AttestationsClient())
+    evm = _paired(EvmSealedClient(verify_sealed_header_once), genesis)
+    return (tendermint, evm, AttestationsClient())
+
+
+def _paired(native: LightClient, genesis: Genesis) -> PairedClient:
+    return PairedClient(
+        native, domain=domain_separator(genesis.network_id), own_cell=genesis.cell_address
+    )

@@ -13,6 +13,8 @@ from tieline.interfaces.ledger import Ledger, PacketProof
 from tieline.interfaces.signer import Signer
 from tieline.ledgers.tendermint.driven import DrivenPlan, DrivenTendermint
 from tieline.ledgers.tendermint.embedded import EmbeddedTendermint
+from tieline.light_clients.evm.client import EvmSealedClient
+from tieline.light_clients.evm.verifier import verify_header_once as verify_sealed_header_once
 from tieline.light_clients.tendermint.client import TendermintClient
 from tieline.light_clients.tendermint.verifier import verify_header_once
 from tieline.protocol.client import LightClient
@@ -131,7 +133,14 @@ def _tendermint_client(engine: str) -> LightClient:
     return TendermintClient() if engine == "native" else TendermintClient(verify_header_once)
 
 
-LIGHT_CLIENTS: dict[str, Callable[[str], LightClient]] = {"cometbft": _tendermint_client}
+def _evm_client(engine: str) -> LightClient:
+    return EvmSealedClient() if engine == "native" else EvmSealedClient(verify_sealed_header_once)
+
+
+LIGHT_CLIENTS: dict[str, Callable[[str], LightClient]] = {
+    "cometbft": _tendermint_client,
+    "evm": _evm_client,
+}
 
 
 async def open_native_ledgers(plans: Sequence[DrivenPlan]) -> list[DrivenLedger]:
