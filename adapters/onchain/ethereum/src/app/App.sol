@@ -8,12 +8,13 @@ import {InvalidMessage, Reentered, WrongModule} from "./Errors.sol";
 import {IExits} from "./IExits.sol";
 import {IModule} from "./IModule.sol";
 import {ITrade} from "./ITrade.sol";
+import {Views} from "./Views.sol";
 
 /// @title The trade application of one ledger: one address, one storage, three modules
 /// @notice Calls go by selector to the code of Trade, Exits or Book, which runs on this contract's
 /// storage. The modules are fixed at birth; there is no way to change them, and no owner.
 /// Exits (claim, waive, refund, expire, collect) have no pause anywhere in their path.
-contract App is Base {
+contract App is Views {
     bytes32 public constant VERSION = "tieline-app-1";
 
     address private immutable _TRADE;

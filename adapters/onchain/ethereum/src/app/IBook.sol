@@ -112,64 +112,8 @@ interface IBook {
     /// @notice Take PAY of the sender's account out, as tokens to the sender.
     function withdrawPay(uint128 amount) external;
 
-    // --- the cell's pause ---------------------------------------------------------------------------
+    // --- what is stored; the rest is in IViews ---------------------------------------------------
 
-    /// @notice Pause placing orders, opening local locks, sends or receives until these times
-    /// (exclusive); 0 opens again. Utility cell only; at most a day ahead, receives at most one slot.
-    function setPauses(uint64 orders, uint64 locks, uint64 sends, uint64 receives) external;
-
-    // --- what is stored -----------------------------------------------------------------------------
-
-    function balanceOf(address account) external view returns (uint256);
-    function vaultOf(address account) external view returns (uint256);
     /// @notice How many orders an account placed for a slot whose gate is not closed yet.
     function ordersPlaced(address account, uint64 slotStart) external view returns (uint256);
-    function orderOf(OrderRef calldata order)
-        external
-        view
-        returns (uint8 status, uint64 energyLeft, uint64 moneyLeft, uint64 priceLimit);
-    function bandsOf(uint64 slotStart, uint32 slotLength)
-        external
-        view
-        returns (bool isSet, uint64 priceMin, uint64 priceMax, uint64 bondPrice);
-    /// @notice fromSlot 0: no such set. untilSlot 0: no set follows it.
-    function cellSetOf(bytes32 cellSetId)
-        external
-        view
-        returns (
-            uint64 epoch,
-            uint64 fromSlot,
-            uint64 untilSlot,
-            uint64 latestUse,
-            bytes32 registryHash,
-            bytes32 cellsHash,
-            bytes32 previous
-        );
-    function newestCellSet() external view returns (bytes32 cellSetId);
-    /// @notice The packed slots of docs/ethereum.md; 0 = not stored.
-    function clearingOf(bytes32 clearingRoot) external view returns (bytes32 packed);
-    function verdictOf(uint64 slotStart) external view returns (bytes32 packed);
-    function deliveryOf(uint64 tickStart, uint64 index) external view returns (bytes32 packed);
-    /// @notice nextNonce is the nonce + 1; 0: no such mandate. `open` is what its locks hold.
-    function mandateOf(bytes32 mandateId, address connectorOut)
-        external
-        view
-        returns (
-            uint128 maxTrade,
-            uint128 maxOpen,
-            uint64 minFee,
-            uint64 minMargin,
-            uint64 expiry,
-            uint64 nextNonce,
-            uint256 open
-        );
-    /// @notice The lock that used an H; lockId 0: none did. `packed` is the state of docs/ethereum.md; 0 right
-    /// after opening.
-    function lockOf(bytes32 hashlock) external view returns (bytes32 lockId, bytes32 packed);
-    /// @notice What packets of a client, named by T(client id), took from vaults for a slot.
-    function outflowOf(bytes32 client, uint64 slotStart) external view returns (uint256 amount);
-    function pauses()
-        external
-        view
-        returns (uint64 orders, uint64 locks, uint64 sends, uint64 receives);
 }
