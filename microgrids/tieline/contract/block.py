@@ -315,7 +315,12 @@ class Application:
     def _names(self, chain_tag: bytes) -> LedgerNames:
         genesis = self.genesis
         return LedgerNames(
-            genesis.chain_id, chain_tag, genesis.network_id, self._domain, genesis.cell_address
+            genesis.chain_id,
+            chain_tag,
+            genesis.network_id,
+            self._domain,
+            genesis.cell_address,
+            genesis.kind,
         )
 
     def _apply_flat(self, writes: dict[str, list[tuple[bytes, bytes | None]]]) -> None:

@@ -63,6 +63,8 @@ class LedgerNames:
     """EIP-712 separator of the network."""
     cell_address: bytes
     """The utility cell of this ledger, EVM address."""
+    kind: str = "cometbft"
+    """As in the chain tag; says what an account of a key is."""
 
 
 @dataclass(frozen=True, slots=True)

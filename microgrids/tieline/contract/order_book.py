@@ -23,8 +23,9 @@ from tieline.swap.lock_events import Outcome as Moved
 from tieline.swap.messages import MsgCancel, MsgPlaceOrders, MsgReleaseOrder
 from tieline.swap.order_escrow import CancelAsked, OrderEscrow, OrderFilled, ReleaseAsked
 from tieline.swap.records import Cancel, DeliveryKind, Levels, Order, Side, SignedOrder
+from tieline.wire.accounts import account_of
 from tieline.wire.errors import Malformed
-from tieline.wire.keys import cosmos_account_of, recover
+from tieline.wire.keys import recover
 from tieline.wire.typed_data import digest_of_struct_hash, recover_signer, struct_hash
 
 
@@ -119,7 +120,7 @@ def _require_signature(ctx: Context, signed: SignedOrder, order_id: bytes) -> No
         public_key = recover(digest_of_struct_hash(ctx.domain, order_id), signed.signature)
     except Malformed as exc:
         raise NotPermitted(f"order's signature is malformed: {exc}") from exc
-    if cosmos_account_of(public_key) != signed.order.account:
+    if account_of(ctx.names.kind, public_key) != signed.order.account:
         raise NotPermitted("order is not signed by its account", order_id=order_id.hex())
 
 
@@ -159,7 +160,7 @@ def handle_cancel(ctx: Context, message: MsgCancel) -> Outcome:
 def _signer_of_cancel(ctx: Context, cancel: Cancel, signature: bytes) -> bytes:
     ctx.charge(SIGNATURE_GAS)
     try:
-        return cosmos_account_of(recover_signer(ctx.domain, cancel, signature))
+        return account_of(ctx.names.kind, recover_signer(ctx.domain, cancel, signature))
     except Malformed as exc:
         raise NotPermitted(f"cancel's signature is malformed: {exc}") from exc
 
