@@ -98,7 +98,12 @@ class BareEvm:
         self._state.increment_nonce(sender)
         address = contract_address(sender, nonce)
         message = Message(
-            gas=GAS_LIMIT, to=b"", sender=sender, value=0, data=b"", code=code,
+            gas=GAS_LIMIT,
+            to=b"",
+            sender=sender,
+            value=0,
+            data=b"",
+            code=code,
             create_address=address,
         )
         self._begin()
@@ -142,10 +147,14 @@ class BareEvm:
         kind = self._state.computation_class
         run = kind.apply_create_message if message.is_create else kind.apply_message
         done = run(self._state, message, transaction)
-        logs = tuple(
-            Log(address, tuple(topic.to_bytes(32, "big") for topic in topics), data)
-            for address, topics, data in done.get_log_entries()
-        ) if done.is_success else ()
+        logs = (
+            tuple(
+                Log(address, tuple(topic.to_bytes(32, "big") for topic in topics), data)
+                for address, topics, data in done.get_log_entries()
+            )
+            if done.is_success
+            else ()
+        )
         error = "" if done.is_success else f"{type(done.error).__name__}: {done.error}"
         return Called(done.is_success, bytes(done.output), logs, done.get_gas_used(), error[:200])
 
@@ -153,5 +162,7 @@ class BareEvm:
 def contract_address(sender: bytes, nonce: int) -> bytes:
     """Return where the contract lies that *sender* creates with *nonce*."""
     number = b"" if nonce == 0 else nonce.to_bytes((nonce.bit_length() + 7) // 8, "big")
-    encoded = number if len(number) == 1 and number[0] < 0x80 else bytes((0x80 + len(number),)) + number
+    encoded = (
+        number if len(number) == 1 and number[0] < 0x80 else bytes((0x80 + len(number),)) + number
+    )
     return keccak(bytes((0xC0 + 21 + len(encoded),)) + b"\x94" + sender + encoded)[-20:]

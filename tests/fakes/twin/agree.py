@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fakes.twin.reply import Reply, TwinHost
-
 from tieline.contract.store import TIELINE
 
 REFUSALS: dict[str, set[str]] = {}

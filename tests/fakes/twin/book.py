@@ -19,7 +19,6 @@ from fakes.trade_world import (
     allocate,
 )
 from fakes.twin.parties import CLIENT, TAG_Y, Cells, account
-
 from tieline.contract.terms import lock_id_in, lock_id_local, lock_id_out
 from tieline.swap.messages import MsgSetMandate
 from tieline.swap.records import (

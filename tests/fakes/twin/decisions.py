@@ -10,7 +10,6 @@ from fakes.microgrid import key
 from fakes.trade_world import DOMAIN, NETWORK_EPOCH, S
 from fakes.twin.book import Deal
 from fakes.twin.parties import CELL, CLIENT, TAG_GRID, Cells, account
-
 from tieline.protocol.commitment import commit_packet
 from tieline.protocol.packet import Packet
 from tieline.swap.messages import (

@@ -18,7 +18,6 @@ from fakes.twin.parties import (
     attestors_needed,
     attestors_of_y,
 )
-
 from tieline.contract.energy_trade import payload_of
 from tieline.contract.terms import lock_id_out
 from tieline.light_clients.attestations.messages import (

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from fakes.microgrid import key
 from fakes.twin.reply import Reply
-
 from tieline.contract.assembly import microgrid_installation
 from tieline.contract.context import Context, GasMeter, LedgerNames
 from tieline.contract.genesis import Genesis

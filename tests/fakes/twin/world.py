@@ -10,12 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fakes.trade_world import BOND_PRICE, START_S, TAU, S
-from fakes.twin.book import Book, Deal
+from fakes.twin.book import Book
 from fakes.twin.decisions import Council
 from fakes.twin.neighbour import Neighbour, accepted
 from fakes.twin.parties import CELL, CLIENT, TAG_Y, Cells, account
 from fakes.twin.reply import Reply, TwinHost
-
 from tieline.protocol.packet import Acknowledgement, Packet
 from tieline.swap.messages import (
     MsgLockAndSend,
