@@ -53,11 +53,11 @@ def main() -> None:
         done = list(pool.map(lambda name: build(name, contracts[name], is_forced=is_check), names))
     stale = []
     for name, text in zip(names, done, strict=True):
-        target = ARTIFACTS / f"{name}.json"
+        target = place_of(name, contracts[name])
         if is_check and text != target.read_text(encoding="utf-8"):
             stale.append(name)
         elif not is_check:
-            ARTIFACTS.mkdir(parents=True, exist_ok=True)
+            target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text, encoding="utf-8")
         runtime = len(json.loads(text)["deployedBytecode"]) // 2 - 1
         print(f"{name}: {runtime} bytes")
@@ -65,6 +65,11 @@ def main() -> None:
             sys.exit(f"tieline: {name} is over {RUNTIME_BYTES_MAX} bytes; split it")
     if stale:
         sys.exit(f"tieline: stale: {', '.join(stale)}; run `make contracts` and commit the result")
+
+
+def place_of(name: str, recipe: dict[str, Any]) -> Path:
+    """Return where a contract's artifact lies: with what ships, unless its recipe names a folder."""
+    return (ROOT / recipe["folder"] if "folder" in recipe else ARTIFACTS) / f"{name}.json"
 
 
 def require_tools() -> None:
@@ -98,7 +103,7 @@ def build(name: str, recipe: dict[str, Any], *, is_forced: bool) -> str:
             if not path.startswith("node_modules")
         },
     }
-    held = ARTIFACTS / f"{name}.json"
+    held = place_of(name, recipe)
     if not is_forced and held.exists():
         text = held.read_text(encoding="utf-8")
         known = json.loads(text)
