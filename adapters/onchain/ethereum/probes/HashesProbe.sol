@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {Ibc} from "../../src/host/Ibc.sol";
-import {IHost} from "../../src/host/IHost.sol";
-import {Packet, WholePacket} from "../../src/host/Types.sol";
-import {Base, Config, Parameters} from "../../src/app/Base.sol";
-import {Quorums} from "../../src/app/Cells.sol";
-import {Hashes} from "../../src/app/Hashes.sol";
-import {Payloads} from "../../src/app/Payloads.sol";
+import {Ibc} from "../src/host/Ibc.sol";
+import {IHost} from "../src/host/IHost.sol";
+import {Packet, WholePacket} from "../src/host/Types.sol";
+import {Base, Config, Parameters} from "../src/app/Base.sol";
+import {Quorums} from "../src/app/Cells.sol";
+import {Hashes} from "../src/app/Hashes.sol";
+import {Payloads} from "../src/app/Payloads.sol";
 import {
     CellSet,
     Clearing,
@@ -16,8 +16,8 @@ import {
     Order,
     Reading,
     RegistryRow
-} from "../../src/app/Records.sol";
-import {Allocation, EnergyTrade, Verdict, VerdictLeaf} from "../../src/app/TradeRecords.sol";
+} from "../src/app/Records.sol";
+import {Allocation, EnergyTrade, Verdict, VerdictLeaf} from "../src/app/TradeRecords.sol";
 
 /// @notice A ledger's names and nothing behind them.
 contract Names {
