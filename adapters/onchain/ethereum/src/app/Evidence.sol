@@ -33,6 +33,7 @@ abstract contract Evidence is Locks {
 
     /// @dev One order's part of a position: its storage slot, what it held, and what is taken.
     struct Fill {
+        bytes32 orderId;
         uint256 place;
         uint256 packed;
         uint256 wh;
@@ -145,7 +146,7 @@ abstract contract Evidence is Locks {
                 revert NotYetPosted("leaf is not the position's");
             }
             if (count == 0) fills.account = leaf.account;
-            part.wh = wh;
+            (part.orderId, part.wh) = (orderId, wh);
             offsetWh += wh;
             before = orderId;
             ++count;
@@ -216,8 +217,8 @@ abstract contract Evidence is Locks {
         return 0;
     }
 
-    /// @dev Move energy, and `moneyPerWh` for each Wh, from the orders into the lock.
-    function _takeFills(Fills memory fills, uint256 moneyPerWh) internal {
+    /// @dev Move energy, and `moneyPerWh` for each Wh, from the orders into a lock.
+    function _takeFills(Fills memory fills, uint256 moneyPerWh, bytes32 lockId) internal {
         for (uint256 i = 0; i < fills.count; ++i) {
             Fill memory part = fills.parts[i];
             uint256 money = part.wh * moneyPerWh;
@@ -227,6 +228,8 @@ abstract contract Evidence is Locks {
             assembly ("memory-safe") {
                 sstore(place, packed)
             }
+            // forge-lint: disable-next-line(unsafe-typecast)
+            emit OrderFilled(part.orderId, lockId, uint64(part.wh), uint64(money));
         }
     }
 }

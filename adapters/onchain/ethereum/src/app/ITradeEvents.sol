@@ -74,6 +74,12 @@ interface ITradeEvents {
     /// @notice A5 (cap), A6, A7, A11, B2 (surplus), B3, B4, B8.
     event Refunded(bytes32 indexed lockId, uint64 wh, uint128 amount);
 
+    /// @notice A3, B1 and INTRA: a lock took energy and money of an order; of a sale the money is bond.
+    event OrderFilled(bytes32 indexed orderId, bytes32 indexed lockId, uint64 wh, uint64 money);
+
+    /// @notice B7, B8: bond of a seller went to the imbalance pool.
+    event BondSlashed(bytes32 indexed lockId, uint64 wh, uint128 amount);
+
     /// @notice The lock has ended; two numbers say how.
     event LockClosed(bytes32 indexed lockId, uint64 paidWh, uint64 refundedWh);
 

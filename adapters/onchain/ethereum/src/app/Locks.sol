@@ -205,6 +205,8 @@ abstract contract Locks is Cells, ITradeEvents {
     function _slashBond(LockView memory lock, uint256 wh) internal {
         uint256 amount = wh * lock.bondPrice;
         if (amount != 0) _vaults[Hashes.imbalanceAccount(_CHAIN_TAG)] += amount;
+        // forge-lint: disable-next-line(unsafe-typecast)
+        emit BondSlashed(lock.lockId, uint64(wh), uint128(amount));
     }
 
     /// @dev What a destination's lock paid or gave back no longer counts against its mandate.

@@ -61,7 +61,7 @@ abstract contract Sends is Evidence, Payloads, ITrade {
         Position memory position = _sideOf(trade, BUY);
         Fills memory fills = _readFills(evidence.ownLeaves, position);
         _refuseBy(_orderRule(position, fills));
-        _takeFills(fills, trade.priceIn);
+        _takeFills(fills, trade.priceIn, trade.lockIdIn);
         return fills.isPool;
     }
 
@@ -113,7 +113,7 @@ abstract contract Sends is Evidence, Payloads, ITrade {
         _requireCleared(trade.tradeId, trade.clearingRoot, evidence.clearingProof);
         uint256 bondPrice;
         uint8 pools;
-        (bondPrice, pools) = _takeBothSides(trade, evidence);
+        (bondPrice, pools) = _takeBothSides(trade, evidence, lockId);
         lock.lockId = lockId;
         emit LocalOpened(lockId, trade.tradeId, trade, pools, uint64(bondPrice));
         return true;
@@ -158,10 +158,11 @@ abstract contract Sends is Evidence, Payloads, ITrade {
         if (trade.expiry > end + EXPIRY_LEAD_MAX) revert TradeRefused("expiry too late");
     }
 
-    function _takeBothSides(LocalTrade calldata trade, TradeEvidence calldata evidence)
-        private
-        returns (uint256 bondPrice, uint8 pools)
-    {
+    function _takeBothSides(
+        LocalTrade calldata trade,
+        TradeEvidence calldata evidence,
+        bytes32 lockId
+    ) private returns (uint256 bondPrice, uint8 pools) {
         Position memory buying = _sideOf(trade, BUY, INTRA);
         Position memory selling = _sideOf(trade, SELL, INTRA);
         Fills memory buyers = _readFills(evidence.ownLeaves, buying);
@@ -169,8 +170,8 @@ abstract contract Sends is Evidence, Payloads, ITrade {
         _refuseBy(_orderRule(buying, buyers));
         _refuseBy(_orderRule(selling, sellers));
         bondPrice = _bondPriceOf(trade.slotStart, trade.slotLength);
-        _takeFills(buyers, trade.price);
-        _takeFills(sellers, bondPrice);
+        _takeFills(buyers, trade.price, lockId);
+        _takeFills(sellers, bondPrice, lockId);
         pools = (buyers.isPool ? BUY : 0) | (sellers.isPool ? SELL : 0);
     }
 }

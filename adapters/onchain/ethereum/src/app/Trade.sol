@@ -120,11 +120,11 @@ contract Trade is Sends, Pending, IIbcApp, IModule {
         uint256 taken = _outflows[outflow] + amount;
         if (taken > _OUTFLOW_CAP) return (REASON_CAP, "above the outflow cap");
         uint256 bondPrice = _bondPriceOf(trade.slotStart, trade.slotLength);
-        _takeFills(fills, bondPrice);
+        bytes32 lockId = _lockIdOut(trade);
+        _takeFills(fills, bondPrice, lockId);
         _vaults[trade.connectorOut] = held - amount;
         _mandateOpen[open] = openSum;
         _outflows[outflow] = taken;
-        bytes32 lockId = _lockIdOut(trade);
         _locks[trade.hashlock].lockId = lockId;
         emit LockOpened(
             lockId,
