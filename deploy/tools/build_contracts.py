@@ -68,7 +68,7 @@ def main() -> None:
 
 
 def place_of(name: str, recipe: dict[str, Any]) -> Path:
-    """Return where a contract's artifact lies: with what ships, unless its recipe names a folder."""
+    """Return where an artifact lies: with what ships, unless the recipe names a folder."""
     return (ROOT / recipe["folder"] if "folder" in recipe else ARTIFACTS) / f"{name}.json"
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from fakes.bare_evm import BareEvm, Called
-
 from tieline.wire.evm.abi_types import Tuple, parse_type
 from tieline.wire.hashes import keccak
 

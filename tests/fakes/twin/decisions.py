@@ -9,7 +9,7 @@ from typing import Any
 from fakes.microgrid import key
 from fakes.trade_world import DOMAIN, NETWORK_EPOCH, S
 from fakes.twin.book import Deal
-from fakes.twin.parties import CELL, CLIENT, TAG_GRID, Cells, account
+from fakes.twin.parties import CELL, CLIENT, Cells, account
 from tieline.protocol.commitment import commit_packet
 from tieline.protocol.packet import Packet
 from tieline.swap.messages import (
@@ -29,7 +29,6 @@ from tieline.swap.records import (
     Decision,
     Delivery,
     DeliveryLeaf,
-    EnergyTrade,
     Reason,
     Side,
     Verdict,
@@ -177,16 +176,9 @@ class Council:
         """A side's leaves of a deal on x, ascending."""
         if not deal.is_local:
             return list(deal.own)
-        offsets = [own for own in deal.own]
-        begins = [place for place, own in enumerate(offsets) if own.allocation.offset_wh == 0]
-        cut = begins[1]
-        return offsets[:cut] if side is Side.BUY else offsets[cut:]
-
-    def peers_of(self, deal: Deal) -> bytes:
-        """Chain tag of the other end."""
-        if isinstance(deal.trade, EnergyTrade):
-            return TAG_GRID
-        return self.tag_x
+        both = list(deal.own)
+        begins = [place for place, own in enumerate(both) if own.allocation.offset_wh == 0]
+        return both[: begins[1]] if side is Side.BUY else both[begins[1] :]
 
 
 def _tree(delivered: Sequence[tuple[Deal, int]]) -> MerkleTree:

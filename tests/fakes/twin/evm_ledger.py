@@ -13,7 +13,6 @@ from fakes.bare_evm import BareEvm, Called
 from fakes.microgrid import key
 from fakes.twin.parties import GENESIS_HASH, genesis_of
 from fakes.twin.reply import Reply
-
 from tieline.contract.genesis import Genesis
 from tieline.contract.twin.state import TwinOf, TwinState, TwinStore
 from tieline.contract.twin.twin import Twin

@@ -61,7 +61,7 @@ def never(offset: int) -> bool:
     return offset != offset  # noqa: PLR0124 - no offset
 
 
-# --- stages ---------------------------------------------------------------------------------------
+# --- stages -----------------------------------------------------------------------------------
 
 
 def reported(world: TwinWorld) -> list[tuple[Any, int]]:
@@ -104,7 +104,7 @@ def make_stages(world: TwinWorld) -> dict[str, Any]:
     return stages
 
 
-# --- moves ----------------------------------------------------------------------------------------
+# --- moves ------------------------------------------------------------------------------------
 
 
 def _relayed(message: Callable[[TwinWorld], Any]) -> Move:
@@ -344,14 +344,13 @@ def _rows() -> list[Row]:
     ):
         letter = "A13" if side is Side.BUY else "B10"
         for stage in ("closed", "refused"):
-            is_paid_out = not (stage == "refused" and False)
             rows.append(
                 Row(
                     f"{letter} {name} {stage}",
                     stage,
                     T_A,
                     _relayed(lambda w, n=name, s=side: w.council.share(w.deals[n], s, 0)),
-                    always if is_paid_out else never,
+                    always,
                 )
             )
         rows.append(

@@ -1,4 +1,4 @@
-"""A table of wrong variants: one good move each, with one thing spoiled. Filled by its neighbours."""
+"""A table of wrong variants: a good move each, with one thing spoiled. Others fill it."""
 
 from __future__ import annotations
 

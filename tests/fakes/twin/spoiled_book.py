@@ -57,7 +57,7 @@ SIGNERS: dict[str, Any] = {
 """What may be wrong with the signatures of four cells."""
 
 
-# --- cell sets and clearings ----------------------------------------------------------------------
+# --- cell sets and clearings ------------------------------------------------------------------
 
 
 def _next_set(world: TwinWorld, **change: Any) -> MsgPostCellSet:
@@ -177,7 +177,7 @@ def _the_same_clearing_again_needs_no_signature(world: TwinWorld) -> Sent:
     return "relayer", [message]
 
 
-# --- bands, mandates, vaults ----------------------------------------------------------------------
+# --- bands, mandates, vaults ------------------------------------------------------------------
 
 
 def _bands(world: TwinWorld, case: tuple[str, dict[str, Any]]) -> Sent:
@@ -247,7 +247,7 @@ spoil_each(
 )
 
 
-# --- orders ---------------------------------------------------------------------------------------
+# --- orders -----------------------------------------------------------------------------------
 
 
 def _order_of(world: TwinWorld, change: dict[str, Any]) -> Sent:

@@ -32,7 +32,7 @@ def _leaf(world: TwinWorld, name: str = "in", **change: Any) -> VerdictLeaf:
     return world.council.leaf(world.deals[name], packet, **{"cap_wh": CAP_WH, **change})
 
 
-# --- verdicts -------------------------------------------------------------------------------------
+# --- verdicts ---------------------------------------------------------------------------------
 
 
 def _verdict_leaf(world: TwinWorld, change: dict[str, Any]) -> Sent:
@@ -241,7 +241,7 @@ def _expire_what_is_not_here(world: TwinWorld) -> Sent:
     return "relayer", [MsgExpirePending(RELAYER, b"\x70" * 32)]
 
 
-# --- statements -----------------------------------------------------------------------------------
+# --- statements -------------------------------------------------------------------------------
 
 
 def _statement_signed(world: TwinWorld, spoil: Any) -> Sent:
@@ -301,7 +301,7 @@ def _a_statement_gains_signers(world: TwinWorld) -> Sent:
     return "relayer", [few, world.council.statement(reported(world))]
 
 
-# --- claims -----------------------------------------------------------------------------------------
+# --- claims -------------------------------------------------------------------------------------
 
 
 def _claim(world: TwinWorld, name: str = "in") -> MsgClaim:
@@ -386,7 +386,7 @@ def _an_inter_claim_needs_no_operator(world: TwinWorld) -> Sent:
     return "relayer", [world.council.statement(reported(world), names=names), _claim(world)]
 
 
-# --- waivers ----------------------------------------------------------------------------------------
+# --- waivers ------------------------------------------------------------------------------------
 
 
 def _waiver(world: TwinWorld, case: tuple[str, str, int, str]) -> Sent:
@@ -453,7 +453,7 @@ def _waiver_with_a_co_signature_over_other_wh(world: TwinWorld) -> Sent:
     return CELL, [replace(message, wh=21)]
 
 
-# --- refunds ----------------------------------------------------------------------------------------
+# --- refunds ------------------------------------------------------------------------------------
 
 
 def _shown(world: TwinWorld, name: str, **change: Any) -> ProvedDeliveryLeaf:
@@ -515,7 +515,7 @@ def _refund_with_one_of_two_statements(world: TwinWorld) -> Sent:
     return "relayer", [world.council.statement(more), world.council.refund(deal, [leaf])]
 
 
-# --- shares -----------------------------------------------------------------------------------------
+# --- shares -------------------------------------------------------------------------------------
 
 
 def _share(world: TwinWorld, case: tuple[str, Side, int]) -> MsgCollectShare:

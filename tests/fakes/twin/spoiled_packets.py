@@ -31,7 +31,7 @@ from tieline.protocol.messages import (
 )
 from tieline.protocol.packet import Acknowledgement, Packet
 from tieline.swap.messages import MsgLockAndSend, MsgOpenLocal, MsgTradeEvidence
-from tieline.swap.records import EnergyTrade, Level, OwnLeaf, TradeEvidence
+from tieline.swap.records import EnergyTrade, Level, OwnLeaf
 from tieline.wire.attestation_proofs import AttestationProof
 from tieline.wire.attestations import (
     PACKET_TAG,
@@ -45,7 +45,7 @@ SEND_AT, RECEIVE_AT = TAU - 170, TAU - 60
 FRESH = b"\x71" * 32
 
 
-# --- trades whose own fields are wrong ------------------------------------------------------------
+# --- trades whose own fields are wrong --------------------------------------------------------
 
 
 def _again(world: TwinWorld, name: str, change: dict[str, Any], secret: bytes = FRESH) -> Deal:
@@ -152,7 +152,7 @@ spoil_each(
 )
 
 
-# --- evidence ---------------------------------------------------------------------------------------
+# --- evidence -----------------------------------------------------------------------------------
 
 
 def _leaf(own: OwnLeaf, **change: Any) -> OwnLeaf:
@@ -329,7 +329,7 @@ def _open_from_tau_on(world: TwinWorld) -> Sent:
     return CELL, world.open("local")
 
 
-# --- packets and their proofs -----------------------------------------------------------------------
+# --- packets and their proofs -------------------------------------------------------------------
 
 
 def _packet_of(world: TwinWorld, change: dict[str, Any]) -> Sent:
@@ -466,7 +466,7 @@ def _strangers() -> list[Any]:
 spoil_each("sealed", RECEIVE_AT, _proof, {f"packet's proof: {k}": v for k, v in PROOFS.items()})
 
 
-# --- news -------------------------------------------------------------------------------------------
+# --- news ---------------------------------------------------------------------------------------
 
 
 def _news(world: TwinWorld, case: tuple[int, int]) -> Sent:
@@ -526,7 +526,7 @@ def _pairing_again(world: TwinWorld) -> Sent:
     return CELL, [RegisterCounterparty(account(CELL), CLIENT, PEER_CLIENT, (b"",))]
 
 
-# --- answers ----------------------------------------------------------------------------------------
+# --- answers ------------------------------------------------------------------------------------
 
 
 def _answer(world: TwinWorld, answer: Any) -> Sent:
@@ -586,6 +586,3 @@ def _timeout_of_a_packet_that_was_received(world: TwinWorld) -> Sent:
     key = packet_receipt_key(packet.destination_client, packet.sequence)
     proof = world.neighbour.proof(key, b"\x02" + bytes(31))
     return "relayer", [update, TimeoutPacket(RELAYER, packet, proof, world.neighbour.at())]
-
-
-assert TradeEvidence

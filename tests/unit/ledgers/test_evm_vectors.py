@@ -109,7 +109,7 @@ def test_byte_code_makes_the_expected_bytes(probe: Contract) -> None:
     made = ends(probe)
     assert made.pop("lock_in") == LOCK_A
     assert {name: raw(EXPECTED[name]) for name in made} == made
-    assert CELL_SET_ID == made["cellSetId"]
+    assert made["cellSetId"] == CELL_SET_ID
 
 
 def test_cancel_mandate_and_waive_digests(probe: Contract) -> None:
@@ -210,7 +210,7 @@ def test_intra_leaf_and_lock(probe: Contract) -> None:
     assert raw(row["lockId"]) == made
 
 
-# --- what must be refused -----------------------------------------------------------------------
+# --- what must be refused -------------------------------------------------------------------
 
 
 def decoded(probe: Contract, value: bytes) -> str:
@@ -262,7 +262,7 @@ def test_any_dirty_byte_above_a_value_of_the_payload_is_refused(probe: Contract)
     assert len(places) == 736 - sum(USED_BYTES)
 
 
-# --- names and numbers that both languages have -----------------------------------------------------
+# --- names and numbers that both languages have -------------------------------------------------
 
 
 def test_quorums_are_the_named_rules(probe: Contract) -> None:
