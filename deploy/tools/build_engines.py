@@ -2,7 +2,8 @@
 Builds the native engines of deploy/engines into the cache; `make ledgers` calls it.
 
 An engine is a Go module that names one program of a pinned module, or has a small one of its own
-over it; go.sum is committed, so what is built is what was reviewed. Skips what is there and intact.
+over it; go.sum is committed, so what is built is what was reviewed. Foundry's programs come ready
+made in npm packages, whose hashes are in the committed lock. Skips what is there and intact.
 
 An engine with a driven clock is the same program but for one function: in a copy of CometBFT, whose
 other files stay as they are, deploy/engines/clock/clock.go joins package types/time, and Now() asks
@@ -37,7 +38,12 @@ PACKAGES = {
     "cometbft": "github.com/cometbft/cometbft/cmd/cometbft",
     "cometbft-driven": "github.com/cometbft/cometbft/cmd/cometbft",
     "simapp": ".",
+    "geth": "github.com/ethereum/go-ethereum/cmd/geth",
+    "anvil": "@foundry-rs/anvil-linux-amd64",
+    "forge": "@foundry-rs/forge-linux-amd64",
 }
+NPM_FLAGS = ("--ignore-scripts", "--no-audit", "--no-fund", "--silent")
+"""An install script would only put a launcher beside the program."""
 CLOCK_SOURCE = ENGINES / "clock" / "clock.go"
 CLOCK_PACKAGE = "github.com/cometbft/cometbft/types/time"
 CLOCK_CALL = ("return Canonical(time.Now())", "return Canonical(drivenNow())")
@@ -49,9 +55,13 @@ POLITENESS = 5
 def source_hash(kind: EngineKind) -> str:
     """Return the hash of all that decides what is built, but the compiler."""
     folder = ENGINES / kind.module
-    sources = [folder / "go.mod", folder / "go.sum", *sorted(folder.glob("*.go"))]
+    if kind.is_packaged:
+        sources = [folder / "package.json", folder / "package-lock.json"]
+    else:
+        sources = [folder / "go.mod", folder / "go.sum", *sorted(folder.glob("*.go"))]
     parts = [source.read_bytes() for source in sources]
-    recipe = " ".join((PACKAGES[kind.name], *FLAGS)).encode()
+    flags = NPM_FLAGS if kind.is_packaged else FLAGS
+    recipe = " ".join((PACKAGES[kind.name], *flags)).encode()
     if kind.is_clock_driven:
         parts += [CLOCK_SOURCE.read_bytes(), "\n".join((CLOCK_PACKAGE, *CLOCK_CALL)).encode()]
     return sha256(b"".join(sha256(part).digest() for part in (*parts, recipe))).hexdigest()
@@ -94,32 +104,53 @@ def lay_out(kind: EngineKind, work: Path) -> Path:
     return copied
 
 
-def build(kind: EngineKind, hashed: str) -> Path:
-    """Build one engine; the folder appears whole or not at all."""
+def compile_program(kind: EngineKind, work: Path) -> str:
+    """Build one engine's program in *work*, and return with which compiler."""
     go = shutil.which("go")
     if go is None:
         sys.exit("tieline: Go is not here; install Go 1.25 or newer and run `make ledgers` again")
+    subprocess.run(
+        [go, "build", *FLAGS, "-o", str(work / kind.name), PACKAGES[kind.name]],
+        cwd=lay_out(kind, work),
+        check=True,
+        preexec_fn=lambda: os.nice(POLITENESS),
+    )
+    version = subprocess.run([go, "version"], check=True, capture_output=True, text=True)
+    return version.stdout.strip()
+
+
+def unpack_program(kind: EngineKind, work: Path) -> str:
+    """Take one engine's program out of its package, which the lock has the hash of."""
+    npm = shutil.which("npm")
+    if npm is None:
+        sys.exit("tieline: npm is not here; install Node.js 20 or newer and run it again")
+    copied = work / "module"
+    shutil.copytree(ENGINES / kind.module, copied, ignore=shutil.ignore_patterns("node_modules"))
+    subprocess.run([npm, "ci", *NPM_FLAGS], cwd=copied, check=True)
+    program = copied / "node_modules" / PACKAGES[kind.name] / "bin" / kind.name
+    if not program.is_file():
+        sys.exit(f"tieline: {kind.name} comes as {PACKAGES[kind.name]}, not for this machine")
+    shutil.copy(program, work / kind.name)
+    return f"package {PACKAGES[kind.name]}"
+
+
+def build(kind: EngineKind, hashed: str) -> Path:
+    """Make one engine; the folder appears whole or not at all."""
     folder = engines_folder() / kind.name / f"{kind.version}-{hashed[:12]}"
     work = folder.with_name(f".{folder.name}-{os.getpid()}")
     work.mkdir(parents=True)
-    program = work / kind.name
     began = time.monotonic()
     try:
-        subprocess.run(
-            [go, "build", *FLAGS, "-o", str(program), PACKAGES[kind.name]],
-            cwd=lay_out(kind, work),
-            check=True,
-            preexec_fn=lambda: os.nice(POLITENESS),
-        )
-        version = subprocess.run([go, "version"], check=True, capture_output=True, text=True)
+        make = unpack_program if kind.is_packaged else compile_program
+        compiler = make(kind, work)
         manifest = {
             "name": kind.name,
             "version": kind.version,
             "package": PACKAGES[kind.name],
             "program": kind.name,
             "source_hash": hashed,
-            "program_hash": sha256(program.read_bytes()).hexdigest(),
-            "compiler": version.stdout.strip(),
+            "program_hash": sha256((work / kind.name).read_bytes()).hexdigest(),
+            "compiler": compiler,
             "clock": "driven" if kind.is_clock_driven else "real",
         }
         shutil.rmtree(work / "module", ignore_errors=True)
@@ -127,10 +158,10 @@ def build(kind: EngineKind, hashed: str) -> Path:
         shutil.rmtree(folder, ignore_errors=True)
         work.rename(folder)
     except subprocess.CalledProcessError as exc:
-        sys.exit(f"tieline: {kind.name} could not be built: exit code {exc.returncode}")
+        sys.exit(f"tieline: {kind.name} could not be made: exit code {exc.returncode}")
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    print(f"{kind.name} {kind.version}: built in {time.monotonic() - began:.0f} s, {folder}")
+    print(f"{kind.name} {kind.version}: made in {time.monotonic() - began:.0f} s, {folder}")
     return folder
 
 

@@ -16,7 +16,7 @@ from typing import Final, cast
 
 from tieline.interfaces.errors import ConfigError
 
-HOW_TO_GET: Final = "run `make ledgers` in a checkout of tieline (needs Go 1.25 or newer)"
+HOW_TO_GET: Final = "run `make ledgers` in a checkout of tieline (needs Go 1.25 or newer, and npm)"
 MANIFEST: Final = "manifest.json"
 
 
@@ -28,7 +28,9 @@ class EngineKind:
     version: str
     purpose: str
     module: str
-    """Folder in deploy/engines with the module file and sums it is built from."""
+    """Folder in deploy/engines with the module file and sums, or the lock, it is made from."""
+    is_packaged: bool = False
+    """Whether it comes as a program in an npm package; else it is built from Go modules."""
     is_clock_driven: bool = False
     """Whether it takes its time from the file that ``CLOCK_VARIABLE`` names, when that is set."""
 
@@ -62,6 +64,15 @@ KINDS: Final = (
         "simapp",
         is_clock_driven=True,
     ),
+    EngineKind("geth", "1.17.5", "Ethereum ledgers in real time", "geth"),
+    EngineKind(
+        "anvil",
+        "1.7.1",
+        "Ethereum ledgers in tests: re-orgs, time that is set",
+        "foundry",
+        is_packaged=True,
+    ),
+    EngineKind("forge", "1.7.1", "tests of the Solidity contracts", "foundry", is_packaged=True),
 )
 CLOCK_VARIABLE: Final = "TIELINE_CLOCK_FILE"
 """Names a file of 8 bytes, unix nanoseconds, little endian: an engine's time."""

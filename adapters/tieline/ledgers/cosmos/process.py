@@ -15,8 +15,8 @@ from tieline.interfaces.engines import CLOCK_VARIABLE, find_engine
 from tieline.interfaces.errors import NotYet, Unavailable
 from tieline.ledgers.cosmos.genesis import Balances
 from tieline.ledgers.cosmos.home import StockHome, StockPace, StockPorts
-from tieline.ledgers.tendermint.child import end_child
-from tieline.ledgers.tendermint.ports import free_ports
+from tieline.ledgers.children.ending import end_child
+from tieline.ledgers.children.ports import free_ports
 from tieline.ledgers.tendermint.rpc import CometRpc
 
 ENGINE = "simapp"

@@ -23,7 +23,7 @@ from typing import IO, Final
 
 from tieline.interfaces.engines import CLOCK_VARIABLE
 from tieline.interfaces.errors import ConfigError, Unavailable
-from tieline.ledgers.tendermint.child import end_child
+from tieline.ledgers.children.ending import end_child
 from tieline.ledgers.tendermint.home import PeerHome, Ports
 from tieline.ledgers.tendermint.rpc import CometRpc
 

@@ -27,7 +27,7 @@ from tieline.ledgers.tendermint.home import (
     settings_of,
 )
 from tieline.ledgers.tendermint.peer_process import READY_S, Peer, PeerPlan, PortTaken
-from tieline.ledgers.tendermint.ports import free_ports
+from tieline.ledgers.children.ports import free_ports
 from tieline.protocol.time import NANOSECONDS_PER_SECOND
 
 READY_HEIGHT: Final = 2

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tieline.interfaces.errors import Unavailable
-from tieline.ledgers.tendermint.child import end_child
+from tieline.ledgers.children.ending import end_child
 
 READY_S = 60.0
 STOP_S = 5.0

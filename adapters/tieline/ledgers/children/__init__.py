@@ -1,0 +1,1 @@
+"""Engines as child processes: free ports, a guard that ends them with their parent, logs."""
