@@ -13,10 +13,10 @@ from pathlib import Path
 
 from tieline.interfaces.engines import CLOCK_VARIABLE, find_engine
 from tieline.interfaces.errors import NotYet, Unavailable
-from tieline.ledgers.cosmos.genesis import Balances
-from tieline.ledgers.cosmos.home import StockHome, StockPace, StockPorts
 from tieline.ledgers.children.ending import end_child
 from tieline.ledgers.children.ports import free_ports
+from tieline.ledgers.cosmos.genesis import Balances
+from tieline.ledgers.cosmos.home import StockHome, StockPace, StockPorts
 from tieline.ledgers.tendermint.rpc import CometRpc
 
 ENGINE = "simapp"

@@ -130,7 +130,7 @@ class ChainProcess(ABC):
         return
 
     def call(self, method: str, *parameters: object) -> object:
-        """Return what the engine answers, in this thread; for its own methods. Raises Unavailable."""
+        """Return what the engine answers, in this thread. Raises Unavailable."""
         answer = _ask(self.port, method, parameters)
         if answer is None or "result" not in answer:
             raise Unavailable(f"{self.engine} answers {method} with {answer}")

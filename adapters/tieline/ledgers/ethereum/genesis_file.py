@@ -36,7 +36,7 @@ def genesis_json(chain_id: int, balances_wei: Mapping[bytes, int], time_s: int) 
     """
     config: dict[str, object] = {"chainId": chain_id, "terminalTotalDifficulty": 0}
     config |= dict.fromkeys(_FORKS, 0)
-    config["blobSchedule"] = {fork: _BLOBS for fork in ("cancun", "prague", "osaka")}
+    config["blobSchedule"] = dict.fromkeys(("cancun", "prague", "osaka"), _BLOBS)
     genesis = {
         "config": config,
         "difficulty": "0x0",

@@ -93,9 +93,7 @@ class _Provider(AsyncHTTPProvider):
             self._loop = loop
             self._session = aiohttp.ClientSession(
                 timeout=self._timeout,
-                connector=aiohttp.TCPConnector(
-                    limit=_CONNECTIONS_MAX, keepalive_timeout=_KEPT_S
-                ),
+                connector=aiohttp.TCPConnector(limit=_CONNECTIONS_MAX, keepalive_timeout=_KEPT_S),
             )
         return self._session
 
@@ -141,7 +139,8 @@ class EvmRpc:
             host, port = parts.hostname, parts.port or {"https": 443, "http": 80}.get(parts.scheme)
         if parts.scheme not in {"http", "https"} or not host or not port:
             raise ConfigError(
-                f"not an RPC address: {parts.scheme}://{host or ''}", instead="write http://HOST:PORT"
+                f"not an RPC address: {parts.scheme}://{host or ''}",
+                instead="write http://HOST:PORT",
             )
         return cls(address, timeout_s=timeout_s)
 
@@ -201,9 +200,7 @@ class EvmRpc:
             raise Unavailable(f"{len(entries)} answers to {len(calls)} calls: {self.address}")
         # The provider counts upwards; a node may answer in any order.
         entries.sort(key=lambda one: int(one["id"]) if str(one.get("id", "")).isdigit() else 0)
-        return [
-            self._outcome(call, entry) for call, entry in zip(calls, entries, strict=True)
-        ]
+        return [self._outcome(call, entry) for call, entry in zip(calls, entries, strict=True)]
 
     def _outcome(self, call: Call, entry: dict[str, Json]) -> Json | HubError:
         error = entry.get("error")

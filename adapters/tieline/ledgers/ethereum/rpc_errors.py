@@ -1,6 +1,6 @@
 """
-What an Ethereum node answers instead of a result, sorted by what to do. Nodes agree on texts, not on
-codes, so texts are read; each is quoted in the tests as a node said it.
+What an Ethereum node answers instead of a result, sorted by what to do. Nodes agree on texts, not
+on codes, so texts are read; each is quoted in the tests as a node said it.
 """
 
 from __future__ import annotations
@@ -53,10 +53,12 @@ _DOOR: Final = (
     (DoorRefusal.REPLACEMENT_UNDERPRICED, r"replacement transaction underpriced"),
     (
         DoorRefusal.UNDERPRICED,
-        r"underpriced|less than block base fee|gas price (?:below|too low)|tip cap .*below"
-        r"|max fee per gas less than",
+        r"underpriced|less than block base fee|gas price (?:below|too low)|fee per gas less than",
     ),
-    (DoorRefusal.UNDERFUNDED, r"insufficient funds|insufficient balance|sender doesn't have enough"),
+    (
+        DoorRefusal.UNDERFUNDED,
+        r"insufficient funds|insufficient balance|sender doesn't have enough",
+    ),
     (DoorRefusal.FULL, r"txpool is full|pool (?:is )?full|too many (?:pending|transactions)"),
 )
 _DOOR_PATTERNS: Final = tuple((kind, re.compile(text, re.IGNORECASE)) for kind, text in _DOOR)

@@ -17,6 +17,7 @@ from typing import Final
 from tieline.contract.genesis import Genesis
 from tieline.interfaces.engines import find_engine
 from tieline.interfaces.errors import NotYet, Unavailable
+from tieline.ledgers.children.ports import free_ports
 from tieline.ledgers.tendermint.clock_file import ClockFile
 from tieline.ledgers.tendermint.gateway.process import GatewayProcess
 from tieline.ledgers.tendermint.home import (
@@ -27,7 +28,6 @@ from tieline.ledgers.tendermint.home import (
     settings_of,
 )
 from tieline.ledgers.tendermint.peer_process import READY_S, Peer, PeerPlan, PortTaken
-from tieline.ledgers.children.ports import free_ports
 from tieline.protocol.time import NANOSECONDS_PER_SECOND
 
 READY_HEIGHT: Final = 2
