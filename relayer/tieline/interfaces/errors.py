@@ -5,7 +5,8 @@ What can go wrong, sorted by what the caller should do.
     ├─ NotYet         true later                          -> wait; warn when late
     ├─ Unavailable    the ledger does not answer          -> back off and retry
     │  ├─ Pruned        it no longer has that height      -> another peer may; retrying helps not
-    │  └─ Contradicted  a peer says what cannot be true   -> ask another; look at this one
+    │  ├─ Contradicted  a peer says what cannot be true   -> ask another; look at this one
+    │  └─ Reorganised   shown blocks were left by the ledger -> read it again from before them
     ├─ Rejected       the ledger refused the transaction  -> look at its state again; never resend
     unchanged
     └─ ConfigError    the operator must act               -> stop at start, name the key and what
@@ -33,6 +34,27 @@ class Pruned(Unavailable):
 
 class Contradicted(Unavailable):
     """A peer says what cannot be true beside what was seen before; an operator must look at it."""
+
+
+class Reorganised(Unavailable):
+    """
+    Blocks that were final by the configured rule are gone; what was learnt from them must be
+    forgotten, and the ledger read again.
+
+    Args:
+        ledger_id: Which ledger.
+        height: The last block that still stands.
+        depth: How many shown blocks are gone.
+    """
+
+    def __init__(self, ledger_id: str, height: int, depth: int) -> None:
+        super().__init__(
+            f"re-organised deeper than its finality: ledger={ledger_id} stands={height} "
+            f"gone={depth}; wait for more confirmations if this was no test"
+        )
+        self.ledger_id = ledger_id
+        self.height = height
+        self.depth = depth
 
 
 class Rejected(HubError):

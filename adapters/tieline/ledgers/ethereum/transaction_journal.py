@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from tieline.ledgers.ethereum.fees import Fees
-from tieline.wire.evm.transactions import EvmTransaction
+from tieline.wire.evm import rlp
 
 BLOCKS_KEPT: Final = 256
 """Of the final blocks that were acted on: a re-organisation goes no deeper, a reset does."""
@@ -128,6 +128,17 @@ class TransactionJournal:
         """The blocks above *height* are gone, and with them what they ended."""
         self._connection.execute("DELETE FROM ended WHERE height > ?", (height,))
 
+    def reopen(self, account: bytes, nonce: int) -> None:
+        """A nonce that was used is free again."""
+        self._connection.execute("DELETE FROM ended WHERE account=? AND nonce=?", (account, nonce))
+
+    def ended_from(self, account: bytes, nonce: int) -> set[int]:
+        """Return the nonces from *nonce* on that were used for good."""
+        rows = self._connection.execute(
+            "SELECT nonce FROM ended WHERE account=? AND nonce>=?", (account, nonce)
+        )
+        return {int(one) for (one,) in rows}
+
     def open(self, account: bytes) -> list[Sent]:
         """Return what is under way, by nonce."""
         rows = self._connection.execute(
@@ -207,6 +218,11 @@ class TransactionJournal:
         self._connection.close()
 
 
-def form_of(transaction: EvmTransaction, raw: bytes, tx_hash: bytes) -> Form:
-    """Return a signed transaction as it is written down."""
-    return Form(tx_hash, raw, Fees(transaction.max_fee, transaction.max_priority_fee))
+def content_of(raw: bytes) -> tuple[bytes, bytes, int]:
+    """Return receiver, call data and gas limit of a transaction that was signed here."""
+    items = rlp.decode_list(raw[1:])
+    gas, to, data = items[4], items[5], items[7]
+    assert isinstance(gas, bytes), "signed here"
+    assert isinstance(to, bytes), "signed here"
+    assert isinstance(data, bytes), "signed here"
+    return to, data, int.from_bytes(gas)

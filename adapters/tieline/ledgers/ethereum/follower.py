@@ -1,0 +1,287 @@
+"""
+Reads a chain's final blocks in order, with the logs of our contracts, and holds each to its parent.
+
+A re-organisation above the final block is not seen here at all; one below it is told as
+``Reorganised``, and a chain that was begun anew ends the process with a clear message. Both are
+found by hashes, never by what a node says about removed logs.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+from tieline.interfaces.errors import ConfigError, NotYet, Reorganised, Unavailable
+from tieline.ledgers.ethereum.endpoints import EvmEndpoints
+from tieline.ledgers.ethereum.finality import FinalityRule
+from tieline.ledgers.ethereum.rpc import Call, Json
+from tieline.ledgers.ethereum.rpc_records import (
+    Receipt,
+    SeenBlock,
+    SeenLog,
+    block_of,
+    logs_of,
+    receipt_of,
+)
+from tieline.ledgers.ethereum.transaction_journal import BLOCKS_KEPT, TransactionJournal
+
+PAGE: Final = 50
+"""Blocks of one request: headers one by one, their logs together."""
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The end of the chain as a node told it last."""
+
+    height: int
+    hash: bytes
+    time_s: int
+    """Its block time, unix seconds."""
+    base_fee: int
+    """wei per gas."""
+    final_height: int
+    drift_s: int
+    """How far its time is ahead of this computer's; below zero when it is behind."""
+
+
+@dataclass(frozen=True, slots=True)
+class FollowedTransaction:
+    """One transaction that told something, or is ours."""
+
+    tx_hash: bytes
+    logs: tuple[SeenLog, ...]
+    is_success: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FollowedBlock:
+    """One final block."""
+
+    block: SeenBlock
+    transactions: tuple[FollowedTransaction, ...]
+
+
+class ChainFollower:
+    """The final blocks of one chain, read once each and in order."""
+
+    def __init__(
+        self,
+        ledger_id: str,
+        endpoints: EvmEndpoints,
+        contracts: Sequence[bytes],
+        rule: FinalityRule,
+        journal: TransactionJournal,
+        start_height: int,
+        wall_s: Callable[[], float] = time.time,
+    ) -> None:
+        """
+        Begin below *start_height*.
+
+        Args:
+            ledger_id: For messages.
+            endpoints: Who is asked.
+            contracts: Addresses whose logs are read.
+            rule: When a block is final.
+            journal: Knows our own transactions, and the blocks that were acted on before.
+            start_height: The first block that is read.
+            wall_s: This computer's clock, unix seconds.
+        """
+        self._ledger_id = ledger_id
+        self._endpoints = endpoints
+        self._contracts = tuple(contracts)
+        self._rule = rule
+        self._journal = journal
+        self._start = start_height
+        self._wall_s = wall_s
+        self.height = start_height - 1
+        """Of the last block that was read."""
+        self._hashes: dict[int, bytes] = {}
+        """Of the last blocks that were read."""
+        self._acted_on = journal.blocks()
+        self.head: Head | None = None
+
+    async def look(self) -> Head:
+        """
+        Ask where the chain ends.
+
+        Raises:
+            Unavailable: No node answers.
+        """
+        tags = ["latest"] + ([self._rule.tag] if self._rule.tag else [])
+        calls = [Call("eth_getBlockByNumber", (tag, False)) for tag in tags]
+        latest, tagged = await self._endpoints.ask(calls, self._read_head)
+        header = latest.header
+        self.head = Head(
+            height=latest.height,
+            hash=latest.hash,
+            time_s=header.timestamp,
+            base_fee=header.base_fee or 0,
+            final_height=self._rule.final_height(latest.height, tagged),
+            drift_s=header.timestamp - int(self._wall_s()),
+        )
+        return self.head
+
+    @staticmethod
+    def _read_head(answers: Sequence[Json]) -> tuple[SeenBlock, int | None]:
+        latest = block_of(answers[0])
+        try:
+            return latest, block_of(answers[1]).height if len(answers) > 1 else None
+        except NotYet:  # nothing is final yet
+            return latest, None
+
+    async def read_on(self, final_height: int) -> list[FollowedBlock]:
+        """
+        Return the next final blocks, at most ``PAGE``; none if all were read.
+
+        Raises:
+            Reorganised: Blocks that were read are gone; ``go_back`` was done.
+            ConfigError: The chain was begun anew: the operator must act.
+            NotYet: The chain changed while it was read; ask again.
+            Unavailable: No node answers, or its chain is shorter than what was read.
+        """
+        if self._acted_on:
+            await self._check_acted_on()
+        if final_height < self.height:
+            # Behind, or a branch that grows: which of them is seen when it has grown.
+            raise Unavailable(
+                f"{self._ledger_id} has {final_height} final blocks and was read up to "
+                f"{self.height}: its nodes are behind, or it lost blocks"
+            )
+        first, last = self.height + 1, min(final_height, self.height + PAGE)
+        if last < first:
+            return []
+        blocks, logs = await self._page(first, last)
+        if first > self._start and blocks[0].header.parent_hash != self._hashes[first - 1]:
+            await self._find_ancestor(self._hashes)
+        receipts = await self._receipts(blocks, logs)
+        self._take(blocks)
+        return list(_joined(blocks, logs, receipts))
+
+    async def _page(self, first: int, last: int) -> tuple[list[SeenBlock], list[SeenLog]]:
+        heights = [*range(first, last + 1), last]  # the last one again, after the logs
+        calls = [Call("eth_getBlockByNumber", (hex(height), False)) for height in heights]
+        wanted = {
+            "fromBlock": hex(first),
+            "toBlock": hex(last),
+            "address": ["0x" + one.hex() for one in self._contracts],
+        }
+        calls.insert(-1, Call("eth_getLogs", (wanted,)))
+
+        def read(answers: Sequence[Json]) -> tuple[list[SeenBlock], list[SeenLog]]:
+            *headers, told, again = answers
+            return [block_of(one) for one in (*headers, again)], logs_of(told)
+
+        (*blocks, again), logs = await self._endpoints.ask(calls, read)
+        hashes = {block.height: block.hash for block in blocks}
+        is_one_branch = again.hash == blocks[-1].hash and all(
+            other.header.parent_hash == one.hash and other.height == one.height + 1
+            for one, other in pairwise(blocks)
+        )
+        if not is_one_branch or any(one.block_hash != hashes.get(one.height) for one in logs):
+            raise NotYet(f"{self._ledger_id} changed while it was read: from={first} to={last}")
+        return blocks, logs
+
+    async def _receipts(
+        self, blocks: Sequence[SeenBlock], logs: Sequence[SeenLog]
+    ) -> dict[bytes, Receipt]:
+        """Return how transactions of ours that told nothing have ended."""
+        told = {one.tx_hash for one in logs}
+        asked = [
+            tx_hash
+            for block in blocks
+            for tx_hash in block.transactions
+            if tx_hash not in told and self._journal.name_of(tx_hash) is not None
+        ]
+        if not asked:
+            return {}
+        calls = [Call("eth_getTransactionReceipt", ("0x" + one.hex(),)) for one in asked]
+        found = await self._endpoints.ask(calls, lambda answers: [receipt_of(a) for a in answers])
+        hashes = {block.hash for block in blocks}
+        if any(one is None or one.block_hash not in hashes for one in found):
+            raise NotYet(f"{self._ledger_id} changed while it was read: receipts")
+        return {tx_hash: one for tx_hash, one in zip(asked, found, strict=True) if one}
+
+    def _take(self, blocks: Sequence[SeenBlock]) -> None:
+        hashes = {block.height: block.hash for block in blocks}
+        self._hashes |= hashes
+        self.height = blocks[-1].height
+        for height in [one for one in self._hashes if one <= self.height - BLOCKS_KEPT]:
+            del self._hashes[height]
+        self._journal.note_blocks(hashes)
+
+    def hash_at(self, height: int) -> bytes | None:
+        """Return the hash of a final block that was read lately."""
+        return self._hashes.get(height)
+
+    # --- what is gone -----------------------------------------------------------------------
+
+    async def _check_acted_on(self) -> None:
+        """Once after a start: hold the chain to the blocks that were acted on before."""
+        known = self._acted_on
+        last = max(known)
+        call = Call("eth_getBlockByNumber", (hex(last), False))
+        try:
+            found = await self._endpoints.ask([call], lambda answers: block_of(answers[0]).hash)
+        except NotYet:
+            found = None
+        if found != known[last]:
+            await self._find_ancestor(known)
+        self._acted_on = {}
+
+    async def _find_ancestor(self, known: dict[int, bytes]) -> None:
+        """Go back to the last block that still stands. Raises Reorganised, or ConfigError."""
+        heights = sorted(known)
+        calls = [Call("eth_getBlockByNumber", (hex(height), False)) for height in heights]
+        answers = await self._endpoints.ask(calls, list)
+        stands = [
+            height
+            for height, answer in zip(heights, answers, strict=True)
+            if answer is not None and block_of(answer).hash == known[height]
+        ]
+        last = heights[-1]
+        if not stands:
+            raise ConfigError(
+                f"the chain of {self._ledger_id} was begun anew or has lost its blocks: block "
+                f"{last} was 0x{known[last].hex()}, and none of the {len(known)} blocks before it "
+                "is there any more",
+                instead="bring back the node's data, or remove this ledger's journal beside the "
+                "configuration to begin again; what was proved of the old chain stays proved",
+            )
+        self.go_back(stands[-1])
+        raise Reorganised(self._ledger_id, stands[-1], last - stands[-1])
+
+    def go_back(self, height: int) -> None:
+        """Forget the blocks above *height*, and begin to read at the start again."""
+        _LOG.warning("blocks are gone ledger=%s above=%d", self._ledger_id, height)
+        self._journal.forget_blocks_above(height)
+        self._acted_on = {}
+        self._hashes.clear()
+        self.height = self._start - 1
+
+
+def _joined(
+    blocks: Sequence[SeenBlock], logs: Sequence[SeenLog], receipts: dict[bytes, Receipt]
+) -> Iterator[FollowedBlock]:
+    """Put logs and receipts to their blocks, transactions in the order of the block."""
+    by_transaction: dict[bytes, list[SeenLog]] = {}
+    for one in logs:
+        by_transaction.setdefault(one.tx_hash, []).append(one)
+    for block in blocks:
+        yield FollowedBlock(
+            block,
+            tuple(
+                FollowedTransaction(
+                    tx_hash,
+                    tuple(by_transaction.get(tx_hash, ())),
+                    tx_hash in by_transaction or receipts[tx_hash].is_success,
+                )
+                for tx_hash in block.transactions
+                if tx_hash in by_transaction or tx_hash in receipts
+            ),
+        )
