@@ -105,7 +105,9 @@ class AccountBook:
         pool, too. Raises Unavailable.
         """
         account, journal = self.account, self.account.journal
-        calls = [Call("eth_getTransactionCount", (account.text, one)) for one in ("latest", "pending")]
+        calls = [
+            Call("eth_getTransactionCount", (account.text, one)) for one in ("latest", "pending")
+        ]
         latest, pending = await account.endpoints.ask(
             calls, lambda told: [number_of(one) for one in told]
         )
@@ -168,9 +170,7 @@ class AccountBook:
 
     def add_form(self, sent: Sent, form: Form) -> None:
         """Write down a form that pays more."""
-        self.account.journal.write(
-            self.account.address, [(sent.nonce, len(sent.forms), form)]
-        )
+        self.account.journal.write(self.account.address, [(sent.nonce, len(sent.forms), form)])
         sent.forms.append(form)
 
     def forget(self, nonce: int) -> None:

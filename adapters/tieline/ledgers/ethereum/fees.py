@@ -1,4 +1,4 @@
-"""What a transaction pays: EIP-1559 fees from the last block, and how much more a second form pays."""
+"""What a transaction pays: EIP-1559 fees from the last block; how much more a second form pays."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class FeePolicy:
         """
         if base_fee + self.priority_fee > self.max_fee_cap:
             raise NotYet(
-                f"the base fee is {base_fee} wei and the cap {self.max_fee_cap}: it is waited for a "
-                "lower one; raise max_fee_gwei to pay it"
+                f"the base fee is {base_fee} wei and the cap {self.max_fee_cap}: a lower one is "
+                "waited for; raise max_fee_gwei to pay it"
             )
         wanted = _BASE_FEE_ROOM * base_fee + self.priority_fee
         return Fees(min(wanted, self.max_fee_cap), self.priority_fee)

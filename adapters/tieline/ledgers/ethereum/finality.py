@@ -1,4 +1,4 @@
-"""When a block of an Ethereum ledger may be acted on: so many blocks on top of it, or a node's tag."""
+"""When a block of an Ethereum ledger may be acted on: blocks on top of it, or a node's tag."""
 
 from __future__ import annotations
 
@@ -31,10 +31,13 @@ class FinalityRule:
     def __post_init__(self) -> None:
         if (self.confirmations is None) == (not self.tag):
             raise ConfigError(
-                "say when a block is final", instead="write confirmations: N, or finality: finalized"
+                "say when a block is final",
+                instead="write confirmations: N, or finality: finalized",
             )
         if self.tag and self.tag not in TAGS:
-            raise ConfigError(f"no finality tag: {self.tag!r}", instead=f"write {' or '.join(TAGS)}")
+            raise ConfigError(
+                f"no finality tag: {self.tag!r}", instead=f"write {' or '.join(TAGS)}"
+            )
         if self.confirmations is not None and not 0 <= self.confirmations <= CONFIRMATIONS_MAX:
             raise ConfigError(
                 f"no number of confirmations: {self.confirmations}",

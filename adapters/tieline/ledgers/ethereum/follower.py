@@ -29,6 +29,8 @@ from tieline.ledgers.ethereum.rpc_records import (
 )
 from tieline.ledgers.ethereum.transaction_journal import BLOCKS_KEPT, TransactionJournal
 
+REORG_DEPTH_MAX: Final = 64
+"""What is deeper is no re-organisation: a development chain has lost its blocks."""
 PAGE: Final = 50
 """Blocks of one request: headers one by one, their logs together."""
 
@@ -245,11 +247,11 @@ class ChainFollower:
             if answer is not None and block_of(answer).hash == known[height]
         ]
         last = heights[-1]
-        if not stands:
+        if not stands or last - stands[-1] > REORG_DEPTH_MAX:
             raise ConfigError(
                 f"the chain of {self._ledger_id} was begun anew or has lost its blocks: block "
-                f"{last} was 0x{known[last].hex()}, and none of the {len(known)} blocks before it "
-                "is there any more",
+                f"{last} was 0x{known[last].hex()}, and it is gone with the {REORG_DEPTH_MAX} "
+                "blocks before it or all that are remembered",
                 instead="bring back the node's data, or remove this ledger's journal beside the "
                 "configuration to begin again; what was proved of the old chain stays proved",
             )

@@ -69,7 +69,8 @@ async def _places(
     """Return the account's nonce now and in the final block, and the block of each, if any."""
     account = book.account
     calls = [
-        Call("eth_getTransactionCount", (account.text, tag)) for tag in ("latest", hex(final_height))
+        Call("eth_getTransactionCount", (account.text, tag))
+        for tag in ("latest", hex(final_height))
     ]
     hashes = [(sent.nonce, form.tx_hash) for sent in looked for form in sent.forms]
     calls += [Call("eth_getTransactionReceipt", ("0x" + one.hex(),)) for _, one in hashes]

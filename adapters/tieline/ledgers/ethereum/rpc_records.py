@@ -58,6 +58,7 @@ class AccountProof:
 
     nodes: tuple[bytes, ...]
     """From the state root down to the account."""
+    storage_root: bytes
     values: tuple[int, ...]
     storage_nodes: tuple[tuple[bytes, ...], ...]
     """From the storage root down, for each slot."""
@@ -155,9 +156,12 @@ def proof_of(answer: object) -> AccountProof:
     """Read an account's proof and those of its slots. Raises Unavailable."""
     content = _object(answer)
     slots = content.get("storageProof")
-    entries = [_object(one) for one in cast("list[object]", slots)] if isinstance(slots, list) else []
+    entries = (
+        [_object(one) for one in cast("list[object]", slots)] if isinstance(slots, list) else []
+    )
     return AccountProof(
         _nodes(content.get("accountProof")),
+        octets_of(content.get("storageHash"), _HASH_BYTES),
         tuple(number_of(one.get("value")) for one in entries),
         tuple(_nodes(one.get("proof")) for one in entries),
     )

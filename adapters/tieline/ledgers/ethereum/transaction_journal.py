@@ -99,8 +99,10 @@ class TransactionJournal:
     def write(self, account: bytes, forms: Iterable[tuple[int, int, Form]]) -> None:
         """Write signed transactions: nonce, number of the form, form. Durable when it returns."""
         rows = [
-            (account, nonce, number, form.tx_hash, form.raw)
-            + (str(form.fees.max_fee), str(form.fees.max_priority_fee))
+            (
+                *(account, nonce, number, form.tx_hash, form.raw),
+                *(str(form.fees.max_fee), str(form.fees.max_priority_fee)),
+            )
             for nonce, number, form in forms
         ]
         with self._connection:

@@ -1,0 +1,46 @@
+"""Why a transaction that is in a block did not take effect: run again, and its reason read."""
+
+from __future__ import annotations
+
+from typing import Any, Final, cast
+
+from tieline.interfaces.errors import HubError, NotYet, Pruned
+from tieline.ledgers.ethereum.endpoints import EvmEndpoints
+from tieline.ledgers.ethereum.refusals import CODESPACE, REVERTED, Refusal, read_refusal
+from tieline.ledgers.ethereum.rpc_errors import Reverted
+
+_UNKNOWN: Final = Refusal(CODESPACE, REVERTED, "it failed in its block and would not fail alone")
+
+
+class Refused:
+    """Asks a node what a failed transaction would say."""
+
+    def __init__(self, endpoints: EvmEndpoints) -> None:
+        self._endpoints = endpoints
+
+    async def why(self, tx_hash: bytes, height: int) -> Refusal:
+        """
+        Return the reason of a transaction that failed in block *height*.
+
+        It is run on the state before that block: what came before it in the block is not there, so
+        for a race its reason may not be found.
+
+        Raises:
+            Unavailable: No node answers.
+        """
+        found = await self._endpoints.call("eth_getTransactionByHash", "0x" + tx_hash.hex())
+        if not isinstance(found, dict):
+            raise NotYet("the chain changed while it was read: transaction")
+        sent = cast("dict[str, Any]", found)
+        again = {"from": sent.get("from"), "to": sent.get("to"), "data": sent.get("input")}
+        again["gas"] = sent.get("gas")
+        for place in (hex(height), hex(height - 1)):
+            try:
+                await self._endpoints.call("eth_call", again, place)
+            except Reverted as exc:
+                return read_refusal(exc.data, exc.log)
+            except Pruned:
+                continue
+            except HubError as exc:
+                return Refusal(CODESPACE, REVERTED, str(exc))
+        return _UNKNOWN
