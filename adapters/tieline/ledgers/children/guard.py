@@ -38,7 +38,8 @@ def main() -> int:
         command,
         stdin=subprocess.DEVNULL,
         stdout=sys.stderr,
-        preexec_fn=_end_with_guard if sys.platform == "linux" else None,  # noqa: PLW1509 -- has no threads
+        # No other thread runs here.
+        preexec_fn=_end_with_guard if sys.platform == "linux" else None,  # noqa: PLW1509
         start_new_session=True,
     )
     sys.stdout.write(f"{child.pid}\n")

@@ -45,8 +45,8 @@ class Account:
         """The address as nodes and people write it."""
         return "0x" + self.address.hex()
 
-    def sign(self, to: bytes, data: bytes, gas: int, nonce: int, fees: Fees) -> Form:
-        """Sign a call."""
+    def sign(self, to: bytes | None, data: bytes, gas: int, nonce: int, fees: Fees) -> Form:
+        """Sign a call; to nobody creates a contract."""
         transaction = EvmTransaction(
             self.chain_id, nonce, gas, fees.max_fee, fees.max_priority_fee, to, data
         )

@@ -23,6 +23,7 @@ from tieline.ledgers.ethereum.rpc_records import (
     Receipt,
     SeenBlock,
     SeenLog,
+    block_call,
     block_of,
     logs_of,
     receipt_of,
@@ -116,7 +117,7 @@ class ChainFollower:
             Unavailable: No node answers.
         """
         tags = ["latest"] + ([self._rule.tag] if self._rule.tag else [])
-        calls = [Call("eth_getBlockByNumber", (tag, False)) for tag in tags]
+        calls = [Call(*block_call(tag)) for tag in tags]
         latest, tagged = await self._endpoints.ask(calls, self._read_head)
         header = latest.header
         self.head = Head(
@@ -139,7 +140,8 @@ class ChainFollower:
 
     async def read_on(self, final_height: int) -> list[FollowedBlock]:
         """
-        Return the next final blocks, at most ``PAGE``; none if all were read.
+        Return the next final blocks, at most ``PAGE``; none if all were read. Those that are not
+        taken with ``take`` come again.
 
         Raises:
             Reorganised: Blocks that were read are gone; ``go_back`` was done.
@@ -162,12 +164,11 @@ class ChainFollower:
         if first > self._start and blocks[0].header.parent_hash != self._hashes[first - 1]:
             await self._find_ancestor(self._hashes)
         receipts = await self._receipts(blocks, logs)
-        self._take(blocks)
         return list(_joined(blocks, logs, receipts))
 
     async def _page(self, first: int, last: int) -> tuple[list[SeenBlock], list[SeenLog]]:
         heights = [*range(first, last + 1), last]  # the last one again, after the logs
-        calls = [Call("eth_getBlockByNumber", (hex(height), False)) for height in heights]
+        calls = [Call(*block_call(height)) for height in heights]
         wanted = {
             "fromBlock": hex(first),
             "toBlock": hex(last),
@@ -209,7 +210,8 @@ class ChainFollower:
             raise NotYet(f"{self._ledger_id} changed while it was read: receipts")
         return {tx_hash: one for tx_hash, one in zip(asked, found, strict=True) if one}
 
-    def _take(self, blocks: Sequence[SeenBlock]) -> None:
+    def take(self, blocks: Sequence[SeenBlock]) -> None:
+        """These were read; the next ones follow them."""
         hashes = {block.height: block.hash for block in blocks}
         self._hashes |= hashes
         self.height = blocks[-1].height
@@ -227,7 +229,7 @@ class ChainFollower:
         """Once after a start: hold the chain to the blocks that were acted on before."""
         known = self._acted_on
         last = max(known)
-        call = Call("eth_getBlockByNumber", (hex(last), False))
+        call = Call(*block_call(last))
         try:
             found = await self._endpoints.ask([call], lambda answers: block_of(answers[0]).hash)
         except NotYet:
@@ -239,7 +241,7 @@ class ChainFollower:
     async def _find_ancestor(self, known: dict[int, bytes]) -> None:
         """Go back to the last block that still stands. Raises Reorganised, or ConfigError."""
         heights = sorted(known)
-        calls = [Call("eth_getBlockByNumber", (hex(height), False)) for height in heights]
+        calls = [Call(*block_call(height)) for height in heights]
         answers = await self._endpoints.ask(calls, list)
         stands = [
             height

@@ -12,7 +12,7 @@ from tieline.ledgers.ethereum.endpoints import EvmEndpoints
 from tieline.ledgers.ethereum.refusals import read_refusal
 from tieline.ledgers.ethereum.rpc import Call, Json
 from tieline.ledgers.ethereum.rpc_errors import DoorRefusal, Reverted, door_refusal
-from tieline.ledgers.ethereum.rpc_records import block_of, number_of
+from tieline.ledgers.ethereum.rpc_records import block_call, block_of, number_of
 from tieline.ledgers.ethereum.settings import EvmSettings
 
 ROOM: Final = 2
@@ -57,7 +57,7 @@ async def estimate(
     }
     calls = [
         Call("eth_estimateGas", (asked, "pending")),
-        Call("eth_getBlockByNumber", ("latest", False)),
+        Call(*block_call("latest")),
     ]
     try:
         needed, base_fee = await endpoints.ask(calls, _read)

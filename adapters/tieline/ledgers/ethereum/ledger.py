@@ -11,15 +11,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
-from tieline.contract.genesis import Genesis
-from tieline.contract.twin.state import TwinOf
-from tieline.contract.twin.twin import Twin
-from tieline.interfaces.errors import ConfigError, NotYet, Rejected, Reorganised, Unavailable
+from tieline.interfaces.errors import ConfigError, NotYet, Rejected, Reorganised
 from tieline.interfaces.ledger import (
     BlockEvents,
     Capabilities,
@@ -33,19 +29,18 @@ from tieline.ledgers.ethereum.account_book import Account
 from tieline.ledgers.ethereum.calls import build_call
 from tieline.ledgers.ethereum.deployment import Deployment, check_deployment
 from tieline.ledgers.ethereum.endpoints import EvmEndpoints, IdentityCheck
-from tieline.ledgers.ethereum.follower import ChainFollower, FollowedBlock, Head
+from tieline.ledgers.ethereum.final_view import EvmLedgerPlan, FinalView
+from tieline.ledgers.ethereum.follower import Head
 from tieline.ledgers.ethereum.gas import check_size, estimate
 from tieline.ledgers.ethereum.nonces import AccountSender
 from tieline.ledgers.ethereum.proving import ChainProver
-from tieline.ledgers.ethereum.refused import Refused
 from tieline.ledgers.ethereum.rpc import EvmRpc
-from tieline.ledgers.ethereum.rpc_records import block_of, number_of, octets_of
+from tieline.ledgers.ethereum.rpc_records import block_call, number_of, octets_of
 from tieline.ledgers.ethereum.sealing import HeaderSealer
 from tieline.ledgers.ethereum.settings import EvmSettings
 from tieline.ledgers.ethereum.transaction_journal import TransactionJournal
 from tieline.protocol.messages import AnyMessage
 from tieline.swap.messages import MsgLockAndSend, MsgOpenLocal
-from tieline.wire.evm.logs import LoggedBlock, LoggedTransaction
 
 CAPABILITIES: Final = Capabilities(
     kind="evm",
@@ -61,14 +56,6 @@ _LOG = logging.getLogger(__name__)
 _BEGINS_SWAP: Final = (MsgLockAndSend, MsgOpenLocal)
 
 
-@dataclass(frozen=True, slots=True)
-class EvmLedgerPlan:
-    """Which ledger this is, as those who made it wrote it down."""
-
-    genesis: Genesis
-    deployment: Deployment
-
-
 class _Identity(IdentityCheck):
     """A node is of the ledger: chain id, block 0, and our code where it should be."""
 
@@ -77,7 +64,8 @@ class _Identity(IdentityCheck):
 
     async def check(self, rpc: EvmRpc) -> None:
         chain_id = number_of(await rpc.call("eth_chainId"))
-        genesis_hash = octets_of((await rpc.call("eth_getBlockByNumber", "0x0", False))["hash"])
+        method, parameters = block_call(0)
+        genesis_hash = octets_of((await rpc.call(method, *parameters))["hash"])
         codes: dict[bytes, bytes] = {}
         for _, address in self._deployment.addresses.each():
             text = "0x" + address.hex()
@@ -121,39 +109,13 @@ class EthereumLedger:
                 instead="a chain that was begun anew needs a journal of its own: move the old one",
             )
         self._endpoints = EvmEndpoints(self.ledger_id, rpcs, _Identity(deployment))
-        addresses = deployment.addresses
-        self._follower = ChainFollower(
-            self.ledger_id,
-            self._endpoints,
-            (addresses.host, addresses.app),
-            settings.finality,
-            self._journal,
-            deployment.start_height,
-        )
+        self._view = FinalView(plan, self._endpoints, settings.finality, self._journal)
         self._prover = ChainProver(deployment, self._endpoints, sealer)
-        self._refused = Refused(self._endpoints)
-        self._twin = self._new_twin()
-        self._times = array("Q")
-        """Of every block from the start on, unix seconds."""
-        self._events: dict[int, BlockEvents] = {}
-        """Of blocks in which something happened."""
         self._lanes: dict[str, Signer] = {}
         self._senders: dict[bytes, AccountSender] = {}
         self._looked: tuple[bytes, float] = (b"", float("-inf"))
         self._loop: asyncio.AbstractEventLoop | None = None
         self._turn = asyncio.Lock()
-        self._pending_depth: Reorganised | None = None
-
-    def _new_twin(self) -> Twin:
-        deployment = self._plan.deployment
-        return Twin(
-            TwinOf(
-                self._plan.genesis,
-                deployment.chain_tag,
-                deployment.addresses.host,
-                deployment.addresses.app,
-            )
-        )
 
     # --- who it is --------------------------------------------------------------------------
 
@@ -206,12 +168,12 @@ class EthereumLedger:
             Unavailable: No node answers.
         """
         await self._read_on()
-        return max(self._follower.height, 0)
+        return max(self._view.height, 0)
 
     async def latest_time_s(self) -> int:
         """Return the chain time of the last final block, unix seconds."""
         await self._read_on()
-        return self._times[-1] if self._times else 0
+        return self._view.time_s
 
     async def drift_s(self) -> int:
         """Return how far the chain's time is ahead of this computer's; negative: behind."""
@@ -220,12 +182,12 @@ class EthereumLedger:
     async def query(self, store: str, key: bytes) -> bytes | None:
         """Return the committed value of *key* in store ``ibc`` or ``tieline``, unproved."""
         await self._begin()
-        return self._twin.query(store, key)
+        return self._view.twin.query(store, key)
 
     async def scan(self, store: str, prefix: bytes) -> Sequence[tuple[bytes, bytes]]:
         """Return all committed pairs under *prefix*, ascending."""
         await self._begin()
-        return self._twin.scan(store, prefix)
+        return self._view.twin.scan(store, prefix)
 
     async def blocks_after(self, height: int, limit: int = 100) -> Sequence[BlockEvents]:
         """
@@ -239,20 +201,7 @@ class EthereumLedger:
             Unavailable: No node answers, or *height* is above all that there is.
         """
         await self._read_on()
-        latest, start = self._follower.height, self._plan.deployment.start_height
-        if height > max(latest, start - 1):
-            raise Unavailable(
-                f"{self.ledger_id} has {latest} final blocks and was read up to {height}: its "
-                "nodes are behind, or it was begun anew"
-            )
-        first = max(height + 1, start)
-        return [self._block(one) for one in range(first, min(latest, first + limit - 1) + 1)]
-
-    def _block(self, height: int) -> BlockEvents:
-        told = self._events.get(height)
-        if told is not None:
-            return told
-        return BlockEvents(height, self._times[height - self._plan.deployment.start_height], ())
+        return self._view.blocks_after(height, limit)
 
     async def is_idle(self) -> bool:
         """Return whether nothing of ours is under way and all that is final was read."""
@@ -279,7 +228,7 @@ class EthereumLedger:
             Contradicted: Another block at that height is sealed for ever.
         """
         await self._require_final(height)
-        return await self._prover.header(height, trusted_height, self._follower.hash_at(height))
+        return await self._prover.header(height, trusted_height, self._view.hash_at(height))
 
     async def client_states(self, height: int) -> tuple[AnyMessage, AnyMessage]:
         """
@@ -292,10 +241,10 @@ class EthereumLedger:
         return await self._prover.client_states(height)
 
     async def _require_final(self, height: int) -> None:
-        if height > self._follower.height:
+        if height > self._view.height:
             await self._read_on()
-        if height > self._follower.height:
-            raise NotYet(f"not final yet: height={height} final={self._follower.height}")
+        if height > self._view.height:
+            raise NotYet(f"not final yet: height={height} final={self._view.height}")
 
     # --- writing ----------------------------------------------------------------------------
 
@@ -313,7 +262,7 @@ class EthereumLedger:
         await self._begin()
         self._check_time(messages)
         key = self._lanes[lane]
-        call = build_call(messages, self._twin.state, self._plan.deployment.addresses)
+        call = build_call(messages, self._view.twin.state, self._plan.deployment.addresses)
         check_size(call, self._settings)
         sender = self._sender(key)
         try:
@@ -327,7 +276,7 @@ class EthereumLedger:
         return SubmitResult(name)
 
     def _check_time(self, messages: Sequence[Message]) -> None:
-        head = self._follower.head
+        head = self._view.head
         most = self._settings.drift_s_max
         if head is None or head.drift_s <= most:
             return
@@ -352,48 +301,22 @@ class EthereumLedger:
 
     async def _begin(self) -> None:
         """Read the chain if that was never done; later reads are the observer's to order."""
-        if self._follower.head is None:
+        if self._view.head is None:
             await self._read_on()
 
     async def _read_on(self) -> Head:
         """Read what is final now, and look after what is under way."""
         async with self._lock():
-            head = await self._follower.look()
             try:
-                while blocks := await self._follower.read_on(head.final_height):
-                    for block in blocks:
-                        await self._fold(block)
+                head = await self._view.read_on()
             except Reorganised as exc:
-                self._go_back(exc)
+                _LOG.error("%s", exc)
+                for sender in self._senders.values():
+                    sender.reopen_above(exc.height)  # what those blocks ended is under way again
+                self._looked = (b"", float("-inf"))
                 raise
             await self._look_after(head)
             return head
-
-    async def _fold(self, followed: FollowedBlock) -> None:
-        transactions: list[LoggedTransaction] = []
-        for one in followed.transactions:
-            name = self._journal.name_of(one.tx_hash) or one.tx_hash
-            logs = tuple(seen.log for seen in one.logs)
-            if one.is_success:
-                transactions.append(LoggedTransaction(name, 0, "", "", logs))
-            else:
-                why = await self._refused.why(one.tx_hash, followed.block.height)
-                transactions.append(LoggedTransaction(name, why.code, why.log, why.codespace, ()))
-        header = followed.block.header
-        told = self._twin.fold(LoggedBlock(header.number, header.timestamp, tuple(transactions)))
-        self._times.append(header.timestamp)
-        if told.transactions:
-            self._events[header.number] = told
-
-    def _go_back(self, error: Reorganised) -> None:
-        """Begin to fold again; what those blocks ended of ours is under way again."""
-        _LOG.error("%s", error)
-        self._twin = self._new_twin()
-        self._times = array("Q")
-        self._events.clear()
-        for sender in self._senders.values():
-            sender.reopen_above(error.height)
-        self._looked = (b"", float("-inf"))
 
     async def _look_after(self, head: Head) -> None:
         """See to our transactions: with every new block, and now and then without one."""

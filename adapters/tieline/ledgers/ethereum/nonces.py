@@ -27,7 +27,7 @@ UNDERPRICED: Final = ("sdk", 13)
 
 
 class _Entry:
-    def __init__(self, to: bytes, data: bytes, gas: int, fees: Fees) -> None:
+    def __init__(self, to: bytes | None, data: bytes, gas: int, fees: Fees) -> None:
         self.to = to
         self.data = data
         self.gas = gas
@@ -71,13 +71,13 @@ class AccountSender:
         """How many transactions are in no final block yet."""
         return len(self._book.open)
 
-    async def submit(self, to: bytes, data: bytes, gas: int, base_fee: int) -> bytes:
+    async def submit(self, to: bytes | None, data: bytes, gas: int, base_fee: int) -> bytes:
         """
         Hand in a call behind those that were handed in before, and return the hash by which it is
         known from now on, whatever form of it gets into a block.
 
         Args:
-            to: The contract, 20 bytes.
+            to: The contract, 20 bytes; None creates one.
             data: Call data.
             gas: Limit.
             base_fee: Of the last block, wei.

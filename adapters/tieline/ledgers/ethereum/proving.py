@@ -12,11 +12,12 @@ from tieline.ledgers.ethereum.rpc import Call, Json
 from tieline.ledgers.ethereum.rpc_records import (
     AccountProof,
     SeenBlock,
+    block_call,
     block_of,
     proof_of,
 )
 from tieline.ledgers.ethereum.sealing import HeaderSealer
-from tieline.ledgers.ethereum.trusting import client_states, pinned_of
+from tieline.ledgers.ethereum.trusting import client_states
 from tieline.light_clients.evm.building import client_header, commitment_slot, storage_proof
 from tieline.protocol.height import Height
 from tieline.protocol.messages import AnyMessage
@@ -40,7 +41,7 @@ class ChainProver:
         """
         self._host = "0x" + deployment.addresses.host.hex()
         self._deployment = deployment
-        self._pinned = pinned_of(deployment)
+        self._pinned = [address for address, _ in deployment.pinned]
         self._endpoints = endpoints
         self._sealer = sealer
 
@@ -76,7 +77,7 @@ class ChainProver:
             Contradicted: A node tells another block than was read, or another one is sealed.
             ConfigError: This process has no seals for it.
         """
-        block, proofs = await self._block(height, [one.address for one in self._pinned])
+        block, proofs = await self._block(height, self._pinned)
         if expected_hash not in {None, block.hash}:
             raise Contradicted(f"another block than was read: height={height}")
         if self._sealer is None:
@@ -99,7 +100,7 @@ class ChainProver:
     async def _block(
         self, height: int, addresses: Sequence[bytes]
     ) -> tuple[SeenBlock, list[AccountProof]]:
-        calls = [Call("eth_getBlockByNumber", (hex(height), False))]
+        calls = [Call(*block_call(height))]
         calls += [Call("eth_getProof", ("0x" + one.hex(), [], hex(height))) for one in addresses]
         return await self._endpoints.ask(
             calls, lambda answers: (block_of(answers[0]), [proof_of(one) for one in answers[1:]])

@@ -64,6 +64,11 @@ class AccountProof:
     """From the storage root down, for each slot."""
 
 
+def block_call(place: int | str) -> tuple[str, tuple[Any, ...]]:
+    """Return method and parameters that ask for a block, by height or tag, without contents."""
+    return "eth_getBlockByNumber", (place if isinstance(place, str) else hex(place), False)
+
+
 def number_of(value: object) -> int:
     """Read a quantity. Raises Unavailable if it is none."""
     if isinstance(value, str) and value.startswith("0x"):

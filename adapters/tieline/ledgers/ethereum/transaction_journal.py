@@ -220,11 +220,11 @@ class TransactionJournal:
         self._connection.close()
 
 
-def content_of(raw: bytes) -> tuple[bytes, bytes, int]:
+def content_of(raw: bytes) -> tuple[bytes | None, bytes, int]:
     """Return receiver, call data and gas limit of a transaction that was signed here."""
     items = rlp.decode_list(raw[1:])
     gas, to, data = items[4], items[5], items[7]
     assert isinstance(gas, bytes), "signed here"
     assert isinstance(to, bytes), "signed here"
     assert isinstance(data, bytes), "signed here"
-    return to, data, int.from_bytes(gas)
+    return to or None, data, int.from_bytes(gas)

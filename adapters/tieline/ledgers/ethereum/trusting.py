@@ -1,4 +1,4 @@
-"""By what others know an EVM ledger of ours: the code that is pinned, and a client's first states."""
+"""By what others begin to know an EVM ledger of ours: the first states of their clients."""
 
 from __future__ import annotations
 
@@ -20,16 +20,6 @@ _DAY_NS: Final = 24 * 3600 * NANOSECONDS_PER_SECOND
 TRUSTING_PERIOD_NS: Final = 14 * _DAY_NS
 MAX_CLOCK_DRIFT_NS: Final = 15 * NANOSECONDS_PER_SECOND
 """As for ledgers on CometBFT: two ledgers on the five-second grid are two points apart at most."""
-_PINNED: Final = ("host", "app", "trade", "exits", "book")
-
-
-def pinned_of(deployment: Deployment) -> tuple[PinnedContract, ...]:
-    """Return the contracts whose code decides what is committed, ascending by address."""
-    found = [
-        PinnedContract(getattr(deployment.addresses, name), getattr(deployment.code_hashes, name))
-        for name in _PINNED
-    ]
-    return tuple(sorted(found, key=lambda one: one.address))
 
 
 def client_states(
@@ -55,7 +45,7 @@ def client_states(
         sealing=Sealing.AUTHORITY if sealers else Sealing.QBFT,
         sealers=tuple(sorted(sealers)),
         host=deployment.addresses.host,
-        pinned=pinned_of(deployment),
+        pinned=tuple(PinnedContract(*pair) for pair in deployment.pinned),
         latest_height=header.number,
         trusting_period_ns=trusting_period_ns,
         max_clock_drift_ns=MAX_CLOCK_DRIFT_NS,
