@@ -79,10 +79,21 @@ def test_half_a_folder_is_passed_over(cache):
 
 
 def test_pinned_is_what_the_module_files_build():
-    for kind in KINDS:
+    for kind in (one for one in KINDS if not one.is_packaged):
         text = (ROOT / "deploy" / "engines" / kind.module / "go.mod").read_text()
         assert re.search(rf"/\S+ v{re.escape(kind.version)}\b", text)
         assert (ROOT / "deploy" / "engines" / kind.module / "go.sum").exists()
+
+
+def test_packaged_programs_are_those_of_the_lock():
+    for kind in (one for one in KINDS if one.is_packaged):
+        folder = ROOT / "deploy" / "engines" / kind.module
+        packages = json.loads((folder / "package-lock.json").read_text())["packages"]
+        named = [one for path, one in packages.items() if f"/{kind.name}-" in path]
+        assert named
+        for package in named:
+            assert package["version"] == kind.version
+            assert package["integrity"].startswith("sha512-")
 
 
 def test_an_engine_with_a_clock_is_not_taken_for_one_without(cache):
