@@ -30,10 +30,10 @@ def main() -> int:
     patience_s, command = float(sys.argv[1]), sys.argv[2:]
     # An interrupt at the terminal is the parent's to judge; a request to end is passed on below.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: None)
+    signal.signal(signal.SIGTERM, _only_wake)
     read_end, write_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.set_wakeup_fd(write_end)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.signal(signal.SIGCHLD, _only_wake)
     child = subprocess.Popen(  # noqa: S603 -- what the parent names
         command,
         stdin=subprocess.DEVNULL,
@@ -60,6 +60,10 @@ def main() -> int:
             child.kill()
     code = child.wait()
     return code if code >= 0 else _SIGNALLED - code
+
+
+def _only_wake(_number: int, _frame: object) -> None:
+    """What has come is read from the pipe."""
 
 
 def _end_with_guard() -> None:
