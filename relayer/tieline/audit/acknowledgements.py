@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tieline.audit.findings import Check, Findings, Place
+from tieline.audit.ledger_history import LedgerHistory
 from tieline.audit.lock_endings import Ledgers
-from tieline.audit.replay import LedgerHistory
 from tieline.contract.keys import lock_key, verdict_key
 from tieline.contract.records import decode_lock, decode_verdict
 from tieline.protocol.commitment import is_error

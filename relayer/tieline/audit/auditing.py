@@ -13,10 +13,11 @@ from pathlib import Path
 from tieline.audit.acknowledgements import check_acknowledgements, check_published
 from tieline.audit.block_chain import check_chain
 from tieline.audit.findings import Check, Findings, Place
+from tieline.audit.ledger_history import LedgerHistory
 from tieline.audit.light_client_states import LightClientRow, light_clients
 from tieline.audit.lock_endings import LockEnding, check_locks, lock_endings, lock_notes
 from tieline.audit.packet_endings import PacketEnding, packet_endings
-from tieline.audit.replay import LedgerHistory, replay
+from tieline.audit.replay import replay
 from tieline.audit.report import AuditReport, CheckResult, LedgerSummary, check_results
 from tieline.audit.run_files import TOPOLOGY_FILE, LedgerFiles, RunFiles
 from tieline.audit.slot_clearing import check_clearing
@@ -254,7 +255,7 @@ def _summary(files: RunFiles, history: LedgerHistory) -> LedgerSummary:
         height=history.height,
         transaction_count=history.transaction_count,
         failed_transaction_count=history.failed_count,
-        app_hash=history.application.app_hash.hex(),
+        app_hash=history.state_root.hex(),
         pay_issued=sum(amount for _, amount in (*genesis.balances, *genesis.vaults)),
         pay_accounts=books.accounts,
         pay_escrows=books.escrows,

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tieline.audit.findings import Check, Findings, Place
-from tieline.audit.replay import LedgerHistory
+from tieline.audit.ledger_history import LedgerHistory
 from tieline.contract.records import LockRecord, decode_lock
 from tieline.swap.lock import TERMINAL
 

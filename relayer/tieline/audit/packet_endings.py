@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tieline.audit.findings import Check, Findings, Place
+from tieline.audit.ledger_history import LedgerEvent, LedgerHistory
 from tieline.audit.light_client_states import LightClientRow
 from tieline.audit.lock_endings import Ledgers
-from tieline.audit.replay import LedgerEvent, LedgerHistory
 from tieline.protocol.commitment import is_error
 from tieline.protocol.denom import TRANSFER_PORT
 from tieline.wire.abi import decode_energy_trade

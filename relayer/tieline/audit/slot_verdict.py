@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tieline.audit.findings import Check, Findings, Place
-from tieline.audit.replay import LedgerHistory
+from tieline.audit.ledger_history import LedgerHistory
 from tieline.audit.signatures import Quorum, check_quorum
 from tieline.audit.slot_view import (
     LOCAL_TAG,

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from tieline.audit.findings import Findings
+from tieline.audit.ledger_history import LedgerEvent
 from tieline.audit.light_client_states import LightClientRow
 from tieline.audit.packet_endings import packet_endings
-from tieline.audit.replay import LedgerEvent
 from tieline.protocol.commitment import ERROR_ACKNOWLEDGEMENT
 from tieline.protocol.events import Event
 from tieline.protocol.packet import Acknowledgement, Packet, Payload

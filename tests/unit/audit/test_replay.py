@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from fakes.audited_ledger import CHAIN_ID, GENESIS, Forger, exported, write_ledger
 
-from tieline.audit import replay as replaying
+from tieline.audit import ledger_history
 from tieline.audit.block_chain import BlockChain, check_chain
 from tieline.audit.findings import Findings, Place
 from tieline.audit.replay import replay
@@ -73,23 +73,23 @@ def test_a_genesis_that_issued_more_gives_another_state(chain):
 
 
 def test_money_that_appears_is_found_at_the_next_look(chain, monkeypatch):
-    books = replaying.audit_books
+    books = ledger_history.audit_books
 
     def one_more(scan):
         honest = books(scan)
         return replace(honest, locks=honest.locks + 1)
 
-    monkeypatch.setattr(replaying, "audit_books", one_more)
+    monkeypatch.setattr(ledger_history, "audit_books", one_more)
     assert found_in(chain) == [(Place(CHAIN_ID, 8), "sum of PAY, nano-EUR")]
 
 
 def test_a_voucher_that_nobody_issued_is_found_at_the_next_look(chain, monkeypatch):
-    books = replaying.audit_books
+    books = ledger_history.audit_books
 
     def one_more(scan):
         return replace(books(scan), vouchers=(VoucherBooks(b"\x0a" * 32, 5, 6),))
 
-    monkeypatch.setattr(replaying, "audit_books", one_more)
+    monkeypatch.setattr(ledger_history, "audit_books", one_more)
     assert found_in(chain) == [(Place(CHAIN_ID, 8), f"voucher {'0a' * 8}, base units")]
 
 

@@ -5,7 +5,7 @@ from fakes.transfer_world import TransferWorld, sent_packets, text
 
 from tieline.audit.acknowledgements import check_acknowledgements
 from tieline.audit.findings import Findings
-from tieline.audit.replay import LedgerEvent, LedgerHistory
+from tieline.audit.ledger_history import LedgerEvent, LedgerHistory
 
 
 def history(ledger, *results, drop=()):
@@ -16,7 +16,17 @@ def history(ledger, *results, drop=()):
         for event in result.events
         if event.type not in drop
     )
-    return LedgerHistory(ledger.genesis, ledger.app, (), events, len(results), 0, ledger.books())
+    return LedgerHistory(
+        genesis=ledger.genesis,
+        state=ledger.app,
+        chain_tag=ledger.app.chain_tag,
+        state_root=ledger.app.app_hash,
+        headers=(),
+        events=events,
+        transaction_count=len(results),
+        failed_count=0,
+        books=ledger.books(),
+    )
 
 
 def check(ledger, *results, **change):
