@@ -315,7 +315,7 @@ def with_client_without_attestors(material: Material) -> Material:
         (with_lock_left_open, "every lock has ended"),
         (with_escrow_left, "no order holds money"),
         (with_another_verdict, "verdicts can be made again"),
-        (with_client_without_attestors, "clients in AND mode"),
+        (with_client_without_attestors, "how clients believe"),
     ],
 )
 def test_each_check_fails_for_its_own_reason(

@@ -70,6 +70,11 @@ class World:
         """Starts of all slots."""
         return [self.config.slot_start_s(index) for index in range(self.config.slot_count)]
 
+    @property
+    def begins_s(self) -> int:
+        """When work on the first slot begins, unix seconds."""
+        return self._timeline(self.slots[0]).freeze
+
     async def advance_to_end(self, progress: Progress) -> None:
         """Step until every lock of the last slot has ended and nothing is left to do."""
         slots = self.slots

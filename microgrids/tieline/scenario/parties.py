@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 from tieline.interfaces.signer import Signer
 from tieline.scenario.cells import EnergyCell
-from tieline.scenario.config import Microgrid, Operator, ScenarioConfig
+from tieline.scenario.config import LedgerKind, Microgrid, Operator, ScenarioConfig
 from tieline.scenario.field import Member
 from tieline.swap.records import Role
 from tieline.swap.topology import MeterEntry
+from tieline.utility.bootstrap import DEPLOYER_LANE
 from tieline.utility.keys import KeyRing
 from tieline.wire.accounts import account_of
 from tieline.wire.ids import meter_id
@@ -98,6 +99,8 @@ def _party(ring: KeyRing, zone: Microgrid | Operator, role: Role) -> Party:
     lanes = {lane: ring.key("relayer", f"{ledger_id} {lane}") for lane in RELAYER_LANES}
     lanes |= {CELL_LANE: cell_key, CONNECTOR_LANE: connector}
     owner = f"ledger-{ledger_id}"
+    if zone.ledger is LedgerKind.ETHEREUM:
+        lanes[DEPLOYER_LANE] = ring.key(owner, "deployer")
     return Party(
         name,
         ledger_id,

@@ -157,7 +157,7 @@ def _ledgers(material: Material) -> tuple[LedgerRow, ...]:
             transactions_count=history.transactions_count,
             refused_transactions_count=history.refused_transactions_count,
             transactions_in_slot_max=history.transactions_in_slot_max(
-                material.world.slots, material.world.config.slot_length_s
+                material.world.begins_s, material.world.config.slot_length_s
             ),
             app_hash=history.state_root.hex(),
         )

@@ -19,6 +19,7 @@ from tieline.light_clients.tendermint.client import TendermintClient
 from tieline.light_clients.tendermint.verifier import verify_header_once
 from tieline.protocol.client import LightClient
 from tieline.protocol.messages import AnyMessage
+from tieline.wire.keys import SecpKey
 
 __all__ = [
     "DrivenLedger",
@@ -27,6 +28,10 @@ __all__ = [
     "open_embedded_ledger",
     "open_native_ledgers",
 ]
+
+
+DEPLOYER_LANE = "deployer"
+"""Whose account creates an EVM ledger's contracts, and does nothing else."""
 
 
 class DrivenLedger(Ledger, Protocol):
@@ -84,7 +89,7 @@ def open_embedded_ledger(
     Args:
         genesis: Its birth.
         validator_seeds: 32 secret bytes a validator, or a sealer.
-        lanes: Keys that sign transactions, by lane.
+        lanes: Keys that sign transactions, by lane; of an EVM ledger, its deployer among them.
         folder: Where blocks are kept; None: in memory.
 
     Raises:
@@ -112,8 +117,33 @@ def _open_tendermint(
     return ledger
 
 
+def _engine_folder(folder: Path) -> Path:
+    """Return where a ledger keeps what is its operator's alone, beside what it exports."""
+    own = folder.parent.parent / "engines" / folder.name
+    own.mkdir(parents=True, exist_ok=True)
+    return own
+
+
+def _open_ethereum(
+    genesis: Genesis,
+    validator_seeds: Sequence[bytes],
+    lanes: Mapping[str, Signer],
+    folder: Path | None,
+) -> DrivenLedger:
+    # Imported by who uses it: the EVM takes a second and fifty megabytes.
+    from tieline.ledgers.ethereum.embedded import EmbeddedEthereum  # noqa: PLC0415
+
+    sealers = [SecpKey(seed) for seed in validator_seeds]
+    seals = None if folder is None else _engine_folder(folder) / "seals.db"
+    ledger = EmbeddedEthereum(genesis, lanes[DEPLOYER_LANE], sealers, folder, seals=seals)
+    ledger.resume()
+    for name, key in lanes.items():
+        ledger.add_lane(name, key)
+    return ledger
+
+
 Opener = Callable[[Genesis, Sequence[bytes], Mapping[str, Signer], Path | None], DrivenLedger]
-EMBEDDED: dict[str, Opener] = {"cometbft": _open_tendermint}
+EMBEDDED: dict[str, Opener] = {"cometbft": _open_tendermint, "evm": _open_ethereum}
 """Engines in this process, by kind of ledger."""
 
 

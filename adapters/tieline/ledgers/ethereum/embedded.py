@@ -85,6 +85,7 @@ class EmbeddedEthereum:
         *,
         artifacts: Mapping[str, Artifact] | None = None,
         plain_send: PlainSend | None = None,
+        seals: Path | None = None,
         is_synced: bool = False,
     ) -> None:
         """
@@ -98,6 +99,7 @@ class EmbeddedEthereum:
             store: Folder for the blocks; None keeps them in memory.
             artifacts: Other contracts than those that ship, for tests.
             plain_send: How such an application is asked to send a packet.
+            seals: File of the sealers' journal; beside the blocks unless given.
             is_synced: Wait for the disk at every block.
 
         Raises:
@@ -114,7 +116,7 @@ class EmbeddedEthereum:
         self.chain_tag = self._plan.chain_tag
         addresses = self._plan.addresses
         self.twin = Twin(TwinOf(genesis, self.chain_tag, addresses.host, addresses.app))
-        journal = ":memory:" if store is None else store / "seals.db"
+        journal = ":memory:" if store is None else seals or store / "seals.db"
         self._file: EvmBlockFile | None = None
         if store is not None:
             self._file = EvmBlockFile(store, genesis.to_bytes(), is_synced=is_synced)

@@ -6,6 +6,7 @@ Made of blocks and final state alone, so a resumed run gives the same as an undi
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -96,12 +97,18 @@ class LedgerHistory:
         """All transactions in blocks."""
         return len(self.transaction_times_s)
 
-    def transactions_in_slot_max(self, slots: Sequence[int], slot_length_s: int) -> int:
-        """Return how many stand in blocks of one slot's time, at most; all slots' work counts."""
-        return max(
-            sum(start <= time_s < start + slot_length_s for time_s in self.transaction_times_s)
-            for start in slots
+    def transactions_in_slot_max(self, from_s: int, slot_length_s: int) -> int:
+        """
+        Return how many stand in blocks of one slot's time, at most; work on all slots counts.
+
+        Args:
+            from_s: When trading begins, unix seconds; what sets the ledger up came before.
+            slot_length_s: Of a slot.
+        """
+        spans = Counter(
+            time_s // slot_length_s for time_s in self.transaction_times_s if time_s >= from_s
         )
+        return max(spans.values(), default=0)
 
     def events(self, kind: str) -> Iterator[Happening]:
         """Yield the events of one type, oldest first."""
