@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tieline.interfaces.clock import Clock
-from tieline.interfaces.errors import HubError
+from tieline.interfaces.errors import ConfigError, HubError
 from tieline.interfaces.ledger import Ledger, StoredValue
 from tieline.interfaces.signer import Signer
+from tieline.light_clients.chain_tags import named_chain_tag
 from tieline.light_clients.verified import Verified, verify_state, verify_stored
 from tieline.protocol.client import LightClient
 from tieline.protocol.errors import ProtocolError
@@ -111,7 +112,18 @@ class CellAttestor:
     def follow(
         self, followed: FollowedLedger, client_state: AnyMessage, consensus_state: AnyMessage
     ) -> None:
-        """Trust a ledger from this client state on: its genesis, checked by the operator."""
+        """
+        Trust a ledger from this client state on: its genesis, checked by the operator.
+
+        Raises:
+            ConfigError: The state is of another ledger instance than the chain tag names.
+        """
+        named = named_chain_tag(client_state)
+        if named not in {None, followed.chain_tag}:
+            raise ConfigError(
+                f"client state of another ledger instance: ledger={followed.ledger.ledger_id}",
+                instead="its chain id, hash of block 0 or host is not the one that was agreed on",
+            )
         followed.light_client.initialise(followed.store, client_state, consensus_state)
         followed.first = followed.light_client.latest_height(followed.store)
         self._followed[followed.ledger.ledger_id] = followed

@@ -154,7 +154,7 @@ def test_a_header_builds_upon_a_height_that_is_held_lower_and_not_expired(sealin
 
 
 def test_an_authoritys_header_builds_upon_nothing(chain):
-    assert "no height" in refusal(begun(chain), chain.header(5, trusted=1))
+    assert "no height" in refusal(begun(chain), replace(chain.header(5), trusted_height=1))
 
 
 def test_too_few_seals_or_others_than_the_clients_are_refused(chain):

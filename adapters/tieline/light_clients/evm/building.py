@@ -45,9 +45,11 @@ def client_header(
         account_proofs: ``accountProof`` of each pinned contract, ascending by address.
         seals: 65 bytes each; put into ascending order of signers by whoever made them. Empty for
             QBFT and IBFT2.
-        trusted_height: Held by the client; 0 for an authority set.
+        trusted_height: Held by the client; of no account where seals stand beside the header,
+            because an authority set never changes.
     """
-    return ClientHeader(header, tuple(seals), pooled_nodes(account_proofs), trusted_height)
+    builds_upon = 0 if seals else trusted_height
+    return ClientHeader(header, tuple(seals), pooled_nodes(account_proofs), builds_upon)
 
 
 def storage_proof(nodes: Sequence[bytes]) -> bytes:
