@@ -121,3 +121,11 @@ contracts: $(ETHEREUM)/node_modules/.package-lock.json ## compile the Solidity c
 .PHONY: forge
 forge: contracts ## test the contracts with forge (MATCH=name for some)
 	@cd $(ETHEREUM) && nice -n 5 "$$(ls -d node_modules/@foundry-rs/forge-*/bin/forge* 2>/dev/null || command -v forge)" test $(if $(MATCH),--match-test $(MATCH))
+
+SLITHER_VERSION := 0.11.6
+
+.PHONY: slither
+slither: contracts ## analyse the contracts with Slither, in an environment of its own; fails on a high or medium finding
+	@cd $(ETHEREUM) && rm -rf out/slither && export FOUNDRY_PROFILE=slither PATH="$$PWD/$$(dirname $$(ls node_modules/@foundry-rs/forge-*/bin/forge* | head -1)):$$PATH" \
+		&& nice -n 5 forge build --build-info --force --out out/slither --cache-path out/slither/cache --quiet \
+		&& nice -n 5 $(UV) tool run --quiet --from slither-analyzer==$(SLITHER_VERSION) slither . --fail-medium

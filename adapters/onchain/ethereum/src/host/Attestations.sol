@@ -116,7 +116,6 @@ library Attestations {
     function _uint64(bytes calldata data, uint256 offset) private pure returns (uint64) {
         uint256 word = uint256(_word(data, offset));
         if (word > type(uint64).max) revert IHost.AttestationMalformed();
-        // forge-lint: disable-next-line(unsafe-typecast)
         return uint64(word);
     }
 

@@ -99,7 +99,9 @@ contract Host is Clients, Multicall {
         ends.destHash = sha256(bytes(ends.local));
         if (!_prepare(held, ends, update)) return;
         for (uint256 index = 0; index < packets.length; ++index) {
+            uint256 mark = _mark();
             _receive(held, ends, proof, packets[index]);
+            _release(mark);
         }
     }
 
@@ -114,7 +116,9 @@ contract Host is Clients, Multicall {
         ends.destHash = sha256(bytes(ends.remote));
         if (!_prepare(held, ends, update)) return;
         for (uint256 index = 0; index < packets.length; ++index) {
+            uint256 mark = _mark();
             _acknowledge(held, ends, proof, packets[index]);
+            _release(mark);
         }
     }
 
@@ -126,7 +130,9 @@ contract Host is Clients, Multicall {
         ends.destHash = sha256(bytes(ends.remote));
         if (!_prepare(held, ends, update)) return;
         for (uint256 index = 0; index < packets.length; ++index) {
+            uint256 mark = _mark();
             _timeOut(held, ends, proof, packets[index]);
+            _release(mark);
         }
     }
 
@@ -311,6 +317,19 @@ contract Host is Clients, Multicall {
         if (Commitments.get(path) != 0) revert AcknowledgementExists(number, sequence);
         Commitments.set(path, Ibc.commitAcknowledgement(acknowledgement));
         emit AcknowledgementWritten(number, sequence, acknowledgement);
+    }
+
+    /// @dev Nothing of a packet is kept in memory, which would get dearer with each.
+    function _mark() private pure returns (uint256 mark) {
+        assembly ("memory-safe") {
+            mark := mload(0x40)
+        }
+    }
+
+    function _release(uint256 mark) private pure {
+        assembly ("memory-safe") {
+            mstore(0x40, mark)
+        }
     }
 
     function _arrival(Ends memory ends, Packet calldata packet, bytes32 commitment)

@@ -31,12 +31,10 @@ library Ibc {
     bytes32 private constant _VERSION_HASH = 0xd4dbeca350df9d093a8e0d7a7626882c7e2ffead02580ee8055157171ddcbac5;
     bytes32 private constant _ENCODING_HASH = 0x173adda0029e29f33006fbeb9174b7f9faf23b8107d61e49faf7c5a0a1ab7f3a;
 
-    // Fields 1 to 4 of protobuf `Payload`: ports, version, encoding.
-    bytes private constant _PAYLOAD_HEAD =
-        hex"0a0b656e657267797472616465"
-        hex"120b656e657267797472616465"
-        hex"1a0f7469656c696e652d74726164652d31"
-        hex"221a6170706c69636174696f6e2f782d736f6c69646974792d616269";
+    // Protobuf `Payload` up to its value: both ports, version, encoding; 71 bytes.
+    bytes32 private constant _PAYLOAD_HEAD_0 = 0x0a0b656e657267797472616465120b656e6572677974726164651a0f7469656c;
+    bytes32 private constant _PAYLOAD_HEAD_1 = 0x696e652d74726164652d31221a6170706c69636174696f6e2f782d736f6c6964;
+    bytes32 private constant _PAYLOAD_HEAD_2 = 0x6974792d61626900000000000000000000000000000000000000000000000000;
 
     /// @notice Commitment of a packet of the energy trade.
     /// @param destHash sha256 of the id of the client on the destination.
@@ -50,9 +48,43 @@ library Ibc {
         pure
         returns (bytes32)
     {
-        bytes32 payloadHash =
-            sha256(abi.encode(_PORT_HASH, _PORT_HASH, _VERSION_HASH, _ENCODING_HASH, sha256(value)));
-        return _commit(destHash, timeoutTimestamp, payloadHash);
+        // Calls precompiles only, which is what Solidity's own sha256 does and calls pure.
+        function (bytes32, uint64, bytes calldata) internal view returns (bytes32) hashing = _commitTrade;
+        function (bytes32, uint64, bytes calldata) internal pure returns (bytes32) pureHashing;
+        assembly ("memory-safe") {
+            pureHashing := hashing
+        }
+        return pureHashing(destHash, timeoutTimestamp, value);
+    }
+
+    /// @dev By hand, in memory that is not kept: in Solidity each of the five hashes would copy its input twice.
+    function _commitTrade(bytes32 destHash, uint64 timeoutTimestamp, bytes calldata value)
+        private
+        view
+        returns (bytes32 commitment)
+    {
+        bytes32 portHash = _PORT_HASH;
+        bytes32 versionHash = _VERSION_HASH;
+        bytes32 encodingHash = _ENCODING_HASH;
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            calldatacopy(free, value.offset, value.length)
+            // Precompile 2 is SHA-256; it fails only without gas, and then so does all of this.
+            let done := staticcall(gas(), 2, free, value.length, add(free, 128), 32)
+            mstore(free, portHash)
+            mstore(add(free, 32), portHash)
+            mstore(add(free, 64), versionHash)
+            mstore(add(free, 96), encodingHash)
+            done := and(staticcall(gas(), 2, free, 160, free, 32), done)
+            done := and(staticcall(gas(), 2, free, 32, add(free, 65), 32), done)
+            mstore(free, shl(192, timeoutTimestamp))
+            done := and(staticcall(gas(), 2, free, 8, add(free, 33), 32), done)
+            mstore8(free, 2)
+            mstore(add(free, 1), destHash)
+            done := and(staticcall(gas(), 2, free, 97, 0, 32), done)
+            if iszero(done) { revert(0, 0) }
+            commitment := mload(0)
+        }
     }
 
     /// @notice Commitment of any packet with one payload.
@@ -88,8 +120,16 @@ library Ibc {
 
     /// @notice keccak256 of a store key.
     /// @param kind 1 commitment (under the source's client), 2 receipt, 3 acknowledgement (the destination's).
-    function hashPath(string memory clientId, uint8 kind, uint64 sequence) internal pure returns (bytes32) {
-        return keccak256(abi.encodePacked(clientId, kind, sequence));
+    function hashPath(string memory clientId, uint8 kind, uint64 sequence) internal pure returns (bytes32 hashed) {
+        assembly ("memory-safe") {
+            // Kind and sequence stand behind the id for as long as it takes.
+            let length := mload(clientId)
+            let end := add(add(clientId, 32), length)
+            let there := mload(end)
+            mstore(end, or(shl(248, kind), shl(184, sequence)))
+            hashed := keccak256(add(clientId, 32), add(length, 9))
+            mstore(end, there)
+        }
     }
 
     /// @notice Whether a payload is the energy trade's.
@@ -109,40 +149,46 @@ library Ibc {
         string memory dest,
         uint64 timeoutTimestamp,
         bytes calldata value
-    ) internal pure returns (bytes memory) {
-        bytes memory valueLength = _varint(value.length);
-        bytes memory head = abi.encodePacked(
-            bytes1(0x08),
-            _varint(sequence),
-            bytes1(0x12),
-            uint8(bytes(source).length),
-            source,
-            bytes1(0x1a),
-            uint8(bytes(dest).length),
-            dest,
-            bytes1(0x20),
-            _varint(timeoutTimestamp)
-        );
-        return abi.encodePacked(
-            head,
-            bytes1(0x2a),
-            _varint(_PAYLOAD_HEAD.length + 1 + valueLength.length + value.length),
-            _PAYLOAD_HEAD,
-            bytes1(0x2a),
-            valueLength,
-            value
-        );
-    }
-
-    function _varint(uint256 number) private pure returns (bytes memory encoded) {
-        uint256 length = 1;
-        for (uint256 rest = number >> 7; rest != 0; rest >>= 7) ++length;
-        encoded = new bytes(length);
-        for (uint256 index = 0; index < length; ++index) {
-            uint256 septet = number & 0x7f;
-            number >>= 7;
-            // forge-lint: disable-next-line(unsafe-typecast)
-            encoded[index] = bytes1(uint8(number == 0 ? septet : septet | 0x80));
+    ) internal pure returns (bytes memory encoded) {
+        bytes32 head0 = _PAYLOAD_HEAD_0;
+        bytes32 head1 = _PAYLOAD_HEAD_1;
+        bytes32 head2 = _PAYLOAD_HEAD_2;
+        assembly ("memory-safe") {
+            // A tag and a varint: a number, or the length of what follows.
+            function putNumber(start, tag, what) -> end {
+                mstore8(start, tag)
+                end := add(start, 1)
+                for {} gt(what, 0x7f) {} {
+                    mstore8(end, or(and(what, 0x7f), 0x80))
+                    what := shr(7, what)
+                    end := add(end, 1)
+                }
+                mstore8(end, what)
+                end := add(end, 1)
+            }
+            function putText(start, tag, text) -> end {
+                let length := mload(text)
+                end := putNumber(start, tag, length)
+                mcopy(end, add(text, 32), length)
+                end := add(end, length)
+            }
+            encoded := mload(0x40)
+            let length := value.length
+            let end := putNumber(add(encoded, 32), 0x08, sequence)
+            end := putText(end, 0x12, source)
+            end := putText(end, 0x1a, dest)
+            end := putNumber(end, 0x20, timeoutTimestamp)
+            // A value has at most 2^18 bytes, and so its length at most three.
+            let lengthBytes := add(1, add(gt(length, 0x7f), gt(length, 0x3fff)))
+            end := putNumber(end, 0x2a, add(add(72, lengthBytes), length))
+            mstore(end, head0)
+            mstore(add(end, 32), head1)
+            mstore(add(end, 64), head2)
+            end := putNumber(add(end, 71), 0x2a, length)
+            calldatacopy(end, value.offset, length)
+            end := add(end, length)
+            mstore(encoded, sub(end, add(encoded, 32)))
+            mstore(0x40, and(add(end, 31), not(31)))
         }
     }
 }
