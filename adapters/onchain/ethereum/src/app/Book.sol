@@ -23,6 +23,6 @@ contract Book is IModule, Orders, Seals, Connectors, Money {
     }
 
     function ordersPlaced(address account, uint64 slotStart) external view returns (uint256) {
-        return _counted(_accounts[account], account, slotStart);
+        return _countOf(account, slotStart);
     }
 }

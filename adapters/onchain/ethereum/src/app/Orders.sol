@@ -18,8 +18,11 @@ import {BUY, CANCELLED, ORDERED, Order, OrderRef, RELEASED, TICK} from "./Record
 /// @title Orders on this ledger: placed with escrow, cancelled, released
 /// @notice Nothing here clears a market; it keeps what households authorised with their signatures.
 abstract contract Orders is Cells, IBook, IBookEvents {
-    uint256 private constant COUNT_BITS = 40;
-    uint256 private constant COUNTS = 3;
+    // Places of bits in an account's word (Storage.Account).
+    uint256 private constant _PAY_BITS = 128;
+    uint256 private constant _COUNT_BITS = 40;
+    uint256 private constant _COUNT_MASK = (1 << _COUNT_BITS) - 1;
+    uint256 private constant _SPILLED = 248;
 
     function placeOrders(Order[] calldata orders, bytes calldata signatures)
         external
@@ -98,15 +101,18 @@ abstract contract Orders is Cells, IBook, IBookEvents {
 
     // --- placing ------------------------------------------------------------------------------
 
-    function _place(Order calldata order, bytes calldata signatures, uint256 place)
+    /// @dev The order is read into memory once: reading and checking each field of calldata where it is
+    /// used costs more than the order's hash.
+    function _place(Order memory order, bytes calldata signatures, uint256 place)
         private
         returns (bool isNew)
     {
-        bytes32 orderId = Hashes.orderId(order);
+        bytes32 orderId = _idOf(order);
         bytes32 key = Hashes.orderKey(
             orderId, order.account, order.slotStart, order.slotLength, order.anchor
         );
-        if (_orders[key].status != 0) return false;
+        OrderSlot storage stored = _orders[key];
+        if (stored.status != 0) return false;
         _requireFields(order);
         address signer = _signer(orderId, signatures, place);
         if (signer != order.account || signer == address(0)) {
@@ -117,15 +123,13 @@ abstract contract Orders is Cells, IBook, IBookEvents {
         uint64 money = _moneyOf(order, limit, isBuy);
         _requireGateOpen(order.slotStart, "order from gate closure on");
         _debitAndCount(order.account, order.slotStart, money);
-        _orders[key] = OrderSlot({
-            energyLeft: order.energyWh,
-            priceLimit: limit,
-            moneyLeft: money,
-            side: order.side,
-            levels: order.levels,
-            delivery: order.delivery,
-            status: ORDERED
-        });
+        stored.energyLeft = order.energyWh;
+        stored.priceLimit = limit;
+        stored.moneyLeft = money;
+        stored.side = order.side;
+        stored.levels = order.levels;
+        stored.delivery = order.delivery;
+        stored.status = ORDERED;
         emit OrderPlaced(
             orderId,
             order.account,
@@ -142,7 +146,20 @@ abstract contract Orders is Cells, IBook, IBookEvents {
         return true;
     }
 
-    function _requireFields(Order calldata order) private view {
+    /// @dev Struct hash of an order in memory: its 13 words behind the type's hash, which for a moment
+    /// stands in the word before them.
+    function _idOf(Order memory order) private pure returns (bytes32 orderId) {
+        bytes32 typeHash = Hashes.ORDER_TYPE;
+        assembly ("memory-safe") {
+            let start := sub(order, 32)
+            let kept := mload(start)
+            mstore(start, typeHash)
+            orderId := keccak256(start, 448)
+            mstore(start, kept)
+        }
+    }
+
+    function _requireFields(Order memory order) private view {
         if (order.chainTag != _CHAIN_TAG) revert OrderRefused("order of another ledger");
         _require(_isSlot(order.slotStart, order.slotLength), "not a slot of the market");
         if (order.side == 0 || order.side > 2 || order.delivery == 0 || order.delivery > 2) {
@@ -154,13 +171,17 @@ abstract contract Orders is Cells, IBook, IBookEvents {
     }
 
     /// @dev What a buy may cost at worst, or what a sale's bond is.
-    function _moneyOf(Order calldata order, uint64 limit, bool isBuy) private view returns (uint64) {
-        BandsSlot memory bands = _bands[bandsKey(order.slotStart, order.slotLength)];
+    function _moneyOf(Order memory order, uint64 limit, bool isBuy) private view returns (uint64) {
+        BandsSlot storage bands = _bands[bandsKey(order.slotStart, order.slotLength)];
         if (!bands.isSet) revert NotYetPosted("no price band for this slot");
         if (limit < bands.priceMin || limit > bands.priceMax) {
             revert OrderRefused("price outside the band");
         }
-        uint256 money = uint256(order.energyWh) * (isBuy ? limit : bands.bondPrice);
+        // Two numbers of 64 bits: no overflow.
+        uint256 money;
+        unchecked {
+            money = uint256(order.energyWh) * (isBuy ? limit : bands.bondPrice);
+        }
         if (money > type(uint64).max) revert OrderRefused("money above 64 bits");
         // forge-lint: disable-next-line(unsafe-typecast)
         return uint64(money);
@@ -173,59 +194,70 @@ abstract contract Orders is Cells, IBook, IBookEvents {
 
     // --- the account's slot: money and how many orders ------------------------------------------
 
-    /// @dev One read and one write of the account: its money, and its count of orders of the slot.
-    function _debitAndCount(address account, uint64 slotStart, uint64 money) private {
-        Account memory held = _accounts[account];
-        uint256 placed = _counted(held, account, slotStart);
+    /// @dev One read and one write of the account's word: its money in the low 128 bits, then three
+    /// cells of 40 bits, {uint32 slot number, uint8 orders}, then whether some counts are kept beside.
+    function _debitAndCount(address account, uint256 slotStart, uint256 money) private {
+        Account storage held = _accounts[account];
+        uint256 word;
+        assembly ("memory-safe") {
+            word := sload(held.slot)
+        }
+        (uint256 shift, uint256 placed) = _countIn(word, slotStart);
+        bool isBeside = placed == 0 && word >> _SPILLED != 0;
+        if (isBeside) {
+            placed = _orderCounts[_countKey(account, slotStart)];
+            isBeside = placed != 0;
+        }
         if (placed >= _ORDERS_MAX) revert OrderRefused("too many orders in a slot");
-        _count(held, account, slotStart, placed + 1);
-        if (held.pay < money) revert InsufficientFunds(held.pay, money);
-        held.pay -= money;
-        _accounts[account] = held;
-    }
-
-    /// @dev A cell is {uint32 slot number, uint8 orders}.
-    function _cellAt(Account memory held, uint256 i) private pure returns (uint256 number, uint256 n) {
-        uint256 cell = held.counts >> (COUNT_BITS * i);
-        return ((cell >> 8) & type(uint32).max, cell & type(uint8).max);
-    }
-
-    function _counted(Account memory held, address account, uint64 slotStart)
-        internal
-        view
-        returns (uint256)
-    {
-        for (uint256 i = 0; i < COUNTS; ++i) {
-            (uint256 number, uint256 n) = _cellAt(held, i);
-            if (number == slotStart / TICK && n != 0) return n;
-        }
-        return held.isSpilled ? _orderCounts[_countKey(account, slotStart)] : 0;
-    }
-
-    /// @dev Writes where the count is, else over a slot whose gate is closed, else beside.
-    function _count(Account memory held, address account, uint64 slotStart, uint256 n) private {
-        uint256 free = COUNTS;
-        for (uint256 i = 0; i < COUNTS; ++i) {
-            (uint256 number, uint256 known) = _cellAt(held, i);
-            if (known != 0 && number == slotStart / TICK) {
-                free = i;
-                break;
+        uint256 pay = word & type(uint128).max;
+        if (pay < money) revert InsufficientFunds(pay, money);
+        unchecked {
+            word -= money;
+            if (isBeside || shift == 0) {
+                word |= 1 << _SPILLED;
+                _orderCounts[_countKey(account, slotStart)] = placed + 1;
+            } else {
+                word &= ~(_COUNT_MASK << shift);
+                word |= ((slotStart / TICK << 8) | (placed + 1)) << shift;
             }
-            if (known == 0 || !_isBefore(number * TICK, _GATE_LEAD)) free = i;
         }
-        bool isBeside = held.isSpilled && _orderCounts[_countKey(account, slotStart)] != 0;
-        if (free == COUNTS || isBeside || slotStart / TICK > type(uint32).max) {
-            held.isSpilled = true;
-            _orderCounts[_countKey(account, slotStart)] = n;
-            return;
+        assembly ("memory-safe") {
+            sstore(held.slot, word)
         }
-        uint256 shift = COUNT_BITS * free;
-        uint256 mask = ((1 << COUNT_BITS) - 1) << shift;
-        // forge-lint: disable-next-line(unsafe-typecast)
-        held.counts = uint120((held.counts & ~mask) | ((((slotStart / TICK) << 8) | n) << shift));
     }
 
-    function _countKey(address account, uint64 slotStart) private pure returns (bytes32) {
+    /// @dev Where the count of a slot's orders is or may be written, and how many there are. A cell whose
+    /// slot's gate is closed is free: nothing is placed there any more.
+    /// @return shift 0: no cell is free
+    function _countIn(uint256 word, uint256 slotStart)
+        private
+        view
+        returns (uint256 shift, uint256 placed)
+    {
+        unchecked {
+            uint256 number = slotStart / TICK;
+            if (number > type(uint32).max) return (0, 0);
+            uint256 closed = (block.timestamp + _GATE_LEAD) / TICK;
+            for (uint256 i = _PAY_BITS; i < _SPILLED; i += _COUNT_BITS) {
+                uint256 found = (word >> i) & _COUNT_MASK;
+                if (found >> 8 == number) return (i, found & type(uint8).max);
+                // free if now + lead >= its slot, whose start is a whole number of ticks
+                if (found >> 8 <= closed) shift = i;
+            }
+        }
+    }
+
+    function _countOf(address account, uint256 slotStart) internal view returns (uint256 placed) {
+        Account storage held = _accounts[account];
+        uint256 word;
+        assembly ("memory-safe") {
+            word := sload(held.slot)
+        }
+        (, placed) = _countIn(word, slotStart);
+        if (placed == 0) placed = _orderCounts[_countKey(account, slotStart)];
+    }
+
+    function _countKey(address account, uint256 slotStart) private pure returns (bytes32) {
         return keccak256(abi.encode(account, slotStart));
     }
 
