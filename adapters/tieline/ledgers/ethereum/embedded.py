@@ -33,6 +33,7 @@ from tieline.ledgers.ethereum.artifacts import Artifact
 from tieline.ledgers.ethereum.block_file import DEPLOYMENT_FILE, EvmBlockFile
 from tieline.ledgers.ethereum.calls import PlainSend, build_call
 from tieline.ledgers.ethereum.host_calls import refusal
+from tieline.ledgers.ethereum.observed import ObservedTransaction, observe_block
 from tieline.ledgers.ethereum.packet_proofs import packet_proofs
 from tieline.ledgers.ethereum.pyevm_chain import MadeBlock, PyEvmChain
 from tieline.ledgers.ethereum.refusals import read_refusal
@@ -48,7 +49,6 @@ from tieline.protocol.height import Height
 from tieline.protocol.messages import AnyMessage
 from tieline.protocol.time import NANOSECONDS_PER_SECOND
 from tieline.wire.evm.blocks import EvmBlock
-from tieline.wire.evm.logs import LoggedBlock, LoggedTransaction
 from tieline.wire.evm.transactions import EvmTransaction, transaction_hash
 from tieline.wire.hashes import keccak, sha256
 
@@ -348,16 +348,13 @@ class EmbeddedEthereum:
         self._blocks.append(made.block)
         if height == 1:
             self._note_deployment(made)
-        transactions: list[LoggedTransaction] = []
-        for raw, done in zip(made.block.transactions, made.executed, strict=True):
-            tx_hash = transaction_hash(raw)
-            if done.is_success:
-                transactions.append(LoggedTransaction(tx_hash, 0, "", "", done.logs))
-                continue
-            why = read_refusal(done.output, done.breakdown)
-            transactions.append(LoggedTransaction(tx_hash, why.code, why.log, why.codespace, ()))
-        block = LoggedBlock(height, self._chain.time_s, tuple(transactions))
-        self._events.append(self.twin.fold(block))
+        transactions = [
+            ObservedTransaction(
+                transaction_hash(raw), done.is_success, done.logs, done.output, done.breakdown
+            )
+            for raw, done in zip(made.block.transactions, made.executed, strict=True)
+        ]
+        self._events.append(observe_block(self.twin, height, self._chain.time_s, transactions))
 
     def _note_deployment(self, made: MadeBlock) -> None:
         for step, done in zip(self._plan.steps, made.executed, strict=False):

@@ -5,7 +5,7 @@ domain events of our own contract.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from tieline.contract.genesis_state import CHAIN_TAG_KEY, GENESIS_KEY
@@ -17,6 +17,7 @@ from tieline.interfaces.ledger import BlockEvents, TxEvents
 from tieline.protocol.commitment import NEXT_CLIENT_NUMBER_KEY
 from tieline.protocol.events import Event
 from tieline.wire.evm.contract_events import read_log
+from tieline.wire.evm.declarations import DecodedLog
 from tieline.wire.evm.logs import Log, LoggedBlock
 
 Fold = Callable[[TwinState, Mapping[str, Any]], None]
@@ -73,6 +74,11 @@ _APP: Final[Mapping[str, Fold]] = {
 }
 
 
+_OF_A_PACKET: Final = frozenset(
+    {"PacketReceived", "LockOpened", "ReceiveRefused", "AcknowledgementWritten"}
+)
+
+
 class Twin:
     """An EVM ledger as our contract would hold it, as of the last block that was folded."""
 
@@ -119,10 +125,27 @@ class Twin:
     def _fold_logs(self, logs: Sequence[Log]) -> tuple[Event, ...]:
         host, app = self.state.of.host, self.state.of.app
         self.state.events = []
-        for log in logs:
-            told = read_log(log, host=host, app=app)
-            if told is None:
-                continue
+        read = (read_log(log, host=host, app=app) for log in logs)
+        for told in _packets_first([one for one in read if one is not None]):
             folds = _HOST if told.address == host else _APP
             folds[told.name](self.state, told.values)
         return tuple(self.state.events)
+
+
+def _packets_first(told: Sequence[DecodedLog]) -> Iterator[DecodedLog]:
+    """
+    Yield logs in their order, but that a packet was received before what the application made of
+    it: the host asks the application first, and tells after.
+    """
+    received = {
+        (one.values["client"], one.values["sequence"]): one
+        for one in told
+        if one.name == "PacketReceived"
+    }
+    for one in told:
+        if one.name in _OF_A_PACKET:
+            before = received.pop((one.values["client"], one.values["sequence"]), None)
+            if before is not None:
+                yield before
+        if one.name != "PacketReceived":
+            yield one
