@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from fakes.echo_module import echo_module, send_echo
 from fakes.driven import LANES, Link, drive, finish, genesis_of
 from fakes.microgrid import echo_installation, key
 from fakes.stock_chain import start_stock
@@ -19,6 +20,8 @@ from tieline.contract.block import Application
 from tieline.interfaces.engines import find_engine
 from tieline.interfaces.errors import ConfigError
 from tieline.ledgers.cosmos.ledger import CosmosLedger
+from tieline.ledgers.ethereum.deployment import shipped_artifacts
+from tieline.ledgers.ethereum.embedded import EmbeddedEthereum
 from tieline.ledgers.simulated.ledger import SimulatedLedger
 from tieline.ledgers.tendermint.embedded import EmbeddedTendermint
 from tieline.ledgers.tendermint.home import Pace
@@ -38,6 +41,17 @@ def _embedded_tendermint(chain_id):
     seeds = [sha256(f"{chain_id} {n}".encode()) for n in range(4)]
     application = Application(genesis, installation=echo_installation(), record_access=True)
     return EmbeddedTendermint(genesis, seeds, application=application)
+
+
+def _embedded_ethereum(chain_id):
+    sealers = [key(f"sealer {n} of {chain_id}") for n in range(2)]
+    return EmbeddedEthereum(
+        genesis_of(chain_id, "evm"),
+        key(f"deployer of {chain_id}"),
+        sealers,
+        artifacts={**shipped_artifacts(), "trade": echo_module()},
+        plain_send=send_echo,
+    )
 
 
 def _simulated(chain_id):
@@ -79,6 +93,7 @@ ENGINES = {
     ("tendermint", "native"): _native_tendermint,
     ("cosmos", "native"): _cosmos,
     ("tendermint", "embedded"): _embedded_tendermint,
+    ("ethereum", "embedded"): _embedded_ethereum,
     ("simulated", "embedded"): _simulated,
 }
 """(kind of ledger, engine) -> how to start one. A new adapter or engine is one line here."""

@@ -8,10 +8,10 @@ import time
 import pytest
 from fakes.microgrid import key
 
-from tieline.contract.limits import TX_BYTES_MAX
 from tieline.interfaces.errors import NotYet, Rejected, Unavailable
 from tieline.interfaces.ledger import StoredValue
 from tieline.light_clients.attestations.client import AttestationsClient
+from tieline.light_clients.evm.client import EvmSealedClient
 from tieline.light_clients.tendermint.client import TendermintClient
 from tieline.light_clients.verified import verify_state, verify_stored
 from tieline.protocol.errors import ProofInvalid
@@ -19,7 +19,10 @@ from tieline.protocol.height import Height
 from tieline.protocol.messages import CreateClient, SendPacket
 from tieline.swap.messages import MsgSend
 
-RULES = {rules.client_type: rules for rules in (TendermintClient(), AttestationsClient())}
+RULES = {
+    rules.client_type: rules
+    for rules in (TendermintClient(), AttestationsClient(), EvmSealedClient())
+}
 
 
 class Store(dict):
@@ -110,9 +113,9 @@ def test_the_same_message_again_is_another_transaction_and_lands_once_more(drive
 
 def test_a_transaction_that_is_too_large_is_refused_with_the_figure(driven, run_now):
     """And holds no sequence: the next one lands."""
-    payload = driven.payload(bytes(TX_BYTES_MAX))
-    message = SendPacket(driven.account("relayer"), "07-tendermint-0", 2**40, (payload,))
-    with pytest.raises(Rejected, match=str(TX_BYTES_MAX)) as caught:
+    payload = driven.payload(bytes(driven.tx_bytes_max))
+    message = SendPacket(driven.account("relayer"), "attestations-0", 2**40, (payload,))
+    with pytest.raises(Rejected, match=str(driven.tx_bytes_max)) as caught:
         run_now(driven.ledger.submit("relayer", [message]))
     assert (caught.value.codespace, caught.value.code) == ("sdk", 21)
     driven.must(pay(driven, "relayer", "cell"))
@@ -199,7 +202,8 @@ def test_a_follower_takes_every_header_and_may_skip(driven, run_now):
 
 
 def test_absence_is_proved_and_nothing_else_is(driven, run_now):
-    driven.must(CreateClient(driven.account("cell"), *driven.client_states(1)), lane="cell")
+    states = driven.states_of(driven, 1)
+    driven.must(CreateClient(driven.account("cell"), *states), lane="cell")
     absent = b"07-tendermint-7\x01\x00\x00\x00\x00\x00\x00\x00\x01"
     (entry,) = driven.prove(absent)
     assert entry.value is None
@@ -209,9 +213,10 @@ def test_absence_is_proved_and_nothing_else_is(driven, run_now):
     verify_state(rules, store, header, place, driven.now_s * 10**9)
     prefix = driven.ledger.capabilities.merkle_prefix
     assert verify_stored(rules, store, entry, prefix).value == entry
+    neighbour = StoredValue(absent + b"\x00", None, place, entry.proof)
     for lie in (
+        *([] if driven.shares_proofs else [neighbour]),
         StoredValue(absent, b"\x01" * 32, place, entry.proof),
-        StoredValue(absent + b"\x00", None, place, entry.proof),
         StoredValue(absent, None, place, entry.proof[:-1]),
         StoredValue(absent, None, Height(place.revision_number, 1), entry.proof),
     ):

@@ -6,9 +6,12 @@ import asyncio
 import time
 from dataclasses import dataclass
 
+from fakes import attestors
 from fakes.microgrid import key
 from fakes.stock_chain import GOOD, LATER, MOCK_ANSWER, mock_payload
+from tieline.contract.energy_trade import ENCODING, PORT, VERSION
 from tieline.contract.genesis import Genesis
+from tieline.contract.limits import TX_BYTES_MAX
 from tieline.interfaces.errors import NotYet, Rejected
 from tieline.interfaces.ledger import BlockEvents, TxEvents
 from tieline.ledgers.cosmos.ledger import CosmosLedger
@@ -30,6 +33,7 @@ from tieline.protocol.messages import (
 )
 from tieline.protocol.packet import Payload
 from tieline.swap.messages import MsgSend
+from tieline.wire.accounts import account_of
 from tieline.wire.codec import decode_packet
 
 START_S = 1_800_000_000
@@ -40,6 +44,9 @@ SETTLED_S = 30.0
 """A native ledger that has not come to rest by then hangs."""
 LANES = ("cell", "relayer", "pulse", *(f"household {n}" for n in range(64)))
 """Accounts that every ledger of the suite knows."""
+
+ECHO = ("echo", "echo", "echo-1", "text")
+TRADE = (PORT, PORT, VERSION, ENCODING)
 
 LOOP = asyncio.new_event_loop()
 
@@ -52,7 +59,8 @@ def finish(coroutine):
 def genesis_of(chain_id, kind="cometbft"):
     """A ledger's birth: its lanes have money."""
     cell = key(f"cell of {chain_id}")
-    accounts = [key(f"{name} of {chain_id}").cosmos_account for name in LANES]
+    keys = [key(f"{name} of {chain_id}") for name in LANES]
+    accounts = [account_of(kind, one.public_key) for one in keys]
     return Genesis(
         chain_id=chain_id,
         network_id=b"\xee" * 32,
@@ -81,6 +89,11 @@ class Driven:
     """No block is made without a reason, so two looks in a row see the same."""
     refuses_repeats: bool = False
     """A transaction in which nothing is new is refused; else it changes nothing."""
+    language: tuple = ECHO
+    """Ports, version and encoding of the packets that it sends."""
+    tx_bytes_max: int = TX_BYTES_MAX
+    shares_proofs: bool = False
+    """The nodes that show one key's absence may show another's too, as in a Merkle-Patricia trie."""
 
     def __post_init__(self):
         for name in LANES:
@@ -135,6 +148,19 @@ class Driven:
     def client_states(self, height):
         return self.ledger.client_states(height)
 
+    def states_of(self, remote, height):
+        """States by which a client here begins to trust another ledger, or the same one."""
+        return remote.client_states(height)
+
+    def header_of(self, remote, height):
+        """What brings the client here to a height of the other ledger."""
+        return finish(remote.ledger.header(height, self.trusted_height))
+
+    def proofs_of(self, remote, entries):
+        """Proofs of the other ledger as the client here takes them."""
+        del remote
+        return entries
+
     def chain_tag(self):
         return self.ledger.chain_tag
 
@@ -143,11 +169,44 @@ class Driven:
         return self.ledger.application.last_access
 
     def payload(self, value=b"ok"):
-        return Payload("echo", "echo", "echo-1", "text", value)
+        return Payload(*self.language, value)
 
     def answer(self, value=b"ok"):
         """What the application says to that payload; the sentinel to any other."""
         return b"done" if value == b"ok" else ERROR_ACKNOWLEDGEMENT
+
+
+@dataclass
+class Attested(Driven):
+    """A ledger that verifies no headers, and speaks one language only: an EVM ledger."""
+
+    language: tuple = TRADE
+    tx_bytes_max: int = 131_072
+    shares_proofs: bool = True
+
+    def run(self, *messages, lane="relayer"):
+        try:
+            return super().run(*messages, lane=lane)
+        except Rejected as exc:  # what is plain to see is refused at the door
+            return TxEvents(b"", exc.code, exc.log, (), exc.codespace)
+
+    def states_of(self, remote, height):
+        return attestors.states(height, time_at(remote, height))
+
+    def header_of(self, remote, height):
+        return attestors.header(height, time_at(remote, height))
+
+    def proofs_of(self, remote, entries):
+        del remote
+        return attestors.proofs(entries)
+
+    def last_access(self):
+        return ()
+
+
+def time_at(driven, height):
+    """Return the time of a ledger's block."""
+    return finish(driven.ledger.blocks_after(height - 1, 1))[0].time_s
 
 
 @dataclass
@@ -295,6 +354,8 @@ def drive(start, chain_id):
     ledger = start(chain_id)
     if isinstance(ledger, CosmosLedger):
         return Stock(ledger)
+    if not ledger.capabilities.verifies_headers:
+        return Attested(ledger)
     return Native(ledger) if isinstance(ledger, NativeTendermint) else Driven(ledger)
 
 
@@ -306,16 +367,18 @@ class Link:
     b: Driven
 
     def __post_init__(self):
+        if TRADE in {self.a.language, self.b.language}:
+            self.a.language = self.b.language = TRADE
         for local, remote in ((self.a, self.b), (self.b, self.a)):
             self.align()
             height = finish(remote.ledger.latest_height())
-            states = remote.client_states(height)
+            states = local.states_of(remote, height)
             created = local.must(CreateClient(local.account("cell"), *states), lane="cell")
             (event,) = [one for one in created.events if one.type == "create_client"]
             local.client = event.get("client_id")
             local.trusted_height = height
         for local, remote in ((self.a, self.b), (self.b, self.a)):
-            prefix = remote.ledger.capabilities.merkle_prefix
+            prefix = local.ledger.capabilities.client_prefix_for(remote.ledger.capabilities)
             local.must(
                 RegisterCounterparty(local.account("cell"), local.client, remote.client, prefix),
                 lane="cell",
@@ -344,9 +407,9 @@ class Link:
         self.align()
         destination = self.other(source)
         height = entries[0].proof_height.revision_height
-        header = finish(source.ledger.header(height, destination.trusted_height))
+        header = destination.header_of(source, height)
         update = UpdateClient(destination.account(lane), destination.client, header)
-        return update, *entries
+        return update, *destination.proofs_of(source, entries)
 
     def receive(self, packet, source, lane="relayer"):
         """Return the messages that bring *packet* to its destination."""

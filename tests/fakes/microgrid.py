@@ -9,6 +9,7 @@ from fakes.light_client import CONSENSUS, STATE, FakeLightClient, header
 from tieline.contract.application import RecvResult
 from tieline.contract.block import Application
 from tieline.contract.context import Context
+from tieline.contract.energy_trade import ENCODING, PORT, VERSION
 from tieline.contract.genesis import Genesis, Parameters
 from tieline.contract.installation import Installation
 from tieline.contract.results import BlockInput, TxResult
@@ -45,12 +46,14 @@ class EchoApplication:
 
     port: str = "echo"
     allows_plain_send: bool = True
+    version: str = "echo-1"
+    encoding: str = "text"
 
     def on_send(self, ctx: Context, packet: Packet) -> None:
         ctx.emit(Event("echo_sent", ()))
 
     def speaks(self, payload: Payload) -> bool:
-        return (payload.version, payload.encoding) == ("echo-1", "text")
+        return (payload.version, payload.encoding) == (self.version, self.encoding)
 
     def on_recv(self, ctx: Context, packet: Packet) -> RecvResult:
         asked = packet.payloads[0].value
@@ -77,10 +80,15 @@ class EchoApplication:
 def echo_installation(_genesis: Genesis | None = None) -> Installation:
     """What the ledgers of the conformance suite have; a native one's host calls it by name."""
     from tieline.light_clients.attestations.client import AttestationsClient
+    from tieline.light_clients.evm.client import EvmSealedClient
     from tieline.light_clients.tendermint.client import TendermintClient
 
     return Installation(
-        light_clients=(TendermintClient(), AttestationsClient()), applications=(EchoApplication(),)
+        light_clients=(TendermintClient(), EvmSealedClient(), AttestationsClient()),
+        applications=(
+            EchoApplication(),
+            EchoApplication(PORT, version=VERSION, encoding=ENCODING),
+        ),
     )
 
 

@@ -164,17 +164,17 @@ def item_of(message: Proved, evidence: Mapping[bytes, TradeEvidence]) -> Any:
     packet = message.packet
     wire = packet_tuple(packet)
     match message:
-        case RecvPacket(proof_commitment=proof):
+        case RecvPacket():
             key = packet_commitment_key(packet.source_client, packet.sequence)
-            return (wire, _entry_of(proof, key), _evidence_of(packet, evidence))
-        case AcknowledgePacket(acknowledgement=answer, proof_acked=proof):
+            return (wire, _entry_of(message, key), _evidence_of(packet, evidence))
+        case AcknowledgePacket(acknowledgement=answer):
             if len(answer.app_acknowledgements) != 1:
                 raise refusal(InvalidAcknowledgement, "a packet of one payload has one answer")
             key = acknowledgement_key(packet.destination_client, packet.sequence)
-            return (wire, _entry_of(proof, key), answer.app_acknowledgements[0])
-        case TimeoutPacket(proof_unreceived=proof):
+            return (wire, _entry_of(message, key), answer.app_acknowledgements[0])
+        case TimeoutPacket():
             key = packet_receipt_key(packet.destination_client, packet.sequence)
-            return (wire, _entry_of(proof, key))
+            return (wire, _entry_of(message, key))
 
 
 def packet_tuple(packet: Packet) -> tuple[int, int, bytes]:
@@ -216,17 +216,20 @@ def skip_packet(message: RecvPacket, update: tuple[bytes, bytes]) -> bytes:
         update,
         _read_proof(message.proof_commitment, ProofInvalid),
         whole,
-        _entry_of(message.proof_commitment, key),
+        _entry_of(message, key),
     )
 
 
-def _entry_of(raw_proof: bytes, key: bytes) -> int:
-    """Return where in an attestation a store key stands."""
-    data, _ = _read_proof(raw_proof, ProofInvalid)
+def _entry_of(message: Proved, key: bytes) -> int:
+    """Return where in a message's attestation a store key stands."""
+    data, _ = _read_proof(proof_of(message), ProofInvalid)
     try:
-        _, entries = decode_packet_attestation(data)
+        height, entries = decode_packet_attestation(data)
     except Malformed as exc:
         raise refusal(ProofInvalid, f"not a packet attestation: {exc}") from exc
+    if height != message.proof_height.revision_height:
+        said = message.proof_height.revision_height
+        raise refusal(ProofInvalid, f"attestation of another height: attested={height} said={said}")
     wanted = keccak(key)
     for place, (path, _) in enumerate(entries):
         if path == wanted:
