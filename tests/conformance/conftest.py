@@ -11,8 +11,8 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from fakes.echo_module import echo_module, send_echo
 from fakes.driven import LANES, Link, drive, finish, genesis_of
+from fakes.echo_module import echo_module, send_echo
 from fakes.microgrid import echo_installation, key
 from fakes.stock_chain import start_stock
 

@@ -93,7 +93,7 @@ class Driven:
     """Ports, version and encoding of the packets that it sends."""
     tx_bytes_max: int = TX_BYTES_MAX
     shares_proofs: bool = False
-    """The nodes that show one key's absence may show another's too, as in a Merkle-Patricia trie."""
+    """Nodes that show one key's absence may show another's too: a Merkle-Patricia trie's."""
 
     def __post_init__(self):
         for name in LANES:

@@ -12,6 +12,7 @@ from typing import Any
 
 import rlp
 from eth.constants import POST_MERGE_DIFFICULTY, POST_MERGE_MIX_HASH, POST_MERGE_NONCE
+from eth.vm.forks.prague import PragueVM
 from eth_hash import auto
 from eth_hash.backends import pysha3
 from eth_tester.backends.pyevm.main import PyEVMBackend
@@ -19,6 +20,7 @@ from eth_utils.exceptions import ValidationError
 from trie.hexary import HexaryTrie
 
 from tieline.interfaces.errors import Rejected
+from tieline.ledgers.ethereum.fast_evm import FastVM
 from tieline.ledgers.ethereum.refusals import CODESPACE
 from tieline.wire.evm.blocks import EvmBlock
 from tieline.wire.evm.logs import Log
@@ -60,7 +62,13 @@ class MadeBlock:
 class PyEvmChain:
     """Blocks one after another, at times that the caller gives."""
 
-    def __init__(self, chain_id: int, fuel: Mapping[bytes, int], extra_data: bytes) -> None:
+    def __init__(
+        self,
+        chain_id: int,
+        fuel: Mapping[bytes, int],
+        extra_data: bytes,
+        rules: type[PragueVM] = FastVM,
+    ) -> None:
         """
         Begin a chain.
 
@@ -68,6 +76,7 @@ class PyEvmChain:
             chain_id: Of EIP-155.
             fuel: wei that accounts have from block 0 on.
             extra_data: Up to 32 bytes in block 0, so that its hash names more than the chain id.
+            rules: Of the fork.
         """
         parameters = {
             "coinbase": bytes(20),
@@ -82,7 +91,7 @@ class PyEvmChain:
             account: {"balance": wei, "storage": {}, "code": b"", "nonce": 0}
             for account, wei in sorted(fuel.items())
         }
-        self._chain: Any = PyEVMBackend(parameters, state).chain
+        self._chain: Any = PyEVMBackend(parameters, state, ((0, rules),)).chain
         self._chain.chain_id = chain_id
         self._headers: list[Any] = [self._chain.get_canonical_head()]
 
