@@ -48,6 +48,8 @@ class EvmAddresses:
     """Module of ``app``."""
     pay: bytes
     """ERC-20."""
+    kwh: bytes
+    """ERC-1155: energy with its origin, apart from the application."""
 
     def each(self) -> list[tuple[str, bytes]]:
         """Return names and values in the order of the fields."""
@@ -78,7 +80,8 @@ class Deployment:
     def pinned(self) -> list[tuple[bytes, bytes]]:
         """Addresses and code hashes of host, application and its modules, ascending."""
         hashes = dict(self.code_hashes.each())
-        return sorted((at, hashes[name]) for name, at in self.addresses.each() if name != "pay")
+        pairs = ((at, hashes[name]) for name, at in self.addresses.each() if name in _PINNED)
+        return sorted(pairs)
 
     def to_bytes(self) -> bytes:
         """Return canonical JSON: sorted keys, bytes as hex."""
@@ -173,7 +176,9 @@ class DeploymentPlan:
         )
 
 
-_ORDER: Final = ("pay", "host", "trade", "exits", "book", "app")
+_PINNED: Final = frozenset({"host", "app", "trade", "exits", "book"})
+"""What a proof of a packet rests on."""
+_ORDER: Final = ("pay", "host", "trade", "exits", "book", "app", "kwh")
 """In which contracts are created: the application's modules before it, the host before them."""
 _ACCOUNTS_AT_ONCE: Final = 150
 """Each costs about 30,000 gas; a transaction may have 16.7 million."""
@@ -223,6 +228,7 @@ def plan_deployment(
         "host": (genesis_hash, genesis.network_id, genesis.cell_address, addresses.app),
         **dict.fromkeys(("trade", "exits", "book"), (config,)),
         "app": (config, *modules),
+        "kwh": (addresses.host,),
     }
     steps = [
         DeploymentStep(f"create {name}", None, chosen[name].creation(*born[name]))
