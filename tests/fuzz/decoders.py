@@ -403,4 +403,6 @@ def _verify_absence(root: bytes, stored_key: bytes, proof: bytes) -> None:
 @cache
 def targets() -> tuple[Target, ...]:
     """Return all of them."""
-    return (*transaction_targets(), *proof_targets(), *contract_targets())
+    from fuzz.evm_decoders import evm_targets
+
+    return (*transaction_targets(), *proof_targets(), *contract_targets(), *evm_targets())
