@@ -4,7 +4,6 @@ pragma solidity 0.8.37;
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 
 import {IHost} from "./IHost.sol";
-import {Proof} from "./Types.sol";
 
 /// @title Attested bytes: who stands by them, and what they say
 /// @dev Bytes as ibc-go v11 `modules/light-clients/attestations`; spelled in one way only (low s, v 27 or 28,
@@ -35,12 +34,14 @@ library Attestations {
         pure
     {
         uint256 count = signatures.length / _SIGNATURE_BYTES;
-        if (signatures.length != count * _SIGNATURE_BYTES) revert IHost.SignatureInvalid(count);
+        if (signatures.length % _SIGNATURE_BYTES != 0) revert IHost.SignatureInvalid(count);
         if (count < needed) revert IHost.QuorumNotMet(needed, count);
         uint256 members = set.length / _ADDRESS_BYTES;
         uint256 cursor = 0;
         for (uint256 index = 0; index < count; ++index) {
             uint256 start = index * _SIGNATURE_BYTES;
+            // What is left out is the argument of an error message.
+            // slither-disable-next-line unused-return
             (address signer, ECDSA.RecoverError fault,) =
                 ECDSA.tryRecoverCalldata(signedDigest, signatures[start:start + _SIGNATURE_BYTES]);
             if (fault != ECDSA.RecoverError.NoError) revert IHost.SignatureInvalid(index);
@@ -70,8 +71,8 @@ library Attestations {
     function decodePackets(bytes calldata data) internal pure returns (uint64 height) {
         if (data.length < _PACKETS_HEAD_BYTES) revert IHost.AttestationMalformed();
         height = _uint64(data, 32);
-        uint256 count = (data.length - _PACKETS_HEAD_BYTES) / _ENTRY_BYTES;
-        bool isCanonical = _uint64(data, 0) == 32 && _uint64(data, 64) == 64 && _uint64(data, 96) == count
+        uint256 count = _uint64(data, 96);
+        bool isCanonical = _uint64(data, 0) == 32 && _uint64(data, 64) == 64
             && data.length == _PACKETS_HEAD_BYTES + count * _ENTRY_BYTES;
         if (!isCanonical) revert IHost.AttestationMalformed();
         bool ascends = true;
@@ -94,10 +95,11 @@ library Attestations {
         return (_word(data, _PACKETS_HEAD_BYTES + entry * _ENTRY_BYTES + 32), 0);
     }
 
-    /// @notice The path of an entry; reverts if there is no such entry.
-    function pathOf(Proof calldata proof, uint256 entry) internal pure returns (bytes32) {
-        if (entry >= (proof.data.length - _PACKETS_HEAD_BYTES) / _ENTRY_BYTES) revert IHost.EntryUnknown(entry);
-        return _pathAt(proof.data, entry);
+    /// @notice An entry as it stands. `data` went through `decodePackets`; reverts if there is no such entry.
+    function entryAt(bytes calldata data, uint256 entry) internal pure returns (bytes32 path, bytes32 commitment) {
+        if (entry >= (data.length - _PACKETS_HEAD_BYTES) / _ENTRY_BYTES) revert IHost.EntryUnknown(entry);
+        path = _pathAt(data, entry);
+        commitment = _word(data, _PACKETS_HEAD_BYTES + entry * _ENTRY_BYTES + 32);
     }
 
     function _requireUnique(bytes calldata data, uint256 count) private pure {
