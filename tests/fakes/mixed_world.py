@@ -45,6 +45,9 @@ class DrivenSimulated(SimulatedLedger):
         """Root of its hash chain."""
         return self.application.app_hash
 
+    async def finish(self) -> None:
+        """Nothing is kept."""
+
     def close(self) -> None:
         """Nothing is open."""
 

@@ -109,6 +109,8 @@ async def _run(
     try:
         await world.advance_to_end(progress)
         await write_results(world, wall_seconds=time.perf_counter() - started)
+        for ledger in world.ledgers.values():
+            await ledger.finish()
     finally:
         world.close()
     folder.write_checksums()

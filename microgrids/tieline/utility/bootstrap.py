@@ -71,6 +71,10 @@ class DrivenLedger(Ledger, Protocol):
         """Return the root of the state after the last block: app hash, or an EVM state root."""
         ...
 
+    async def finish(self) -> None:
+        """Write what an audit asks of the last state, where the blocks alone do not say it."""
+        ...
+
     def close(self) -> None:
         """Let go of files; end engines."""
         ...

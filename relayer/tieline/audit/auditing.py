@@ -12,6 +12,8 @@ from pathlib import Path
 
 from tieline.audit.acknowledgements import check_acknowledgements, check_published
 from tieline.audit.block_chain import check_chain
+from tieline.audit.evm_chain import check_evm_chain, kind_of
+from tieline.audit.evm_history import fold_history
 from tieline.audit.findings import Check, Findings, Place
 from tieline.audit.ledger_history import LedgerHistory
 from tieline.audit.light_client_states import LightClientRow, light_clients
@@ -27,6 +29,7 @@ from tieline.audit.slot_verdict import check_verdict
 from tieline.audit.slot_view import SlotView
 from tieline.audit.topology_check import World, check_topology, read_world
 from tieline.swap.evidence import SignedReading, SlotEvidence
+from tieline.wire.accounts import EVM_KIND
 from tieline.wire.canonical_json import parse
 from tieline.wire.checksums import CHECKSUMS_FILE, decode_checksums
 from tieline.wire.errors import Malformed
@@ -98,14 +101,20 @@ def audit_run(run: Path, progress: Progress | None = None) -> RunAudit:
 def audit_ledger(
     files: LedgerFiles, findings: Findings, tell: Progress | None = None
 ) -> LedgerHistory | None:
-    """Check one ledger's blocks and execute them; None if a finding says why it cannot be."""
-    chain = check_chain(files, findings)
-    if chain is None:
-        return None
+    """
+    Check one ledger's blocks and execute them, or fold the logs of an EVM ledger's; None if a
+    finding says why it cannot be.
+    """
     progress = tell or _silent
-    return replay(
-        chain, findings, lambda done, total: progress(f"ledger {files.chain_id}", done, total)
-    )
+
+    def tell_blocks(done: int, total: int) -> None:
+        progress(f"ledger {files.chain_id}", done, total)
+
+    if kind_of(files) == EVM_KIND:
+        evm_chain = check_evm_chain(files, findings)
+        return None if evm_chain is None else fold_history(evm_chain, findings, tell_blocks)
+    chain = check_chain(files, findings)
+    return None if chain is None else replay(chain, findings, tell_blocks)
 
 
 def verify_ledger(run: Path, chain_id: str) -> CheckResult:

@@ -16,7 +16,10 @@ TOPOLOGY_FILE = "topology.json"
 
 @dataclass(frozen=True, slots=True)
 class LedgerFiles:
-    """What a ledger exports. ``validators`` and ``genesis`` are the roots of trust."""
+    """
+    What a ledger exports. ``validators`` and ``genesis`` are the roots of trust; an EVM ledger's
+    validators are its sealers and its contracts.
+    """
 
     chain_id: str
     genesis: bytes
@@ -24,6 +27,8 @@ class LedgerFiles:
     blocks: bytes
     index: bytes
     """App hashes by height, the ledger's own short cut; may be empty."""
+    proofs: bytes
+    """Of an EVM ledger: its last block sealed, and what its contracts held then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +55,7 @@ class RunFiles:
     def ledger(self, chain_id: str) -> LedgerFiles:
         """Return a ledger's files; what is missing is empty."""
         folder = self.path / "ledgers" / chain_id
-        names = ("genesis.json", "validators.bin", "blocks.bin", "blocks.idx")
+        names = ("genesis.json", "validators.bin", "blocks.bin", "blocks.idx", "proofs.bin")
         return LedgerFiles(chain_id, *(_read(folder / name) for name in names))
 
     def topology(self) -> bytes:

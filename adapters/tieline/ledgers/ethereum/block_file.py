@@ -48,6 +48,12 @@ class EvmBlockFile:
                 f"{path} is another ledger's", instead="take an empty folder, or that ledger's"
             )
 
+    def replace(self, name: str, content: bytes) -> None:
+        """Write a file, whole or not at all, in place of what is there."""
+        fresh = self.folder / f"{name}.new"
+        fresh.write_bytes(content)
+        fresh.replace(self.folder / name)
+
     def read(self) -> tuple[EvmBlock, ...]:
         """
         Return all whole blocks.

@@ -32,6 +32,12 @@ from tieline.interfaces.signer import Signer
 from tieline.ledgers.ethereum.artifacts import Artifact
 from tieline.ledgers.ethereum.block_file import DEPLOYMENT_FILE, EvmBlockFile
 from tieline.ledgers.ethereum.calls import PlainSend, build_call
+from tieline.ledgers.ethereum.final_proofs import (
+    PROOFS_FILE,
+    ROOTS_FILE,
+    prove_final,
+    trust_roots,
+)
 from tieline.ledgers.ethereum.host_calls import refusal
 from tieline.ledgers.ethereum.observed import ObservedTransaction, observe_block
 from tieline.ledgers.ethereum.packet_proofs import packet_proofs
@@ -244,6 +250,19 @@ class EmbeddedEthereum:
         """Return the state root after the last block."""
         return self._chain.state_root(self._chain.height)
 
+    async def finish(self) -> None:
+        """Write proofs of the last block and of what the contracts hold, for an audit."""
+        if self._file is None or not self._events:
+            return
+        height, addresses = self._chain.height, self._plan.addresses
+
+        def prove(address: bytes, slot: bytes) -> Sequence[bytes]:
+            return self._chain.storage_proof(address, slot, height)[1]
+
+        header = self._client_message(height).value
+        proofs = prove_final(header, addresses.host, addresses.app, self.twin.scan, prove)
+        self._file.replace(PROOFS_FILE, proofs.encode())
+
     # --- proving --------------------------------------------------------------------------------
 
     async def prove(self, key: bytes, height: int) -> StoredValue:
@@ -364,6 +383,8 @@ class EmbeddedEthereum:
         self._deployment = self._plan.recorded(self._chain.code, 1)
         if self._file is not None:
             self._file.keep(DEPLOYMENT_FILE, self._deployment.to_bytes())
+            roots = trust_roots(self._deployment, self._chain.header(0), self._sealer.addresses)
+            self._file.keep(ROOTS_FILE, roots.encode())
 
 
 def _fuel(genesis: Genesis, deployer: Signer) -> dict[bytes, int]:

@@ -277,7 +277,8 @@ def lock_closed(state: TwinState, values: Values) -> None:
         _return_bond(state, lock_id, record, state.bonds.get(lock_id, 0))
         record = replace(record, status=LockStatus.CLOSED)
         _store(state, lock_id, record)
-    state.emit(trade_events.lock_closed(lock_id, record))
+    # A claim that ends its lock is told after the end.
+    state.emit(trade_events.lock_closed(lock_id, replace(record, paid_wh=values["paidWh"])))
     _forget_packet(state, record)
 
 
