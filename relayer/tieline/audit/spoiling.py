@@ -154,6 +154,21 @@ def flip_genesis(files: RunFiles, chance: Random) -> Spoiled | None:
     )
 
 
+def flip_proofs(files: RunFiles, chance: Random) -> Spoiled | None:
+    """Flip one bit of what an EVM ledger's contracts are proved to hold."""
+    proved = [chain_id for chain_id in files.ledger_ids() if files.ledger(chain_id).proofs]
+    if not proved:
+        return None
+    chain_id = chance.choice(proved)
+    data = files.ledger(chain_id).proofs
+    place = chance.randrange(len(data))
+    return Spoiled(
+        f"one bit of byte {place} of the final proofs of {chain_id} flipped",
+        Place(chain_id),
+        {f"ledgers/{chain_id}/proofs.bin": _flipped(data, place, chance)},
+    )
+
+
 def _some_slot(
     files: RunFiles, chance: Random, wanted: Callable[[SlotEvidence], bool]
 ) -> SlotEvidence | None:
@@ -368,6 +383,7 @@ WAYS: tuple[Way, ...] = (
     tear_blocks,
     repeat_block,
     flip_genesis,
+    flip_proofs,
     swap_evidence,
     delete_evidence,
     move_meter,
