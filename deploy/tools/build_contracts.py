@@ -54,7 +54,7 @@ def main() -> None:
     stale = []
     for name, text in zip(names, done, strict=True):
         target = place_of(name, contracts[name])
-        if is_check and text != target.read_text(encoding="utf-8"):
+        if is_check and (not target.exists() or text != target.read_text(encoding="utf-8")):
             stale.append(name)
         elif not is_check:
             target.parent.mkdir(parents=True, exist_ok=True)
