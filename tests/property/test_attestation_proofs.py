@@ -14,6 +14,7 @@ from tieline.wire.attestation_proofs import (
     SignedAttestorKey,
 )
 from tieline.wire.generated.client.v1 import attestations_pb2, client_pb2
+from tieline.wire.set_rotation import ROTATE_SET_URL, RotateSet
 
 BYTES = st.binary(max_size=300)
 B20, B32, B65 = (st.binary(min_size=size, max_size=size) for size in (20, 32, 65))
@@ -72,3 +73,19 @@ def test_paired_client_state(ours: PairedClientState) -> None:
         read = SignedAttestorKey(key, entry.cell_signature, entry.attestor_signature)
         assert read == signed
     assert PairedClientState.decode(ours.encode()) == ours
+
+
+@given(
+    st.lists(st.binary(max_size=20), max_size=4).map(tuple),
+    st.integers(0, 2**32 - 1),
+    st.integers(0, 2**64 - 1),
+    st.lists(st.binary(max_size=65), max_size=4).map(tuple),
+)
+def test_rotations_are_as_protobuf_writes_them(attestors, needed, height, signatures):
+    ours = RotateSet(attestors, needed, height, signatures)
+    theirs = client_pb2.RotateSet(
+        attestors=attestors, min_signatures=needed, from_height=height, signatures=signatures
+    )
+    assert theirs.SerializeToString(deterministic=True) == ours.encode()
+    assert RotateSet.decode(ours.encode()) == ours
+    assert "/" + client_pb2.RotateSet.DESCRIPTOR.full_name == ROTATE_SET_URL

@@ -5,7 +5,8 @@ The client keeps id, type and merkle prefix of its native kind; its state names 
 instance serves one host ledger, because an attestor of that ledger's own utility cell must be
 among the signers.
 
-    attestors                      PairedClientState, as the client was created
+    attestors                      PairedClientState, as the client was created or last rotated
+    attestedFrom                   see ``attestations.rotation``
     all other keys                 the native client's
 
 Sources:
@@ -14,6 +15,7 @@ Sources:
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
 from tieline.light_clients.attestations.client import (
@@ -23,6 +25,11 @@ from tieline.light_clients.attestations.client import (
 )
 from tieline.light_clients.attestations.messages import ATTESTORS_MAX
 from tieline.light_clients.attestations.quorum import AttestationRefused, check_quorum
+from tieline.light_clients.attestations.rotation import (
+    check_rotation,
+    require_attestable,
+    write_attested_from,
+)
 from tieline.protocol.client import (
     ClientStatus,
     ClientStore,
@@ -52,6 +59,7 @@ from tieline.wire.attestations import (
     decode_state_attestation,
 )
 from tieline.wire.errors import Malformed
+from tieline.wire.set_rotation import RotateSet
 from tieline.wire.typed_data import recover_signer_address
 
 _TERMS_KEY = b"attestors"
@@ -171,6 +179,28 @@ class PairedClient:
             return refused(f"attestation: {exc}")
         return self._native.verify_non_membership(store, height, paired.native, path)
 
+    def rotate_set(
+        self, store: ClientStore, data: bytes, chain_tag: bytes, client_id: str
+    ) -> RotateSet:
+        """As ``rotation.RotatesSet``; the own cell stays in the set. Raises ClientRefused."""
+        stored = store.get(_TERMS_KEY)
+        if stored is None:
+            raise ClientRefused("client without attestors")
+        old = _terms(stored)
+        attestors = [one.key.attestor for one in old.attestor_keys]
+        rotation = check_rotation(store, data, attestors, chain_tag, client_id)
+        keys = rotation.attestor_keys
+        if tuple(one.key.attestor for one in keys) != rotation.attestors:
+            raise ClientRefused("bindings are not those of the attestors")
+        terms = replace(old, attestor_keys=keys, min_signatures=rotation.min_signatures)
+        self._check_terms(terms)
+        if keys[0].key.chain_tag != old.attestor_keys[0].key.chain_tag:
+            raise ClientRefused("attestor keys of another ledger")
+        _check_succession(old, terms)
+        store.set(_TERMS_KEY, terms.encode())
+        write_attested_from(store, rotation.from_height)
+        return rotation
+
     def _check_terms(self, terms: PairedClientState) -> None:
         """Raise ClientRefused unless the attestors are a set that this ledger may rely on."""
         keys = terms.attestor_keys
@@ -209,6 +239,7 @@ class PairedClient:
         try:
             data = self._attested(store, STATE_TAG, attestation)
             attested, time_s = decode_state_attestation(data)
+            require_attestable(store, attested)
         except (AttestationRefused, Malformed) as exc:
             raise ClientRefused(f"attestation: {exc}") from exc
         if attested != height.revision_height:
@@ -226,6 +257,7 @@ class PairedClient:
     ) -> None:
         data = self._attested(store, PACKET_TAG, attestation)
         attested, entries = decode_packet_attestation(data)
+        require_attestable(store, attested)
         if attested != height.revision_height:
             raise AttestationRefused(f"height mismatch: expected={height} got={attested}")
         if not path:
@@ -245,3 +277,16 @@ class PairedClient:
         if all(cells[signer] != terms.own_cell for signer in signers):
             raise AttestationRefused("own cell's attestor is not among the signers")
         return proof.data
+
+
+def _check_succession(old: PairedClientState, new: PairedClientState) -> None:
+    """A cell's other key counts from a later epoch than the one that it replaces."""
+    held = {one.key.cell: one.key for one in old.attestor_keys}
+    for one in new.attestor_keys:
+        before = held.get(one.key.cell)
+        if (
+            before is not None
+            and before.attestor != one.key.attestor
+            and one.key.from_epoch <= before.from_epoch
+        ):
+            raise ClientRefused("attestor key does not replace the older one")

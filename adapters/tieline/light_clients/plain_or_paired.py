@@ -21,6 +21,7 @@ from tieline.protocol.client import (
 from tieline.protocol.height import Height
 from tieline.protocol.messages import AnyMessage
 from tieline.protocol.time import TimestampNanoseconds
+from tieline.wire.set_rotation import RotateSet
 
 
 class PlainOrPaired:
@@ -83,6 +84,12 @@ class PlainOrPaired:
     ) -> Verification:
         """Say whether it is shown that nothing is at *path*."""
         return self._rules(store).verify_non_membership(store, height, proof, path)
+
+    def rotate_set(
+        self, store: ClientStore, data: bytes, chain_tag: bytes, client_id: str
+    ) -> RotateSet:
+        """As ``rotation.RotatesSet``; refused for a client without attestors."""
+        return self._paired.rotate_set(store, data, chain_tag, client_id)
 
     def _rules(self, store: ClientStore) -> LightClient:
         return self._paired if is_paired(store) else self._native

@@ -214,5 +214,12 @@ def rotate_set_digest(
         new_m: How many of them must sign.
         from_height: First height that the new set attests.
     """
-    data = _ROTATE.pack(chain, tag(client_id), addresses_hash(new_addresses), new_m, from_height)
+    data = rotate_set_data(chain, client_id, new_addresses, new_m, from_height)
     return attestation_digest(ROTATE_TAG, data)
+
+
+def rotate_set_data(
+    chain: bytes, client_id: str, new_addresses: Sequence[bytes], new_m: int, from_height: int
+) -> bytes:
+    """Return the bytes whose digest ``rotate_set_digest`` is."""
+    return _ROTATE.pack(chain, tag(client_id), addresses_hash(new_addresses), new_m, from_height)

@@ -21,8 +21,14 @@ from tieline.light_clients.attestations.messages import (
     CONSENSUS_STATE_URL,
     ClientState,
     ConsensusState,
+    address_text,
 )
 from tieline.light_clients.attestations.quorum import AttestationRefused, check_quorum
+from tieline.light_clients.attestations.rotation import (
+    check_rotation,
+    require_attestable,
+    write_attested_from,
+)
 from tieline.light_clients.store_keys import CLIENT_STATE_KEY, consensus_key
 from tieline.protocol.client import (
     VERIFIED,
@@ -46,6 +52,7 @@ from tieline.wire.attestations import (
 )
 from tieline.wire.errors import Malformed
 from tieline.wire.hashes import keccak
+from tieline.wire.set_rotation import RotateSet
 
 CLOCK_DRIFT_NS_MAX = 15 * NANOSECONDS_PER_SECOND
 """How far an attested time may be ahead of this ledger's: clock skew and one block interval."""
@@ -124,6 +131,7 @@ class AttestationsClient:
             proof = AttestationProof.decode(message.value)
             self._signers(STATE_TAG, proof, client)
             block, time_s = decode_state_attestation(proof.data)
+            require_attestable(store, block)
             height = Height(0, block)
         except (AttestationRefused, ValueError) as exc:
             raise ClientRefused(str(exc)) from exc
@@ -164,6 +172,25 @@ class AttestationsClient:
             return refused(str(exc))
         return VERIFIED if attested == ABSENT else refused("commitment is not zero")
 
+    def rotate_set(
+        self, store: ClientStore, data: bytes, chain_tag: bytes, client_id: str
+    ) -> RotateSet:
+        """As ``rotation.RotatesSet``; a stock chain's set is fixed. Raises ClientRefused."""
+        client = _client(store)
+        if not self._is_strict or client.is_frozen:
+            raise ClientRefused("attestors of this client cannot be replaced")
+        rotation = check_rotation(store, data, client.attestors, chain_tag, client_id)
+        if rotation.attestor_keys:
+            raise ClientRefused("bindings of keys beside a client of attestations alone")
+        rotated = replace(
+            client,
+            attestor_addresses=tuple(map(address_text, rotation.attestors)),
+            min_required_sigs=rotation.min_signatures,
+        )
+        _write_client(store, rotated)
+        write_attested_from(store, rotation.from_height)
+        return rotation
+
     def _signers(self, tag: int, proof: AttestationProof, client: ClientState) -> None:
         needed = client.min_required_sigs
         check_quorum(tag, proof, client.attestors, needed, is_strict=self._is_strict)
@@ -180,6 +207,7 @@ class AttestationsClient:
             attested_height = Height(0, block)
         except ValueError as exc:
             raise AttestationRefused(f"invalid attestation data: {exc}") from exc
+        require_attestable(store, block)
         if _time_ns(store, attested_height) is None:
             raise AttestationRefused(f"consensus state not found: height={attested_height}")
         if attested_height != height:

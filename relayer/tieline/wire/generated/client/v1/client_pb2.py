@@ -26,7 +26,7 @@ from google.protobuf import any_pb2 as google_dot_protobuf_dot_any__pb2
 from tieline.wire.generated.trade.v1 import records_pb2 as tieline_dot_trade_dot_v1_dot_records__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1etieline/client/v1/client.proto\x12\x11tieline.client.v1\x1a\x19google/protobuf/any.proto\x1a\x1etieline/trade/v1/records.proto\"-\n\x06Paired\x12\x0e\n\x06native\x18\x01 \x01(\x0c\x12\x13\n\x0b\x61ttestation\x18\x02 \x01(\x0c\"s\n\x11SignedAttestorKey\x12*\n\x03key\x18\x01 \x01(\x0b\x32\x1d.tieline.trade.v1.AttestorKey\x12\x16\n\x0e\x63\x65ll_signature\x18\x02 \x01(\x0c\x12\x1a\n\x12\x61ttestor_signature\x18\x03 \x01(\x0c\"\xa0\x01\n\x11PairedClientState\x12$\n\x06native\x18\x01 \x01(\x0b\x32\x14.google.protobuf.Any\x12;\n\rattestor_keys\x18\x02 \x03(\x0b\x32$.tieline.client.v1.SignedAttestorKey\x12\x16\n\x0emin_signatures\x18\x03 \x01(\r\x12\x10\n\x08own_cell\x18\x04 \x01(\x0c\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1etieline/client/v1/client.proto\x12\x11tieline.client.v1\x1a\x19google/protobuf/any.proto\x1a\x1etieline/trade/v1/records.proto\"-\n\x06Paired\x12\x0e\n\x06native\x18\x01 \x01(\x0c\x12\x13\n\x0b\x61ttestation\x18\x02 \x01(\x0c\"s\n\x11SignedAttestorKey\x12*\n\x03key\x18\x01 \x01(\x0b\x32\x1d.tieline.trade.v1.AttestorKey\x12\x16\n\x0e\x63\x65ll_signature\x18\x02 \x01(\x0c\x12\x1a\n\x12\x61ttestor_signature\x18\x03 \x01(\x0c\"\xa0\x01\n\x11PairedClientState\x12$\n\x06native\x18\x01 \x01(\x0b\x32\x14.google.protobuf.Any\x12;\n\rattestor_keys\x18\x02 \x03(\x0b\x32$.tieline.client.v1.SignedAttestorKey\x12\x16\n\x0emin_signatures\x18\x03 \x01(\r\x12\x10\n\x08own_cell\x18\x04 \x01(\x0c\"\x9c\x01\n\tRotateSet\x12\x11\n\tattestors\x18\x01 \x03(\x0c\x12\x16\n\x0emin_signatures\x18\x02 \x01(\r\x12\x13\n\x0b\x66rom_height\x18\x03 \x01(\x04\x12\x12\n\nsignatures\x18\x04 \x03(\x0c\x12;\n\rattestor_keys\x18\x05 \x03(\x0b\x32$.tieline.client.v1.SignedAttestorKeyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,4 +39,6 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SIGNEDATTESTORKEY']._serialized_end=274
   _globals['_PAIREDCLIENTSTATE']._serialized_start=277
   _globals['_PAIREDCLIENTSTATE']._serialized_end=437
+  _globals['_ROTATESET']._serialized_start=440
+  _globals['_ROTATESET']._serialized_end=596
 # @@protoc_insertion_point(module_scope)

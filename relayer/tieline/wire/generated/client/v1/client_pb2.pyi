@@ -36,3 +36,17 @@ class PairedClientState(_message.Message):
     min_signatures: int
     own_cell: bytes
     def __init__(self, native: _Optional[_Union[_any_pb2.Any, _Mapping]] = ..., attestor_keys: _Optional[_Iterable[_Union[SignedAttestorKey, _Mapping]]] = ..., min_signatures: _Optional[int] = ..., own_cell: _Optional[bytes] = ...) -> None: ...
+
+class RotateSet(_message.Message):
+    __slots__ = ("attestors", "min_signatures", "from_height", "signatures", "attestor_keys")
+    ATTESTORS_FIELD_NUMBER: _ClassVar[int]
+    MIN_SIGNATURES_FIELD_NUMBER: _ClassVar[int]
+    FROM_HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURES_FIELD_NUMBER: _ClassVar[int]
+    ATTESTOR_KEYS_FIELD_NUMBER: _ClassVar[int]
+    attestors: _containers.RepeatedScalarFieldContainer[bytes]
+    min_signatures: int
+    from_height: int
+    signatures: _containers.RepeatedScalarFieldContainer[bytes]
+    attestor_keys: _containers.RepeatedCompositeFieldContainer[SignedAttestorKey]
+    def __init__(self, attestors: _Optional[_Iterable[bytes]] = ..., min_signatures: _Optional[int] = ..., from_height: _Optional[int] = ..., signatures: _Optional[_Iterable[bytes]] = ..., attestor_keys: _Optional[_Iterable[_Union[SignedAttestorKey, _Mapping]]] = ...) -> None: ...
