@@ -35,7 +35,7 @@ from tieline.ledgers.ethereum.gas import check_size, estimate
 from tieline.ledgers.ethereum.nonces import AccountSender
 from tieline.ledgers.ethereum.proving import ChainProver
 from tieline.ledgers.ethereum.rpc import EvmRpc
-from tieline.ledgers.ethereum.rpc_records import block_call, number_of, octets_of
+from tieline.ledgers.ethereum.rpc_records import block_call, block_of, number_of, octets_of
 from tieline.ledgers.ethereum.sealing import HeaderSealer
 from tieline.ledgers.ethereum.settings import EvmSettings
 from tieline.ledgers.ethereum.transaction_journal import TransactionJournal
@@ -65,7 +65,7 @@ class _Identity(IdentityCheck):
     async def check(self, rpc: EvmRpc) -> None:
         chain_id = number_of(await rpc.call("eth_chainId"))
         method, parameters = block_call(0)
-        genesis_hash = octets_of((await rpc.call(method, *parameters))["hash"])
+        genesis_hash = block_of(await rpc.call(method, *parameters)).hash
         codes: dict[bytes, bytes] = {}
         for _, address in self._deployment.addresses.each():
             text = "0x" + address.hex()

@@ -12,6 +12,7 @@ from tieline.wire.evm.header import EvmHeader, header_of_rpc_block
 from tieline.wire.evm.logs import Log
 
 _HASH_BYTES, _ADDRESS_BYTES = 32, 20
+_WORD_CHARACTERS = 2 + 2 * 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +71,8 @@ def block_call(place: int | str) -> tuple[str, tuple[Any, ...]]:
 
 
 def number_of(value: object) -> int:
-    """Read a quantity. Raises Unavailable if it is none."""
-    if isinstance(value, str) and value.startswith("0x"):
+    """Read a quantity, one word at most. Raises Unavailable if it is none."""
+    if isinstance(value, str) and value.startswith("0x") and len(value) <= _WORD_CHARACTERS:
         try:
             return int(value, 16)
         except ValueError:
