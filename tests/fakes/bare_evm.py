@@ -17,8 +17,12 @@ from eth.vm.message import Message
 from eth_hash.auto import keccak
 from eth_utils import to_bytes
 
+from tieline.ledgers.ethereum import pyevm_chain
+
 BLANK_ROOT = to_bytes(hexstr="0x56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421")
 GAS_LIMIT = 30_000_000
+FAST_HASHES = pyevm_chain
+"""It gives py-evm a fast keccak when it is imported."""
 CHAIN_ID = 131_277_322_940_537
 """As eth-tester's chains have it."""
 

@@ -100,16 +100,14 @@ class Council:
         is_brought: bool = True,
         **change: Any,
     ) -> MsgApplyVerdict:
-        """Some leaves of a verdict (all unless said otherwise), with it unless not brought."""
+        """Some leaves of a verdict (all unless said otherwise), signed unless not brought."""
         tree = MerkleTree([encode_verdict_leaf(leaf) for leaf in leaves])
         proved = tuple(
             ProvedVerdictLeaf(leaf, tree.proof(encode_verdict_leaf(leaf)))
             for leaf in (leaves if apply is None else apply)
         )
-        if not is_brought:
-            return MsgApplyVerdict(RELAYER, S, tree.root, proved)
         verdict = self.verdict(leaves, **change)
-        signatures = self.cells.sign(verdict, names)
+        signatures = self.cells.sign(verdict, names) if is_brought else ()
         return MsgApplyVerdict(
             RELAYER, verdict.slot_start, verdict.decisions_root, proved, verdict, signatures
         )

@@ -16,6 +16,8 @@ from fakes.twin.reply import Reply
 from tieline.contract.genesis import Genesis
 from tieline.contract.twin.state import TwinOf, TwinState, TwinStore
 from tieline.contract.twin.twin import Twin
+from tieline.interfaces.errors import Rejected
+from tieline.ledgers.ethereum.calls import build_call
 from tieline.ledgers.ethereum.deployment import DeploymentPlan, plan_deployment
 from tieline.ledgers.ethereum.refusals import read_refusal
 from tieline.protocol.events import Event
@@ -57,12 +59,11 @@ class EvmLedger:
 
     def run(self, sender: str, messages: Sequence[object]) -> Reply:
         """Run messages as one transaction of the adapter's making."""
-        to, data = self.call_of(messages)
-        return self.send(sender, to, data)
-
-    def call_of(self, messages: Sequence[object]) -> tuple[bytes, bytes]:
-        """Address and call data of one transaction that carries messages."""
-        raise NotImplementedError
+        try:
+            call = build_call(messages, self.twin.state, self.addresses)  # type: ignore[arg-type]
+        except Rejected as exc:
+            return Reply(f"{exc.codespace}/{exc.code}", f"adapter: {exc}")
+        return self.send(sender, call.to, call.data)
 
     def send(self, sender: str, to: bytes, data: bytes, gas: int = 16_777_216) -> Reply:
         """Run call data as a transaction of a named key."""

@@ -8,6 +8,7 @@ from fakes.microgrid import key
 from fakes.twin.reply import Reply
 from tieline.contract.assembly import microgrid_installation
 from tieline.contract.context import Context, GasMeter, LedgerNames
+from tieline.contract.errors import InvalidMessage
 from tieline.contract.genesis import Genesis
 from tieline.contract.genesis_state import CHAIN_TAG_KEY, write_genesis
 from tieline.contract.store import IBC, STORES, TIELINE, TransactionStore
@@ -74,8 +75,9 @@ class PythonLedger:
             for message in messages:
                 self._dispatch.run(ctx, message)
         except (ProtocolError, Malformed) as exc:
-            name = "InvalidMessage" if isinstance(exc, Malformed) else type(exc).__name__
-            return Reply(name, str(exc), gas_used=gas.used)
+            refusal = InvalidMessage(str(exc)) if isinstance(exc, Malformed) else exc
+            said = f"{type(refusal).__name__}: {refusal}"
+            return Reply(f"{refusal.codespace}/{refusal.code}", said, gas_used=gas.used)
         for name, store in stores.items():
             for written, value in store.sorted_writes():
                 if value is None:

@@ -143,7 +143,7 @@ spoil_each(
 
 
 @spoiled("sent", JUDGED_AT)
-def _leaves_without_their_verdict(world: TwinWorld) -> Sent:
+def _leaves_of_a_verdict_that_nobody_signed(world: TwinWorld) -> Sent:
     return "relayer", [world.council.apply([_leaf(world)], is_brought=False)]
 
 

@@ -273,7 +273,10 @@ def lock_closed(state: TwinState, values: Values) -> None:
     """The lock has ended."""
     lock_id = values["lockId"]
     record = lock_of(state, lock_id)
-    if record.status is not LockStatus.REFUSED:
+    if record.status is LockStatus.PENDING:
+        # What never was payable is told as closed before it is told why.
+        record = _refuse(state, lock_id, record)
+    elif record.status is not LockStatus.REFUSED:
         _return_bond(state, lock_id, record, state.bonds.get(lock_id, 0))
         record = replace(record, status=LockStatus.CLOSED)
         _store(state, lock_id, record)
@@ -327,9 +330,13 @@ def _release_open(state: TwinState, record: LockRecord, amount: int) -> None:
         release_open(state.trade, record.mandate_id, SHARD, amount)
 
 
-def _refuse(state: TwinState, lock_id: bytes, record: LockRecord) -> None:
+def _refuse(state: TwinState, lock_id: bytes, record: LockRecord) -> LockRecord:
+    if record.status is LockStatus.REFUSED:
+        return record
     _return_bond(state, lock_id, record, record.energy_wh)
-    _store(state, lock_id, replace(record, status=LockStatus.REFUSED, cap_wh=0))
+    refused = replace(record, status=LockStatus.REFUSED, cap_wh=0)
+    _store(state, lock_id, refused)
+    return refused
 
 
 def _return_bond(state: TwinState, lock_id: bytes, record: LockRecord, wh: int) -> None:
