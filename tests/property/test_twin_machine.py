@@ -16,7 +16,7 @@ from fakes.twin.parties import CELL, account
 from fakes.twin.rows import C, cancel, make_stages
 from fakes.twin.scene import open_world
 from fakes.twin.world import RELAYER, TwinWorld
-from hypothesis import settings
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
@@ -211,9 +211,13 @@ class LongTwinMachine(TwinMachine):
     """The same for longer."""
 
 
-TwinMachine.TestCase.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+WITHOUT_SHRINKING = [Phase.explicit, Phase.reuse, Phase.generate]
+"""A step takes milliseconds, and shrinking takes thousands of them."""
+TwinMachine.TestCase.settings = settings(
+    max_examples=25, stateful_step_count=20, deadline=None, phases=WITHOUT_SHRINKING
+)
 LongTwinMachine.TestCase.settings = settings(
-    max_examples=400, stateful_step_count=60, deadline=None
+    max_examples=300, stateful_step_count=50, deadline=None, phases=WITHOUT_SHRINKING
 )
 test_random_messages_meet_the_same_end_in_both_languages = TwinMachine.TestCase
 test_many_random_messages_meet_the_same_end = pytest.mark.slow(LongTwinMachine.TestCase)

@@ -26,7 +26,13 @@ from tieline.contract.evidence import (
     take_fills,
 )
 from tieline.contract.keys import pending_key
-from tieline.contract.locks import is_hash_lock_used, lock_of, move_lock, open_lock
+from tieline.contract.locks import (
+    is_hash_lock_used,
+    lock_of,
+    move_lock,
+    open_lock,
+    state_of,
+)
 from tieline.contract.new_locks import lock_of_trade
 from tieline.contract.records import LockRecord, PendingRecord, encode_pending
 from tieline.contract.registry import require_own_cell
@@ -46,12 +52,13 @@ from tieline.protocol.commitment import ERROR_ACKNOWLEDGEMENT, commit_packet
 from tieline.protocol.errors import Unauthorized
 from tieline.protocol.packet import Packet, Payload
 from tieline.swap.ladder import failed_send_time
-from tieline.swap.lock import Leg, LockStatus
+from tieline.swap.lock import Leg, LockStatus, advance
 from tieline.swap.lock_events import (
     AcknowledgedWithRefusal,
     AcknowledgedWithSuccess,
     PacketTimedOut,
 )
+from tieline.swap.lock_events import Outcome as Moved
 from tieline.swap.messages import MsgLockAndSend
 from tieline.swap.records import EnergyTrade, Reason, Side
 from tieline.wire.abi import decode_energy_trade, decode_trade_ack, encode_energy_trade
@@ -207,9 +214,12 @@ class EnergyTradeApplication:
             move_lock(ctx, lock_id, record, AcknowledgedWithRefusal())
             return
         cap_wh = _cap_of(decode_energy_trade(packet.payloads[0].value), acknowledgement)
-        moved = move_lock(ctx, lock_id, record, AcknowledgedWithSuccess(cap_wh))
-        if moved.next_state.status is LockStatus.CONFIRMED:
-            ctx.emit(trade_events.lock_confirmed(lock_id, moved.next_state.cap_wh))
+        event = AcknowledgedWithSuccess(cap_wh)
+        expected = advance(state_of(record), event, ctx.now_s)
+        if expected.outcome is Moved.MOVED:
+            # Before what follows from it: a cap that is paid already closes the lock at once.
+            ctx.emit(trade_events.lock_confirmed(lock_id, expected.next_state.cap_wh))
+        move_lock(ctx, lock_id, record, event)
 
     def on_timeout(self, ctx: Context, packet: Packet) -> None:
         """Refund what is unclaimed; IBC has proved absence at or after the timeout."""

@@ -10,7 +10,7 @@ from fakes.twin.decisions import REFUSE
 from fakes.twin.parties import CELL, TAG_Y, account
 from fakes.twin.rows import CAP_WH, C, reported
 from fakes.twin.spoiled import Sent, flip, spoil_each, spoiled
-from fakes.twin.spoiled_book import SIGNATURES, SIGNERS
+from fakes.twin.spoiled_book import AMONG_OTHERS, SIGNATURES, SIGNERS
 from fakes.twin.world import RELAYER, TwinWorld
 from tieline.swap.messages import (
     MsgClaim,
@@ -137,7 +137,7 @@ spoil_each(
     _verdict_signed,
     {
         f"verdict, {name}": lambda signed, spoil=spoil: (*signed[:3], spoil(signed[3]))
-        for name, spoil in SIGNATURES.items()
+        for name, spoil in AMONG_OTHERS.items()
     },
 )
 
@@ -198,7 +198,7 @@ def _half_of_a_group_is_refused_already(world: TwinWorld) -> Sent:
     first = world.council.apply(whole, [refused])
     return "relayer", [
         first,
-        replace(world.council.apply(whole, group), verdict=None, signatures=()),
+        world.council.apply(whole, group, is_brought=False),
     ]
 
 
@@ -261,7 +261,7 @@ spoil_each(
     _statement_signed,
     {
         f"statement, {name}": lambda signed, spoil=spoil: (*signed[:3], spoil(signed[3]))
-        for name, spoil in SIGNATURES.items()
+        for name, spoil in AMONG_OTHERS.items()
     },
 )
 

@@ -14,8 +14,9 @@ from coincurve import PublicKey
 from tieline.contract.accounts import PAY_DENOM
 from tieline.contract.cell_sets import StoredCellSet, cell_set_key, decode_cell_set
 from tieline.contract.errors import InvalidCoins, InvalidMessage, NotPermitted, NotYetPosted
-from tieline.contract.keys import local_pending_key, lock_key, order_key
+from tieline.contract.keys import delivery_key, local_pending_key, lock_key, order_key
 from tieline.contract.records import LockRecord, decode_lock, decode_order, decode_pending
+from tieline.contract.slots import last_tick
 from tieline.contract.trade_errors import LockNotFound, OrderRefused, ProofRefused
 from tieline.contract.twin.state import TwinState, client_id_of
 from tieline.ledgers.ethereum.host_calls import (
@@ -26,7 +27,7 @@ from tieline.ledgers.ethereum.host_calls import (
 )
 from tieline.protocol.commitment import NEXT_CLIENT_NUMBER_KEY
 from tieline.swap import messages as trade
-from tieline.swap.lock import Leg
+from tieline.swap.lock import TERMINAL, Leg
 from tieline.swap.records import (
     LOCAL_CLIENT,
     ZERO_HASH,
@@ -198,6 +199,9 @@ class TradeCalls:
             return calls.EXPIRE_LOCAL.encode(self._terms(record))
         if record.leg is Leg.IN:
             raise refusal(InvalidMessage, "a source lock is never pending")
+        if record.status in TERMINAL:
+            # Its packet is forgotten; a refund of an ended lock does the same nothing without it.
+            return calls.REFUND.encode(self._terms(record), [], 0, [])
         packet = self._packet_of(record)
         return calls.EXPIRE_PENDING.encode(client_number(record.client), packet)
 
@@ -216,13 +220,22 @@ class TradeCalls:
         return calls.WAIVE.encode(self._terms(record), message.wh, message.cosignature, rows)
 
     def refund(self, message: trade.MsgRefund) -> bytes:
-        """Rows A11, B8; from T_A a destination's lock needs the packet instead of statements."""
+        """
+        Rows A11, B8; a destination's lock, of which not every statement is shown, needs the packet
+        (from T_A on). The time of the last block says nothing of the next one's.
+        """
         _, record = self._lock(message.lock_id)
         deliveries = [_delivery_tuple(record, one) for one in message.deliveries]
         number, packets = 0, list[Any]()
-        if record.leg is Leg.OUT and self._state.time_s >= record.late_expiry:
+        is_ended = record.leg is not Leg.OUT or record.status in TERMINAL
+        if not is_ended and not self._is_each_shown(record, message):
             number, packets = client_number(record.client), [self._packet_of(record)]
         return calls.REFUND.encode(self._terms(record), deliveries, number, packets)
+
+    def _is_each_shown(self, record: LockRecord, message: trade.MsgRefund) -> bool:
+        tick = last_tick(record.slot_start, record.slot_length)
+        shown = {proved.index for proved in message.deliveries}
+        return delivery_key(tick, len(shown)) not in self._state.trade
 
     def collect_shares(
         self, lock_id: bytes, side: int, shares: Sequence[trade.MsgCollectShare]

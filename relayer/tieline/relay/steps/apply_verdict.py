@@ -85,7 +85,8 @@ def _message(
 ) -> MsgApplyVerdict:
     root = published.verdict.decisions_root
     if is_stored:
-        return MsgApplyVerdict(NO_SIGNER, slot_start, root, group.leaves)
+        # Without signatures: a ledger that keeps only a hash of it must be brought it again.
+        return MsgApplyVerdict(NO_SIGNER, slot_start, root, group.leaves, published.verdict)
     return MsgApplyVerdict(
         NO_SIGNER, slot_start, root, group.leaves, published.verdict, published.signatures
     )

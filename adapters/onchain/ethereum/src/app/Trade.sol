@@ -207,10 +207,10 @@ contract Trade is Sends, Pending, IIbcApp, IModule {
         lock.status = lock.paidWh == capWh ? CLOSED : CONFIRMED;
         lock.capWh = capWh;
         _store(lock);
+        // forge-lint: disable-next-line(unsafe-typecast)
+        emit LockConfirmed(lock.lockId, uint64(capWh));
         if (lostWh != 0) _refundPayer(lock, lostWh);
         if (lock.status == CLOSED) _tellClosed(lock);
-        // forge-lint: disable-next-line(unsafe-typecast)
-        else emit LockConfirmed(lock.lockId, uint64(capWh));
     }
 
     /// @dev The packet came to nothing: what is unclaimed goes back. A claim or a success before that
