@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from fakes.twin.evm_ledger import EvmLedger
 from fakes.twin.reply import Reply, TwinHost
 from fakes.twin.storage import differences
-
 from tieline.contract.store import TIELINE
 from tieline.protocol.events import Event
 

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 
 from fakes.artifact import artifact
 from fakes.bare_evm import BareEvm
-
 from tieline.contract.keys import share_cursor_key
 from tieline.contract.records import (
     LockRecord,

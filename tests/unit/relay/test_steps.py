@@ -143,7 +143,7 @@ def test_a_verdict_is_applied_from_tau_and_before_d(now: int, *, is_due: bool) -
         assert effects[0].deadline_s == D
 
 
-def test_a_stored_verdict_is_not_brought_again() -> None:
+def test_a_stored_verdict_is_not_brought_again_with_its_signatures() -> None:
     world = ViewWorld()
     world.board.verdicts[S] = verdict_of(accept(), accept(b"\x09" * 32, group=2))
     other = lock_opened("out", "PENDING", lock_id=b"\x0c" * 32, trade_id=b"\x09" * 32)
@@ -155,7 +155,7 @@ def test_a_stored_verdict_is_not_brought_again() -> None:
     (effect,) = run(apply_verdict, world)
     brought = message(effect)
     assert isinstance(brought, MsgApplyVerdict)
-    assert (brought.verdict, brought.signatures) == (None, ())
+    assert (brought.verdict, brought.signatures) == (world.board.verdicts[S].verdict, ())
     assert brought.leaves[0].leaf.group == 2
 
 

@@ -199,9 +199,6 @@ class TradeCalls:
             return calls.EXPIRE_LOCAL.encode(self._terms(record))
         if record.leg is Leg.IN:
             raise refusal(InvalidMessage, "a source lock is never pending")
-        if record.status in TERMINAL:
-            # Its packet is forgotten; a refund of an ended lock does the same nothing without it.
-            return calls.REFUND.encode(self._terms(record), [], 0, [])
         packet = self._packet_of(record)
         return calls.EXPIRE_PENDING.encode(client_number(record.client), packet)
 

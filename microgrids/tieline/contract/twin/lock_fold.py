@@ -43,7 +43,7 @@ from tieline.contract.terms import lock_id_out
 from tieline.contract.twin.book_fold import SHARD
 from tieline.contract.twin.state import TwinState, client_id_of
 from tieline.contract.vaults import credit_shard, debit_shard, imbalance_account
-from tieline.protocol.commitment import acknowledgement_key, commit_packet
+from tieline.protocol.commitment import commit_packet
 from tieline.swap.lock import Leg, LockStatus
 from tieline.swap.records import LOCAL_CLIENT, ZERO_HASH, Decision, Level, LocalTrade, Reason
 from tieline.wire.abi import decode_energy_trade
@@ -282,7 +282,6 @@ def lock_closed(state: TwinState, values: Values) -> None:
         _store(state, lock_id, record)
     # A claim that ends its lock is told after the end.
     state.emit(trade_events.lock_closed(lock_id, replace(record, paid_wh=values["paidWh"])))
-    _forget_packet(state, record)
 
 
 def share_collected(state: TwinState, values: Values) -> None:
@@ -350,10 +349,3 @@ def _return_bond(state: TwinState, lock_id: bytes, record: LockRecord, wh: int) 
 
 def _store(state: TwinState, lock_id: bytes, record: LockRecord) -> None:
     state.trade.set(lock_key(lock_id), encode_lock(record))
-
-
-def _forget_packet(state: TwinState, record: LockRecord) -> None:
-    """Drop a received packet that no call has to bring again."""
-    place = (record.client, record.sequence)
-    if state.ibc.get(acknowledgement_key(*place)) is not None:
-        state.received.pop(place, None)

@@ -46,7 +46,10 @@ class TwinState:
     sent: dict[tuple[str, int], Packet] = field(default_factory=dict[tuple[str, int], Packet])
     """Packets sent from here that have not ended, by client and sequence."""
     received: dict[tuple[str, int], Packet] = field(default_factory=dict[tuple[str, int], Packet])
-    """Packets received here: an exit may have to bring one again."""
+    """
+    Packets received here, never forgotten: an exit may have to bring one again, and so may a repeat
+    that comes after everything has ended. They take no more room than the locks they opened.
+    """
     fills: dict[tuple[bytes, bytes], int] = field(default_factory=dict[tuple[bytes, bytes], int])
     """Wh that a lock took of an order, by lock id and order id, until its share is collected."""
     bonds: dict[bytes, int] = field(default_factory=dict[bytes, int])
