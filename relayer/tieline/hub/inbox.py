@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from tieline.hub.health import Health
 from tieline.hub.lanes import Lanes, UnderWay
 from tieline.hub.settings import RunnerSettings
-from tieline.interfaces.errors import NotYet, Unavailable
+from tieline.interfaces.errors import NotYet, Reorganised, Unavailable
 from tieline.interfaces.ledger import BlockEvents, Ledger
 from tieline.relay.view import RelayView
 
@@ -34,6 +34,8 @@ class Seen:
 
     blocks: int = 0
     outcomes: list[Outcome] = field(default_factory=list[Outcome])
+    reorganised: list[Reorganised] = field(default_factory=list[Reorganised])
+    """Ledgers that left blocks which the view knows."""
 
 
 class Inbox:
@@ -80,6 +82,9 @@ class Inbox:
                 height, self._settings.blocks_per_read_max
             )
         except NotYet:  # a block whose results are still being written
+            return
+        except Reorganised as error:
+            seen.reorganised.append(error)
             return
         except Unavailable as error:
             self._health.note_silence(ledger_id, now_s, error)

@@ -92,6 +92,12 @@ class Lanes:
             self._counts[transaction.lane] -= 1
         return transaction
 
+    def forget_all(self) -> None:
+        """Nothing is under way as far as is known here."""
+        self._counts = dict.fromkeys(self._counts, 0)
+        self._by_hash.clear()
+        self._refused.clear()
+
     def overdue(self, height: int, now_s: int, blocks_max: int, seconds_max: int) -> list[UnderWay]:
         """Return what should have been in a block by now, by height or by the hub's clock."""
         return [

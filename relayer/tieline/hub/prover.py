@@ -92,6 +92,11 @@ class Prover:
         self._entries_known: OrderedDict[tuple[str, bytes, int], StoredValue] = OrderedDict()
         self._headers_known: OrderedDict[tuple[str, int, int], _Headers] = OrderedDict()
 
+    def forget_all(self) -> None:
+        """What was fetched may be of blocks that are gone."""
+        self._entries_known.clear()
+        self._headers_known.clear()
+
     @property
     def silences(self) -> Mapping[bytes, str]:
         """By cell: why an attestor's last request was met with silence."""

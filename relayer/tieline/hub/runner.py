@@ -24,7 +24,7 @@ from tieline.hub.reconcile import reconcile
 from tieline.hub.settings import RunnerSettings
 from tieline.interfaces.bulletin import Bulletin
 from tieline.interfaces.clock import Clock
-from tieline.interfaces.errors import Rejected
+from tieline.interfaces.errors import Rejected, Reorganised
 from tieline.interfaces.journal import IntentStatus, JournalStore, StoredIntent
 from tieline.interfaces.ledger import Ledger
 from tieline.relay.effects import Effect, client_named
@@ -121,6 +121,8 @@ class Runner:
         self._pacing = Pacing(settings.windows)
         self._unsettled: list[Outcome] = []
         """What became of our transactions and is not noted yet."""
+        self._gone: list[Reorganised] = []
+        """Ledgers that left blocks which were acted on: all is read again before the next step."""
         self._sending: dict[str, asyncio.Task[Sent]] = {}
         """By ledger: what is being sent side by side with the next steps."""
 
@@ -158,7 +160,12 @@ class Runner:
             Unavailable: The journal does not answer: nothing was performed since.
         """
         now_s = self.retry.now_s = self._clock.now_s()
+        if self._gone:
+            return await self._begin_again()
         seen = await self._inbox.read(now_s)
+        if seen.reorganised:
+            self._gone = seen.reorganised
+            return await self._begin_again()
         self._unsettled += seen.outcomes
         has_sent = any(task.done() for task in self._sending.values())
         revision, known = self._published.revision, self._revision
@@ -219,6 +226,32 @@ class Runner:
         """Save where to resume, and let go of the journal."""
         self.save_resume_heights()
         self._journal.close()
+
+    async def _begin_again(self) -> StepReport:
+        """
+        Forget what was learnt, and read the ledgers again from before the blocks that are gone, as
+        after a restart. What took effect stands in the ledgers: nothing is sent twice or lost.
+
+        Raises:
+            Unavailable: A ledger or the journal does not answer; the next step tries again.
+        """
+        await self.finish()
+        resume = dict(self._journal.resume_heights())
+        for error in self._gone:
+            _LOG.error("reading all ledgers again: %s", error)
+            if error.ledger_id in resume:
+                resume[error.ledger_id] = min(resume[error.ledger_id], error.height)
+        self._journal.save_resume_heights(resume)
+        self.view.forget_all()
+        self.retry.forget_all()
+        self._prover.forget_all()
+        self._unsettled.clear()
+        for lanes in self.lanes.values():
+            lanes.forget_all()
+        await self.start()
+        self._gone = []
+        self._revision, self._wake_s = -1, self._clock.now_s()
+        return StepReport(blocks=sum(view.height > 0 for view in self.view.ledgers.values()))
 
     async def _perform(self, effects: Sequence[Effect]) -> Sent:
         by_ledger: dict[str, list[Effect]] = {}

@@ -86,6 +86,11 @@ class RetryBook:
         self._under_way.discard(name)
         self._waiting.pop(name, None)
 
+    def forget_all(self) -> None:
+        """Nothing is under way, and nothing waits."""
+        self._under_way.clear()
+        self._waiting.clear()
+
     def leave(self, name: str) -> None:
         """Somebody else has brought it; should no event say so soon, it is decided again."""
         self._wait(name, REDUNDANT_DELAY_S, "brought by somebody else")

@@ -67,6 +67,10 @@ class RelayView:
         """Ledgers to which nothing can be sent in this round."""
         self._chosen_heights: dict[Endpoint, int] = {}
 
+    def forget_all(self) -> None:
+        """Know nothing again: as if this view had just been made."""
+        RelayView.__init__(self, self.topology)
+
     def resume_from(self, ledger_id: str, height: int) -> None:
         """Forget what one ledger told, and expect its blocks from above *height* on."""
         ledger = LedgerView(self.topology.ledgers[ledger_id])

@@ -114,6 +114,8 @@ class EthereumLedger:
         self._lanes: dict[str, Signer] = {}
         self._senders: dict[bytes, AccountSender] = {}
         self._looked: tuple[bytes, float] = (b"", float("-inf"))
+        self._untold: Reorganised | None = None
+        """Blocks that are gone, and the observer does not know."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._turn = asyncio.Lock()
 
@@ -163,7 +165,6 @@ class EthereumLedger:
         Return the height of the last final block.
 
         Raises:
-            Reorganised: Blocks that were shown are gone; read again from a start.
             ConfigError: This is not the chain that was read before: the operator must act.
             Unavailable: No node answers.
         """
@@ -195,12 +196,16 @@ class EthereumLedger:
         before the contracts.
 
         Raises:
-            Reorganised: Blocks that were shown are gone; read again from a start.
+            Reorganised: Blocks that were shown are gone; said once, to the one observer that a
+                ledger object has: forget, and read from a start.
             ConfigError: This is not the chain that was read before: the operator must act.
             NotYet: The chain changed while it was read.
             Unavailable: No node answers, or *height* is above all that there is.
         """
         await self._read_on()
+        if self._untold is not None:
+            error, self._untold = self._untold, None
+            raise error
         return self._view.blocks_after(height, limit)
 
     async def is_idle(self) -> bool:
@@ -310,11 +315,11 @@ class EthereumLedger:
             try:
                 head = await self._view.read_on()
             except Reorganised as exc:
-                _LOG.error("%s", exc)
                 for sender in self._senders.values():
                     sender.reopen_above(exc.height)  # what those blocks ended is under way again
                 self._looked = (b"", float("-inf"))
-                raise
+                self._untold = exc
+                head = await self._view.read_on()
             await self._look_after(head)
             return head
 
