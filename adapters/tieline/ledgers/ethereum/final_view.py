@@ -106,7 +106,7 @@ class FinalView:
         """
         head = await self._follower.look()
         try:
-            while blocks := await self._follower.read_on(head.final_height):
+            while blocks := await self._follower.read_on(head):
                 # What has to be asked for is asked before anything is taken in.
                 logged = [await self._logged(block) for block in blocks]
                 self._follower.take([block.block for block in blocks])

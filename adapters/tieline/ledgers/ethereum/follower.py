@@ -107,6 +107,8 @@ class ChainFollower:
         self._hashes: dict[int, bytes] = {}
         """Of the last blocks that were read."""
         self._acted_on = journal.blocks()
+        self._checked = b""
+        """Hash of the last head that was held to what was read."""
         self.head: Head | None = None
 
     async def look(self) -> Head:
@@ -138,7 +140,7 @@ class ChainFollower:
         except NotYet:  # nothing is final yet
             return latest, None
 
-    async def read_on(self, final_height: int) -> list[FollowedBlock]:
+    async def read_on(self, head: Head) -> list[FollowedBlock]:
         """
         Return the next final blocks, at most ``PAGE``; none if all were read. Those that are not
         taken with ``take`` come again.
@@ -149,10 +151,11 @@ class ChainFollower:
             NotYet: The chain changed while it was read; ask again.
             Unavailable: No node answers, or its chain is shorter than what was read.
         """
+        final_height = head.final_height
         if self._acted_on:
             await self._check_acted_on()
+        await self._check_last(head)
         if final_height < self.height:
-            # Behind, or a branch that grows: which of them is seen when it has grown.
             raise Unavailable(
                 f"{self._ledger_id} has {final_height} final blocks and was read up to "
                 f"{self.height}: its nodes are behind, or it lost blocks"
@@ -237,6 +240,20 @@ class ChainFollower:
         if found != known[last]:
             await self._find_ancestor(known)
         self._acted_on = {}
+
+    async def _check_last(self, head: Head) -> None:
+        """
+        Hold the chain to what was read where it brings nothing above that: it may have been cut
+        back and have grown again. Once a head; where it has grown, the next block's parent tells.
+        """
+        height = min(head.final_height, self.height)
+        if head.hash == self._checked or head.final_height > self.height or not self._hashes:
+            return
+        call = Call(*block_call(height))
+        found = await self._endpoints.ask([call], lambda answers: block_of(answers[0]).hash)
+        if found != self._hashes.get(height, found):
+            await self._find_ancestor(self._hashes)
+        self._checked = head.hash
 
     async def _find_ancestor(self, known: dict[int, bytes]) -> None:
         """Go back to the last block that still stands. Raises Reorganised, or ConfigError."""

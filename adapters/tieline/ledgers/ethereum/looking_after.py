@@ -112,9 +112,11 @@ async def _push(
     for sent in waiting:
         since = book.since.setdefault(sent.nonce, now)
         is_late = sent.nonce == count and now - since >= pace.replace_after_s
-        if is_late and _replace(book, sent, base_fee):
+        if is_late:
             book.since[sent.nonce] = now
-        elif now - book.sent_at.get(sent.nonce, float("-inf")) < pace.again_s:
+        if is_late and _replace(book, sent, base_fee):
+            book.sent_at.pop(sent.nonce, None)
+        if now - book.sent_at.get(sent.nonce, float("-inf")) < pace.again_s:
             continue
         book.sent_at[sent.nonce] = now
         pushed.append(sent)

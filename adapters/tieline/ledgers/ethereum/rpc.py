@@ -179,7 +179,13 @@ class EvmRpc:
 
     async def _exchange(self, calls: Sequence[Call]) -> bytes:
         try:
-            return await self._provider.post(calls)
+            try:
+                return await self._provider.post(calls)
+            except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as exc:
+                if isinstance(exc, aiohttp.ClientConnectorError):
+                    raise
+                # A kept connection that the node had closed. What is asked here may be asked twice.
+                return await self._provider.post(calls)
         except (aiohttp.ClientError, OSError, TimeoutError, _TooLong) as exc:
             # Its text may hold the whole URL.
             why = f"{type(exc).__name__} {getattr(exc, 'status', '')}".strip()
