@@ -18,6 +18,9 @@ abstract contract Clients is IHost {
     uint64 internal constant CLOCK_DRIFT_MAX = 15 seconds;
     /// A height that is filled in behind this many newer ones is refused: its cost would be unbounded.
     uint256 internal constant BACKFILL_MAX = 256;
+    /// How long a pause lasts that is not said again. One cell may hold up what arrives for one slot only.
+    uint256 internal constant SENDS_PAUSE = 1 days;
+    uint256 internal constant RECEIVES_PAUSE = 900 seconds;
     /// What v2 packets can name (the channel rule of ICS-24).
     uint256 private constant _ID_LENGTH_MIN = 8;
     uint256 private constant _ID_LENGTH_MAX = 64;
@@ -27,12 +30,13 @@ abstract contract Clients is IHost {
         uint64 latestTimestamp;
         /// 0 until the client is paired.
         uint64 nextSequence;
-        bool frozen;
-        bool sendsPaused;
-        bool receivesPaused;
+        /// Unix seconds until when.
+        uint32 sendsPausedUntil;
+        uint32 receivesPausedUntil;
         /// A contract whose code is a STOP and then the set, 20 bytes each, ascending; 0: no such client.
         address set;
-        uint32 minSignatures;
+        uint16 minSignatures;
+        bool frozen;
         uint64 fromHeight;
         string counterparty;
         mapping(uint64 height => State) states;
@@ -89,7 +93,7 @@ abstract contract Clients is IHost {
         number = clientCount++;
         Client storage held = _clients[number];
         (held.set,) = _storeSet(attestors, minSignatures);
-        held.minSignatures = minSignatures;
+        held.minSignatures = uint16(minSignatures);
         held.latestHeight = height;
         held.latestTimestamp = timestamp;
         held.states[height] = State(timestamp, 0);
@@ -109,8 +113,8 @@ abstract contract Clients is IHost {
     /// @inheritdoc IHost
     function setPause(uint64 number, bool sends, bool receives) external onlyCell {
         Client storage held = _existing(number);
-        held.sendsPaused = sends;
-        held.receivesPaused = receives;
+        held.sendsPausedUntil = sends ? uint32(block.timestamp + SENDS_PAUSE) : 0;
+        held.receivesPausedUntil = receives ? uint32(block.timestamp + RECEIVES_PAUSE) : 0;
         emit PauseSet(number, sends, receives);
     }
 
@@ -138,7 +142,7 @@ abstract contract Clients is IHost {
         uint256 needed = old.length / 30 + 1;
         Attestations.requireQuorum(digest, signatures, old, needed);
         held.set = set;
-        held.minSignatures = minSignatures;
+        held.minSignatures = uint16(minSignatures);
         held.fromHeight = fromHeight;
         emit SetRotated(number, fromHeight, minSignatures, attestors);
     }
@@ -184,8 +188,8 @@ abstract contract Clients is IHost {
             fromHeight: held.fromHeight,
             nextSequence: held.nextSequence,
             frozen: held.frozen,
-            sendsPaused: held.sendsPaused,
-            receivesPaused: held.receivesPaused
+            sendsPausedUntil: held.sendsPausedUntil,
+            receivesPausedUntil: held.receivesPausedUntil
         });
     }
 

@@ -63,7 +63,7 @@ contract Host is Clients, Multicall {
         Client storage held = _active(number);
         sequence = held.nextSequence;
         if (sequence == 0) revert CounterpartyUnknown(number);
-        if (held.sendsPaused) revert ClientPaused(number);
+        if (block.timestamp < held.sendsPausedUntil) revert ClientPaused(number);
         if (value.length == 0 || value.length > Ibc.VALUE_BYTES_MAX) revert PayloadInvalid();
         if (timeoutTimestamp <= block.timestamp) revert TimeoutElapsed(timeoutTimestamp, uint64(block.timestamp));
         uint256 latest = block.timestamp + Ibc.TIMEOUT_AHEAD_MAX;
@@ -95,7 +95,7 @@ contract Host is Clients, Multicall {
         external
     {
         (Client storage held, Ends memory ends) = _paired(number);
-        if (held.receivesPaused) revert ClientPaused(number);
+        if (block.timestamp < held.receivesPausedUntil) revert ClientPaused(number);
         ends.destHash = sha256(bytes(ends.local));
         if (!_prepare(held, ends, update)) return;
         for (uint256 index = 0; index < packets.length; ++index) {

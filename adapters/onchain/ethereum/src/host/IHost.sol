@@ -81,7 +81,8 @@ interface IHost {
         returns (uint64 client);
     /// @notice Pair a client with the one that tracks this ledger over there; once, for good.
     function registerCounterparty(uint64 client, string calldata counterparty) external;
-    /// @notice Stop or allow sends and receives. Acknowledgements and timeouts cannot be stopped.
+    /// @notice Stop sends for a day or receives for 900 s from now, or allow them. Said again it lasts longer; it
+    /// always ends. Acknowledgements and timeouts cannot be stopped.
     function setPause(uint64 client, bool sends, bool receives) external;
 
     // The application's.

@@ -84,6 +84,7 @@ struct ClientView {
     /// The sequence of the next packet sent; 0 before the client is paired.
     uint64 nextSequence;
     bool frozen;
-    bool sendsPaused;
-    bool receivesPaused;
+    /// Unix seconds; a pause is over from then on.
+    uint64 sendsPausedUntil;
+    uint64 receivesPausedUntil;
 }

@@ -272,6 +272,28 @@ contract PacketsTest is HostTest {
         app.send(client, uint64(block.timestamp) + 100, VALUE);
     }
 
+    function test_a_pause_ends_by_itself_and_may_be_said_again() external {
+        Packet memory packet = Packet(1, START + 2000, VALUE);
+        Proof memory proof = attested(packet);
+        host.setPause(client, true, true);
+        vm.warp(START + 899);
+        bytes memory refusal = abi.encodeWithSelector(IHost.ClientPaused.selector, client);
+        vm.expectRevert(refusal);
+        this.receiveOutside(packet, proof);
+        host.setPause(client, true, true);
+        vm.warp(START + 1798);
+        vm.expectRevert(refusal);
+        this.receiveOutside(packet, proof);
+        vm.warp(START + 1799);
+        receiveOne(packet, proof);
+        vm.warp(START + 899 + 1 days - 1);
+        vm.expectRevert(refusal);
+        app.send(client, uint64(block.timestamp) + 100, VALUE);
+        vm.warp(START + 899 + 1 days);
+        app.send(client, uint64(block.timestamp) + 100, VALUE);
+        assertEq(host.client(client).receivesPausedUntil, START + 1799, "shown");
+    }
+
     function test_an_application_that_reenters_finds_everything_written() external {
         Packet memory packet = inbound(1);
         Proof memory proof = attested(packet);
