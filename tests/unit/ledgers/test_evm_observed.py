@@ -1,33 +1,18 @@
 """What observers see of a block: refusals in words, and what did not arrive."""
 
 import pytest
+from fakes.evm_logs import APP, HOST, log
 from fakes.microgrid import key
 
 from tieline.contract.genesis import Genesis
 from tieline.contract.twin.state import TwinOf
 from tieline.contract.twin.twin import Twin
 from tieline.ledgers.ethereum.observed import ObservedTransaction, observe_block
-from tieline.wire.evm.contract_events import APP_EVENTS, HOST_EVENTS
-from tieline.wire.evm.declarations import EventKind, Function, read_declarations
+from tieline.wire.evm.declarations import Function
 from tieline.wire.evm.logs import Log
 
-HOST, APP = b"\x01" * 20, b"\x02" * 20
 CELL = key("cell").address
 NOT_YET = Function("error NotYetPosted(bytes32 rule)").encode(b"clearing".ljust(32, b"\0"))
-EVENTS = {
-    EventKind(one).name: one
-    for text in (HOST_EVENTS, APP_EVENTS)
-    for one in read_declarations(text)
-}
-
-
-def log(address, name, topics, body="", *values):
-    """A log as a contract writes it."""
-    kind = EventKind(EVENTS[name])
-    data = Function(f"function f({body})").encode(*values)[4:]
-    return Log(address, (kind.topic, *(one.to_bytes(32, "big") for one in topics)), data)
-
-
 CREATED = log(
     HOST, "ClientCreated", (0, 5), "uint64 t, uint32 m, address[] a", 1_800_000_000, 1, [CELL]
 )

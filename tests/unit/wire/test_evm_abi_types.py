@@ -116,5 +116,5 @@ def test_what_no_encoder_makes_is_not_read(name, data):
 @pytest.mark.parametrize("name", ["uint7", "bytes33", "float", "uint", "function"])
 def test_a_type_that_solidity_does_not_have_is_refused(name):
     """A slip in a declaration is found when it is read, not when it is used."""
-    with pytest.raises(ValueError, match="uint7|bytes33|float|invalid literal|function"):
+    with pytest.raises(ValueError, match=r"no ABI type|invalid literal"):
         parse_type(name)
