@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tieline.contract.genesis import Genesis
-from tieline.interfaces.ledger import Capabilities, PacketProof
+from tieline.interfaces.ledger import Capabilities, Fuel, PacketProof
 from tieline.interfaces.signer import Signer
 from tieline.ledgers.simulated.ledger import CAPABILITIES, SimulatedLedger
 from tieline.light_clients.attestations.client import AttestationsClient
@@ -45,6 +45,10 @@ class DrivenSimulated(SimulatedLedger):
         """Root of its hash chain."""
         return self.application.app_hash
 
+    async def fuel(self) -> Sequence[Fuel]:
+        """Gas is free."""
+        return ()
+
     async def finish(self) -> None:
         """Nothing is kept."""
 
@@ -76,14 +80,10 @@ def let_simulated_stand_in(patch: pytest.MonkeyPatch) -> None:
 
 
 def with_ethereum(scenario: ScenarioConfig, *names: str) -> ScenarioConfig:
-    """Return the scenario with the ledgers of these microgrids on Ethereum."""
-    return scenario.model_copy(
-        update={
-            "microgrids": [
-                zone.model_copy(update={"ledger": LedgerKind.ETHEREUM})
-                if zone.name in names
-                else zone
-                for zone in scenario.microgrids
-            ]
-        }
-    )
+    """Return the scenario with the ledgers of these microgrids on Ethereum, and of no others."""
+    kinds = {True: LedgerKind.ETHEREUM, False: LedgerKind.TENDERMINT}
+    zones = [
+        zone.model_copy(update={"ledger": kinds[zone.name in names]})
+        for zone in scenario.microgrids
+    ]
+    return scenario.model_copy(update={"microgrids": zones})

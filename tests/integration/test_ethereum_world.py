@@ -42,7 +42,7 @@ def test_it_takes_at_most_eight_transactions_a_slot(run: RunFolder) -> None:
 
 
 def test_trades_end_as_in_a_world_of_one_kind(run: RunFolder, tmp_path: Path) -> None:
-    world.run(two_slots(), tmp_path / "alike", progress=lambda *_: None)
+    world.run(with_ethereum(two_slots()), tmp_path / "alike", progress=lambda *_: None)
 
     def facts(folder: RunFolder) -> list[tuple[object, ...]]:
         names = ("slot_start_s", "level", "source_chain_id", "dest_chain_id", "outcome")

@@ -30,7 +30,7 @@ def test_its_ledgers_are_of_two_kinds(run: RunFolder) -> None:
 
 
 def test_it_trades_as_a_world_of_one_kind_does(run: RunFolder, tmp_path: Path) -> None:
-    world.run(two_slots(), tmp_path / "alike", progress=lambda *_: None)
+    world.run(with_ethereum(two_slots()), tmp_path / "alike", progress=lambda *_: None)
     alike = RunFolder(tmp_path / "alike").read_trades()
 
     def facts(trades: tuple[object, ...]) -> Counter[tuple[object, ...]]:

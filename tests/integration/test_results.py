@@ -131,8 +131,10 @@ def test_the_way_of_a_trade_names_ledgers_heights_proofs_and_signers(
     ):
         proved = steps[name, chain_id].proof_height
         shown = "lock_and_send" if name == "receive" else "apply_verdict"
-        assert proved > steps[shown, other].height
-        assert steps[name, chain_id].proof_bytes > 500
+        # Tendermint proves a block's state with the next header, an EVM with its own.
+        lag = 0 if other == "mg-b" else 1
+        assert proved >= steps[shown, other].height + lag
+        assert steps[name, chain_id].proof_bytes > 200
     assert "A, B, C, grid (4 of 4)" in steps["verdict", ""].detail
     assert steps["claim", source].height
     assert {part.side for part in trade.allocations} == {"buy", "sell"}

@@ -274,6 +274,26 @@ def _ledgers(summary: RunSummary) -> str:
         "Most in a slot",
         "State root",
     ]
+    return _table(header, rows, numbers_from=2) + _fuel(summary)
+
+
+def _fuel(summary: RunSummary) -> str:
+    """Return what accounts pay transactions with, where these cost something."""
+    rows = [
+        [
+            row.lane,
+            ledger.chain_id,
+            f"{int(row.used):.3e}",
+            f"{int(row.left):.3e}",
+            row.unit,
+            "-" if row.slots_left < 0 else str(row.slots_left),
+        ]
+        for ledger in summary.ledgers
+        for row in ledger.fuel
+    ]
+    if not rows:
+        return ""
+    header = ["Fuel of", "Ledger", "Used", "Left", "Unit", "Slots of it left"]
     return _table(header, rows, numbers_from=2)
 
 

@@ -213,6 +213,19 @@ class CheckRow(Record):
     detail: str
 
 
+class FuelRow(Record):
+    """What an account pays its transactions with, on a ledger where they cost something."""
+
+    lane: str
+    account: str
+    unit: str
+    used: str
+    """Since genesis; text, because JSON's numbers end at 2^53."""
+    left: str
+    slots_left: int
+    """Slots that this will do for, at the pace of this run; -1 for ever: it used none."""
+
+
 class LedgerRow(Record):
     """One ledger at the end of the run."""
 
@@ -227,6 +240,7 @@ class LedgerRow(Record):
     """Most that stand in blocks of one slot's time."""
     app_hash: str
     """Root of the state after the last block."""
+    fuel: tuple[FuelRow, ...] = ()
 
 
 class RunSummary(Record):

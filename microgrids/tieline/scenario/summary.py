@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from tieline.interfaces.ledger import Fuel
 from tieline.scenario.driven_world import World
 from tieline.scenario.report import write_report
 from tieline.scenario.results.checks import check_rows
@@ -16,6 +17,7 @@ from tieline.scenario.results.slots import slot_records
 from tieline.scenario.results.third_party import third_party
 from tieline.scenario.results.trades import trade_records
 from tieline.scenario.run_records import (
+    FuelRow,
     LedgerRow,
     LevelRow,
     RunSummary,
@@ -25,11 +27,17 @@ from tieline.scenario.run_records import (
 from tieline.scenario.tables import write_tables, write_tightest_slot
 from tieline.scenario.version import tieline_version
 from tieline.swap.records import Level
+from tieline.wire.accounts import EVM_KIND
 
 SETTLED = frozenset({"settled", "partly_settled"})
 PLACE = (
     "All parties ran on one machine: no network lay between cells, relayer and ledgers, and all "
     "clocks were one."
+)
+ETHEREUM_NOT_SHOWN = (
+    "The Ethereum ledger's contracts run on py-evm: headers, receipts and proofs are an EVM's, the "
+    "consensus is not run; its operator's keys seal the headers. Toward it, attestors are the only "
+    "light client: more than two thirds of the cells could lie to it."
 )
 LEDGERS_NOT_SHOWN: Mapping[str, str] = {
     "embedded": (
@@ -120,8 +128,14 @@ def _summary(
         accounts=tuple(accounts),
         checks=tuple(check_rows(material, trades, accounts)),
         ledgers=_ledgers(material),
-        not_shown=(PLACE, LEDGERS_NOT_SHOWN[material.world.engine], *NOT_SHOWN),
+        not_shown=(PLACE, *_ledgers_not_shown(material), *NOT_SHOWN),
     )
+
+
+def _ledgers_not_shown(material: Material) -> list[str]:
+    kinds = {history.kind for history in material.histories.values()}
+    said = [LEDGERS_NOT_SHOWN[material.world.engine]]
+    return [*said, ETHEREUM_NOT_SHOWN] if EVM_KIND in kinds else said
 
 
 def _level(level: Level, trades: Sequence[TradeRecord]) -> LevelRow:
@@ -160,6 +174,19 @@ def _ledgers(material: Material) -> tuple[LedgerRow, ...]:
                 material.world.begins_s, material.world.config.slot_length_s
             ),
             app_hash=history.state_root.hex(),
+            fuel=tuple(_fuel(one, material.world.config.slot_count) for one in history.fuel),
         )
         for history in material.histories.values()
+    )
+
+
+def _fuel(fuel: Fuel, slot_count: int) -> FuelRow:
+    """Return an account's fuel; what setting up took counts to the slots, on the safe side."""
+    return FuelRow(
+        lane=fuel.lane,
+        account=fuel.account.hex(),
+        unit=fuel.unit,
+        used=str(fuel.used),
+        left=str(fuel.left),
+        slots_left=fuel.left * slot_count // fuel.used if fuel.used else -1,
     )

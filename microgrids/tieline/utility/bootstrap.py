@@ -9,7 +9,7 @@ from typing import Protocol
 
 from tieline.contract.genesis import Genesis
 from tieline.interfaces.errors import ConfigError
-from tieline.interfaces.ledger import Ledger, PacketProof
+from tieline.interfaces.ledger import Fuel, Ledger, PacketProof
 from tieline.interfaces.signer import Signer
 from tieline.ledgers.tendermint.driven import DrivenPlan, DrivenTendermint
 from tieline.ledgers.tendermint.embedded import EmbeddedTendermint
@@ -69,6 +69,10 @@ class DrivenLedger(Ledger, Protocol):
 
     async def state_root(self) -> bytes:
         """Return the root of the state after the last block: app hash, or an EVM state root."""
+        ...
+
+    async def fuel(self) -> Sequence[Fuel]:
+        """Return what its lanes have to pay transactions with; nothing where they are free."""
         ...
 
     async def finish(self) -> None:
@@ -149,6 +153,10 @@ def _open_ethereum(
 Opener = Callable[[Genesis, Sequence[bytes], Mapping[str, Signer], Path | None], DrivenLedger]
 EMBEDDED: dict[str, Opener] = {"cometbft": _open_tendermint, "evm": _open_ethereum}
 """Engines in this process, by kind of ledger."""
+
+
+NATIVE_KINDS = frozenset({"cometbft"})
+"""Kinds whose native engines take their time from a scenario's clock."""
 
 
 def light_client_of(kind: str, engine: str) -> LightClient:

@@ -135,7 +135,14 @@ def show_summary(folder: RunFolder, summary: RunSummary) -> None:
     )
     if summary.third_party is not None:
         print(summary.third_party.outcome)
-    print(f"Losses {kwh(summary.loss_wh)} kWh.\n")
+    print(f"Losses {kwh(summary.loss_wh)} kWh.")
+    for ledger in summary.ledgers:
+        if ledger.fuel:
+            print(
+                f"{ledger.chain_id} ({ledger.kind}): {ledger.transactions_count} transactions, at "
+                f"most {ledger.transactions_in_slot_max} in a slot."
+            )
+    print()
     print_table(
         ["check", "", "detail"],
         [[check.name, "ok" if check.is_ok else "FAILED", check.detail] for check in summary.checks],

@@ -11,7 +11,7 @@ from tieline.cli.output import day_clock, eur, print_json, print_table
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tieline.scenario.run_records import AccountRow
+    from tieline.scenario.run_records import AccountRow, LedgerRow
 
 
 def status(run: RunArgument = None, json: Json = False) -> None:
@@ -38,6 +38,13 @@ def status(run: RunArgument = None, json: Json = False) -> None:
                 "accounts": []
                 if summary is None
                 else [account.model_dump() for account in summary.accounts],
+                "fuel": {}
+                if summary is None
+                else {
+                    ledger.chain_id: [row.model_dump() for row in ledger.fuel]
+                    for ledger in summary.ledgers
+                    if ledger.fuel
+                },
             }
         )
         return
@@ -52,6 +59,25 @@ def status(run: RunArgument = None, json: Json = False) -> None:
         print_table(
             ["accounts", "ledger", "count", "EUR", "change EUR"], account_groups(summary.accounts)
         )
+        rows = fuel_rows(summary.ledgers)
+        if rows:
+            print()
+            print_table(["fuel of", "ledger", "used", "left", "slots of it left"], rows)
+
+
+def fuel_rows(ledgers: Sequence[LedgerRow]) -> list[list[str]]:
+    """Return what each account that pays for transactions has used and has left."""
+    return [
+        [
+            row.lane,
+            ledger.chain_id,
+            f"{int(row.used):.3e} {row.unit}",
+            f"{int(row.left):.3e} {row.unit}",
+            "-" if row.slots_left < 0 else str(row.slots_left),
+        ]
+        for ledger in ledgers
+        for row in ledger.fuel
+    ]
 
 
 def account_groups(accounts: Sequence[AccountRow]) -> list[list[str]]:

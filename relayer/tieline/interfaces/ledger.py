@@ -124,6 +124,19 @@ class PacketProof:
     """Bytes."""
 
 
+@dataclass(frozen=True, slots=True)
+class Fuel:
+    """What an account has to pay its transactions with, where they cost something."""
+
+    lane: str
+    account: bytes
+    unit: str
+    """Such as wei."""
+    used: int
+    """Since genesis."""
+    left: int
+
+
 class LedgerReader(Protocol):
     """Facts of a ledger, as of its latest final block."""
 

@@ -167,6 +167,8 @@ def test_the_first_slots_keep_their_events_and_lose_those_of_later_ones() -> Non
         ("dispatch", [8]),
         ("dispatch", [14]),
         ("slack_voltage", [14]),
+        ("dispatch", [2, 9]),
+        ("dispatch", [5]),
     ]
     assert first_slots(config, 24) == config
     down = config.model_copy(

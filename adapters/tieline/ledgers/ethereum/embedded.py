@@ -23,6 +23,7 @@ from tieline.interfaces.ledger import (
     BlockEvents,
     Capabilities,
     Finality,
+    Fuel,
     Message,
     PacketProof,
     StoredValue,
@@ -262,6 +263,12 @@ class EmbeddedEthereum:
         header = self._client_message(height).value
         proofs = prove_final(header, addresses.host, addresses.app, self.twin.scan, prove)
         self._file.replace(PROOFS_FILE, proofs.encode())
+
+    async def fuel(self) -> Sequence[Fuel]:
+        """Return what each lane's account has burnt and has left, wei."""
+        keys = {name: key.address for name, key in self._lanes.items()}
+        left = {name: self._chain.balance(account) for name, account in keys.items()}
+        return [Fuel(name, keys[name], "wei", FUEL_WEI - left[name], left[name]) for name in keys]
 
     # --- proving --------------------------------------------------------------------------------
 

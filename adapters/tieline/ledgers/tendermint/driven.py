@@ -25,6 +25,7 @@ from tieline.interfaces.errors import NotYet, Rejected, Unavailable
 from tieline.interfaces.ledger import (
     BlockEvents,
     Capabilities,
+    Fuel,
     Message,
     PacketProof,
     StoredValue,
@@ -190,6 +191,10 @@ class DrivenTendermint:
         """Return what proved each packet message that took effect, in the order of the blocks."""
         exported = (self._plan.export / BLOCKS_FILE).read_bytes()
         return packet_proofs(self._events, decode_export(exported))
+
+    async def fuel(self) -> Sequence[Fuel]:
+        """Return nothing: gas is free."""
+        return ()
 
     async def finish(self) -> None:
         """Nothing: executing the blocks gives the state."""

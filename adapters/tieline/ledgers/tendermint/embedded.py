@@ -21,6 +21,7 @@ from tieline.contract.hosted_ledger import HostedLedger
 from tieline.contract.results import BlockInput, BlockResult
 from tieline.interfaces.errors import ConfigError, NotYet, Unavailable
 from tieline.interfaces.ledger import (
+    Fuel,
     PacketProof,
     StoredValue,
     SubmitResult,
@@ -153,6 +154,10 @@ class EmbeddedTendermint(HostedLedger):
     async def packet_proofs(self) -> Sequence[PacketProof]:
         """Return what proved each packet message that took effect, in the order of the blocks."""
         return packet_proofs(self._host.blocks_after(0, len(self._headers)), self.blocks)
+
+    async def fuel(self) -> Sequence[Fuel]:
+        """Return nothing: gas is free."""
+        return ()
 
     async def finish(self) -> None:
         """Nothing: executing the blocks gives the state."""

@@ -22,7 +22,7 @@ from tieline.contract.records import (
     decode_order,
 )
 from tieline.contract.store import IBC, TIELINE
-from tieline.interfaces.ledger import BlockEvents, PacketProof
+from tieline.interfaces.ledger import BlockEvents, Fuel, PacketProof
 from tieline.protocol.commitment import acknowledgement_key, packet_commitment_key
 from tieline.protocol.events import Event
 from tieline.scenario.run_folder import RunFolder
@@ -70,6 +70,8 @@ class LedgerHistory:
     """Chain time of each transaction's block, in their order; those of refused ones too."""
     refused_transactions_count: int
     state_root: bytes
+    fuel: tuple[Fuel, ...]
+    """Of the accounts that sign; empty where transactions are free."""
     happenings: tuple[Happening, ...]
     """In the order of the blocks."""
     of_lock: Mapping[bytes, tuple[Happening, ...]]
@@ -149,6 +151,7 @@ async def read_history(
         transaction_times_s=tuple(block.time_s for block in blocks for _ in block.transactions),
         refused_transactions_count=sum(row.code != 0 for row in transactions),
         state_root=await ledger.state_root(),
+        fuel=tuple(await ledger.fuel()),
         happenings=happenings,
         of_lock={lock_id: tuple(rows) for lock_id, rows in of_lock.items()},
         postings=postings,
