@@ -15,6 +15,7 @@ from tieline.ledgers.ethereum.deployment import Deployment
 from tieline.ledgers.ethereum.embedded import EmbeddedEthereum
 from tieline.protocol.commitment import commit_packet, packet_commitment_key
 from tieline.swap.messages import MsgSend, MsgTakeOwed
+from tieline.wire.blocks import encode_frame
 from tieline.wire.evm.blocks import EvmBlock
 
 LANES = ("relayer", "cell")
@@ -204,3 +205,11 @@ def test_proofs_of_packet_messages_are_found_in_the_blocks():
     assert proof.height == height
     assert proof.size == 192 + 3 * 65
     assert not finish(link.a.ledger.packet_proofs())
+
+
+def test_a_damaged_block_is_refused_with_its_folder(tmp_path):
+    """Whole by its frame, but no block."""
+    lived(tmp_path).close()
+    (tmp_path / BLOCKS_FILE).write_bytes(encode_frame(b"\xc0"))
+    with pytest.raises(ConfigError, match=r"damaged blocks in .*restore a copy"):
+        opened(tmp_path)

@@ -34,8 +34,10 @@ class Artifact:
 
     def creation(self, *values: Any) -> bytes:
         """Return the data of a transaction that creates it, with the constructor's arguments."""
-        inputs = [one["inputs"] for one in self.abi if one["type"] == "constructor"]
-        types = [parse_type(type_of(member)) for member in (inputs[0] if inputs else [])]
+        inputs: list[Mapping[str, Any]] = [
+            member for one in self.abi if one["type"] == "constructor" for member in one["inputs"]
+        ]
+        types = [parse_type(type_of(member)) for member in inputs]
         return self.creation_code + Tuple(types).encode(values)
 
     def is_code(self, code: bytes) -> bool:

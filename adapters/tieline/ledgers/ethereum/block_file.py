@@ -62,13 +62,10 @@ class EvmBlockFile:
             ConfigError: The file is damaged, not merely cut short.
         """
         data = (self.folder / BLOCKS_FILE).read_bytes()
-        payloads, used = split_frames(data)
+        _, used = split_frames(data)
         if used != len(data):
             os.ftruncate(self._blocks, used)
-        try:
-            return tuple(map(EvmBlock.decode, payloads))
-        except Malformed as exc:
-            raise ConfigError(f"damaged blocks in {self.folder}: {exc}; restore a copy") from exc
+        return read_blocks(self.folder)
 
     def append(self, block: EvmBlock) -> None:
         """Write a block."""
@@ -81,3 +78,17 @@ class EvmBlockFile:
     def close(self) -> None:
         """Let go of the file."""
         os.close(self._blocks)
+
+
+def read_blocks(folder: Path) -> tuple[EvmBlock, ...]:
+    """
+    Return all whole blocks of a ledger's folder; a torn tail is left alone.
+
+    Raises:
+        ConfigError: A block is damaged.
+    """
+    payloads, _ = split_frames((folder / BLOCKS_FILE).read_bytes())
+    try:
+        return tuple(map(EvmBlock.decode, payloads))
+    except Malformed as exc:
+        raise ConfigError(f"damaged blocks in {folder}: {exc}; restore a copy") from exc

@@ -31,7 +31,7 @@ from tieline.interfaces.ledger import (
 )
 from tieline.interfaces.signer import Signer
 from tieline.ledgers.ethereum.artifacts import Artifact
-from tieline.ledgers.ethereum.block_file import DEPLOYMENT_FILE, EvmBlockFile
+from tieline.ledgers.ethereum.block_file import DEPLOYMENT_FILE, EvmBlockFile, read_blocks
 from tieline.ledgers.ethereum.calls import PlainSend, build_call
 from tieline.ledgers.ethereum.final_proofs import (
     PROOFS_FILE,
@@ -112,7 +112,7 @@ class EmbeddedEthereum:
         Raises:
             ConfigError: The folder belongs to another ledger, or the genesis is of another kind.
         """
-        self._genesis, self._deployer = genesis, deployer
+        self._genesis, self._deployer, self._store = genesis, deployer, store
         chain_id = contracts.chain_id_of(genesis.chain_id)
         extra = sha256(genesis.to_bytes())
         self._chain = PyEvmChain(chain_id, _fuel(genesis, deployer), extra)
@@ -134,7 +134,7 @@ class EmbeddedEthereum:
         self._lanes: dict[str, Signer] = {}
         self._pending: list[tuple[bytes, bytes]] = []
         """Account and transaction, in order of arrival."""
-        self._blocks: list[EvmBlock] = []
+        self._kept: list[EvmBlock] = []
         self._events: list[BlockEvents] = []
         self._client_message = lru_cache(maxsize=64)(self._make_client_message)
 
@@ -161,8 +161,8 @@ class EmbeddedEthereum:
 
     @property
     def blocks(self) -> Sequence[EvmBlock]:
-        """All blocks from height 1."""
-        return self._blocks
+        """All blocks from height 1; read from the folder if there is one."""
+        return self._kept if self._store is None else read_blocks(self._store)
 
     def add_lane(self, name: str, key: Signer) -> None:
         """Let *name* submit with *key*. A lane keeps its key."""
@@ -245,7 +245,7 @@ class EmbeddedEthereum:
 
     async def packet_proofs(self) -> Sequence[PacketProof]:
         """Return what proved each packet message that took effect, in the order of the blocks."""
-        return packet_proofs(self._events, self._blocks)
+        return packet_proofs(self._events, self.blocks)
 
     async def state_root(self) -> bytes:
         """Return the state root after the last block."""
@@ -371,7 +371,8 @@ class EmbeddedEthereum:
     def _take(self, made: MadeBlock) -> None:
         """Remember a block, and what it told."""
         height = self._chain.height
-        self._blocks.append(made.block)
+        if self._store is None:
+            self._kept.append(made.block)
         if height == 1:
             self._note_deployment(made)
         transactions = [

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import rlp
+import rlp as their_rlp
 from eth.constants import POST_MERGE_DIFFICULTY, POST_MERGE_MIX_HASH, POST_MERGE_NONCE
 from eth.vm.forks.prague import PragueVM
 from eth_hash import auto
@@ -30,6 +30,8 @@ from tieline.wire.hashes import keccak
 _keccak: Any = auto.keccak
 _keccak.hasher, _keccak.preimage = pysha3.keccak256, pysha3.preimage
 
+_rlp: Any = their_rlp
+"""Of headers and nodes in py-evm's own classes; bytes are ``wire.evm.rlp``'s."""
 BLOCK_GAS = 1 << 32
 """Nobody waits for room in a block of ours; each transaction has its own limit."""
 _STORAGE_ROOT = 2
@@ -87,7 +89,7 @@ class PyEvmChain:
             "nonce": POST_MERGE_NONCE,
             "timestamp": 0,
         }
-        state = {
+        state: dict[bytes, dict[str, Any]] = {
             account: {"balance": wei, "storage": {}, "code": b"", "nonce": 0}
             for account, wei in sorted(fuel.items())
         }
@@ -116,7 +118,7 @@ class PyEvmChain:
 
     def header(self, height: int) -> bytes:
         """Return a header's RLP."""
-        return bytes(rlp.encode(self._headers[height]))
+        return bytes(_rlp.encode(self._headers[height]))
 
     def time_of(self, height: int) -> int:
         """Return a block's time, unix seconds."""
@@ -129,7 +131,7 @@ class PyEvmChain:
     def storage_root(self, address: bytes, height: int) -> bytes:
         """Return the root of an account's storage after a block. The account must be there."""
         account = self._trie(self._headers[height].state_root).get(keccak(address))
-        return bytes(rlp.decode(account)[_STORAGE_ROOT])
+        return bytes(_rlp.decode(account)[_STORAGE_ROOT])
 
     def check(self, raw: bytes) -> None:
         """
@@ -142,7 +144,7 @@ class PyEvmChain:
             transaction = self._decode(raw)
             sender = transaction.sender
             transaction.validate()
-        except (ValidationError, rlp.exceptions.RLPException, ValueError) as exc:
+        except (ValidationError, their_rlp.exceptions.RLPException, ValueError) as exc:
             raise Rejected(CODESPACE, DOOR, f"no transaction: {exc}") from exc
         cost = transaction.gas * transaction.max_fee_per_gas + transaction.value
         held = self.balance(bytes(sender))
@@ -172,7 +174,7 @@ class PyEvmChain:
         for receipt, computation in zip(receipts, computations, strict=True):
             executed.append(_executed(receipt, computation, int(receipt.gas_used) - before))
             before = int(receipt.gas_used)
-        block = EvmBlock(bytes(rlp.encode(header)), tuple(transactions), encoded)
+        block = EvmBlock(bytes(_rlp.encode(header)), tuple(transactions), encoded)
         return MadeBlock(block, tuple(executed))
 
     def nonce(self, account: bytes) -> int:
@@ -197,7 +199,7 @@ class PyEvmChain:
         """Return a slot's value without leading zeros (None: absent) and its proof's nodes."""
         trie = self._trie(self.storage_root(address, height))
         stored = trie.get(keccak(slot))
-        return (bytes(rlp.decode(stored)) if stored else None), _nodes(trie, keccak(slot))
+        return (bytes(_rlp.decode(stored)) if stored else None), _nodes(trie, keccak(slot))
 
     def _trie(self, root: bytes) -> Any:
         return HexaryTrie(self._chain.chaindb.db, root)
@@ -210,7 +212,7 @@ class PyEvmChain:
 
 
 def _nodes(trie: Any, key: bytes) -> tuple[bytes, ...]:
-    return tuple(bytes(rlp.encode(node)) for node in trie.get_proof(key))
+    return tuple(bytes(_rlp.encode(node)) for node in trie.get_proof(key))
 
 
 def _executed(receipt: Any, computation: Any, gas_used: int) -> Executed:

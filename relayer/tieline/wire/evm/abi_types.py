@@ -13,7 +13,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from tieline.wire.errors import Malformed
 
@@ -149,9 +149,8 @@ class _Array(AbiType):
         self._of = of
 
     def encode(self, value: Any) -> bytes:
-        if not isinstance(value, Sequence):
-            raise Malformed(f"not a list: {value!r}")
-        return len(value).to_bytes(WORD, "big") + _encode_row([self._of] * len(value), value)
+        values = _values(value)
+        return len(values).to_bytes(WORD, "big") + _encode_row([self._of] * len(values), values)
 
     def decode(self, data: bytes, at: int) -> tuple[Any, ...]:
         length = _word(data, at)
@@ -172,13 +171,20 @@ class Tuple(AbiType):
 
     def encode(self, value: Any) -> bytes:
         """Return the encoding without an offset in front, as calls and structs inside need it."""
-        if not isinstance(value, Sequence) or len(value) != len(self.members):
+        values = _values(value)
+        if len(values) != len(self.members):
             raise Malformed(f"not {len(self.members)} values for {self.name}")
-        return _encode_row(self.members, value)
+        return _encode_row(self.members, values)
 
     def decode(self, data: bytes, at: int = 0) -> tuple[Any, ...]:
         """Return the values in order."""
         return _decode_row(self.members, data, at)
+
+
+def _values(value: Any) -> Sequence[Any]:
+    if not isinstance(value, list | tuple):
+        raise Malformed(f"not a list: {value!r}")
+    return cast("Sequence[Any]", value)
 
 
 def _encode_row(types: Sequence[AbiType], values: Sequence[Any]) -> bytes:
