@@ -194,8 +194,10 @@ abstract contract Clients is IHost {
     }
 
     /// @inheritdoc IHost
-    function clientId(uint64 number) public pure returns (string memory) {
-        return string.concat("attestations-", Strings.toString(number));
+    function clientId(uint64 number) public pure returns (string memory id) {
+        if (number > 9) return string.concat("attestations-", Strings.toString(number));
+        id = "attestations-0";
+        bytes(id)[13] = bytes1(uint8(48 + number));
     }
 
     function _existing(uint64 number) internal view returns (Client storage held) {
