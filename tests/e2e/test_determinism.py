@@ -5,16 +5,21 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from fakes.small_world import blocks_bin
 
 CHILD = Path(__file__).parents[1] / "fakes" / "dying_world.py"
 
 
-def test_two_processes_with_other_hash_seeds_write_the_same_bytes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("on_ethereum", [[], ["B"]], ids=["alike", "one on Ethereum"])
+def test_two_processes_with_other_hash_seeds_write_the_same_bytes(
+    tmp_path: Path, on_ethereum: list[str]
+) -> None:
     """Blocks of every ledger, and all that the cells signed."""
+    order = json.dumps({**ONE_SLOT, "ethereum": on_ethereum})
     processes = [
         subprocess.Popen(
-            [sys.executable, str(CHILD), str(tmp_path / seed), json.dumps(ONE_SLOT)],
+            [sys.executable, str(CHILD), str(tmp_path / seed), order],
             env={"PYTHONPATH": ":".join(sys.path), "PATH": "/usr/bin:/bin", "PYTHONHASHSEED": seed},
         )
         for seed in ("1", "4242")

@@ -15,8 +15,11 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from fakes.mixed_world import with_ethereum
 from fakes.small_world import small, small_with_c
 from tieline.contract.host import ContractHost
+from tieline.ledgers.ethereum.block_file import EvmBlockFile
+from tieline.ledgers.ethereum.sealing import SealJournal
 from tieline.ledgers.tendermint import block_file
 from tieline.ledgers.tendermint.block_file import BlockFile
 from tieline.scenario import world
@@ -31,6 +34,8 @@ MOMENTS: dict[str, tuple[object, str]] = {
     "evidence": (board.SlotBoard, "put"),
     "signature": (SigningJournal, "bind"),
     "preimage": (PreimageStore, "preimage"),
+    "evm block": (EvmBlockFile, "append"),
+    "seal": (SealJournal, "bind"),
 }
 """What can be interrupted: before it, in the middle of it (``torn``: blocks only), or after it."""
 
@@ -71,7 +76,7 @@ def main() -> None:
     """Run or resume, perhaps to death."""
     run, order = Path(sys.argv[1]), json.loads(sys.argv[2])
     make = small_with_c if order.get("with_c") else small
-    config = make(**order.get("changes", {}))
+    config = with_ethereum(make(**order.get("changes", {})), *order.get("ethereum", ()))
     keys = order.get("keys_from")
     if "moment" in order:
         arm(*order["moment"])
