@@ -12,16 +12,17 @@ abstract contract Attestors is Test {
     /// @notice Take *count* keys of a family, ascending by address.
     function raise(uint256 family, uint256 count) internal returns (address[] memory addresses) {
         delete keys;
-        for (uint256 index = 0; index < count; ++index) {
-            keys.push(uint256(keccak256(abi.encode(family, index))));
-        }
-        for (uint256 i = 1; i < count; ++i) {
-            for (uint256 j = i; j > 0 && vm.addr(keys[j - 1]) > vm.addr(keys[j]); --j) {
-                (keys[j - 1], keys[j]) = (keys[j], keys[j - 1]);
-            }
-        }
         addresses = new address[](count);
-        for (uint256 index = 0; index < count; ++index) addresses[index] = vm.addr(keys[index]);
+        for (uint256 index = 0; index < count; ++index) {
+            uint256 key = uint256(keccak256(abi.encode(family, index)));
+            address made = vm.addr(key);
+            keys.push(key);
+            uint256 place = index;
+            for (; place > 0 && addresses[place - 1] > made; --place) {
+                (addresses[place], keys[place]) = (addresses[place - 1], keys[place - 1]);
+            }
+            (addresses[place], keys[place]) = (made, key);
+        }
     }
 
     function none() internal pure returns (Proof memory) {
