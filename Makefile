@@ -74,17 +74,19 @@ fuzz: $(VENV)/.dev ## feed all decoders with N mutated inputs (N=1000000); adds 
 		--date $${BENCHMARK_DATE:-$$(date -u +%F)}
 
 .PHONY: conform
-conform: $(VENV)/.dev ## every ledger through one door; LEDGER=tendermint ENGINE=native or LEDGER=cosmos chooses
+conform: $(VENV)/.dev ## every ledger through one door; LEDGER=tendermint ENGINE=native, LEDGER=ethereum ENGINE=geth choose
 	@LEDGER=$(LEDGER) ENGINE=$(ENGINE) $(BIN)/pytest -q tests/conformance
 
 .PHONY: ledgers
-ledgers: ## build the pinned native engines into the cache; skips what is there (needs Go)
+ledgers: ## make the pinned native engines in the cache; skips what is there (needs Go and npm)
 	@$(PYTHON) deploy/tools/build_engines.py
 
 .PHONY: native
 native: $(VENV)/.dev ## ledgers on native engines: conformance, kills, four validators, a short demo and its audit (after make ledgers)
 	@LEDGER=tendermint ENGINE=native $(BIN)/pytest -q tests/conformance
 	@LEDGER=cosmos $(BIN)/pytest -q tests/conformance
+	@LEDGER=ethereum ENGINE=anvil $(BIN)/pytest -q tests/conformance
+	@LEDGER=ethereum ENGINE=geth $(BIN)/pytest -q tests/conformance
 	@$(BIN)/pytest -q -m native tests/integration tests/e2e
 	@rm -rf runs/native && $(BIN)/tieline demo --engine native --slots 3 --out runs/native && $(BIN)/tieline audit runs/native
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from fakes.driven import LANES, Link, drive, finish, genesis_of
 from fakes.echo_module import echo_module, send_echo
+from fakes.evm_engine import EvmChain
 from fakes.microgrid import echo_installation, key
 from fakes.stock_chain import start_stock
 
@@ -29,9 +30,14 @@ from tieline.ledgers.tendermint.native import NativeTendermint
 from tieline.ledgers.tendermint.peers import PeerGroup
 from tieline.wire.hashes import sha256
 
-EMBEDDED, NATIVE = "embedded", "native"
-PROGRAMS = {"tendermint": "cometbft", "cosmos": "simapp"}
-"""The engine that a native ledger of a kind runs on."""
+EMBEDDED, NATIVE, GETH, ANVIL = "embedded", "native", "geth", "anvil"
+PROGRAMS = {
+    ("tendermint", NATIVE): "cometbft",
+    ("cosmos", NATIVE): "simapp",
+    ("ethereum", GETH): "geth",
+    ("ethereum", ANVIL): "anvil",
+}
+"""The program that a ledger outside this process runs on."""
 NATIVE_ONLY = {"cosmos"}
 """Kinds that have no embedded engine."""
 
@@ -82,6 +88,18 @@ def _cosmos(chain_id):
     return CosmosLedger(chain_id, _GROUPS[chain_id][0].rpc)
 
 
+def _ethereum_on(engine):
+    def start(chain_id):
+        if chain_id not in _GROUPS:
+            folder = Path(tempfile.mkdtemp(prefix="tieline-conform-"))
+            artifacts = {**shipped_artifacts(), "trade": echo_module()}
+            chain = EvmChain(engine, folder / "chain", chain_id, artifacts=artifacts)
+            _GROUPS[chain_id] = chain, folder
+        return _GROUPS[chain_id][0].open(lanes=(), plain_send=send_echo)
+
+    return start
+
+
 def pytest_sessionfinish():
     """End what runs outside this process; keep nothing."""
     for group, folder in _GROUPS.values():
@@ -92,6 +110,8 @@ def pytest_sessionfinish():
 ENGINES = {
     ("tendermint", "native"): _native_tendermint,
     ("cosmos", "native"): _cosmos,
+    ("ethereum", "geth"): _ethereum_on(GETH),
+    ("ethereum", "anvil"): _ethereum_on(ANVIL),
     ("tendermint", "embedded"): _embedded_tendermint,
     ("ethereum", "embedded"): _embedded_ethereum,
     ("simulated", "embedded"): _simulated,
@@ -115,10 +135,10 @@ def _chosen():
     if not found:
         offered = ", ".join(f"LEDGER={one} ENGINE={runs_on}" for one, runs_on in ENGINES)
         pytest.exit(f"no ledger for LEDGER={kind} ENGINE={engine}; write one of: {offered}", 2)
-    if engine == NATIVE:
+    if engine != EMBEDDED:
         try:
             for one in found:
-                find_engine(PROGRAMS[one])
+                find_engine(PROGRAMS[one, engine])
         except ConfigError as exc:
             pytest.exit(str(exc), 2)
     return found
@@ -156,7 +176,9 @@ def pytest_collection_modifyitems(config, items):
     A test of the hand says nothing of a ledger at its own pace, nor the other way round; and a
     stock chain has neither our pace nor our stores.
     """
-    others = {"by_hand" if _engine() == NATIVE else "own_pace"}
+    others = {"own_pace" if _engine() == EMBEDDED else "by_hand"}
+    if _engine() == GETH:
+        others |= {"own_pace"}
     if set(KINDS) <= NATIVE_ONLY:
         others |= {"own_pace", "ours", "link_of_ours"}
     unfit = [item for item in items if others & set(getattr(item, "fixturenames", ()))]

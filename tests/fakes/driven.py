@@ -15,6 +15,7 @@ from tieline.contract.limits import TX_BYTES_MAX
 from tieline.interfaces.errors import NotYet, Rejected
 from tieline.interfaces.ledger import BlockEvents, TxEvents
 from tieline.ledgers.cosmos.ledger import CosmosLedger
+from tieline.ledgers.ethereum.ledger import EthereumLedger
 from tieline.ledgers.tendermint.native import NativeTendermint
 from tieline.protocol.commitment import (
     ERROR_ACKNOWLEDGEMENT,
@@ -94,6 +95,8 @@ class Driven:
     tx_bytes_max: int = TX_BYTES_MAX
     shares_proofs: bool = False
     """Nodes that show one key's absence may show another's too: a Merkle-Patricia trie's."""
+    first_height: int = 1
+    """The first block that others can begin to trust: the contract is there."""
 
     def __post_init__(self):
         for name in LANES:
@@ -247,7 +250,7 @@ class Native(Driven):
         return BlockEvents(height, self.now_s, asked)
 
     def prove(self, *stored_keys):
-        height = self.settle() - 1
+        height = self.settle() - self.ledger.capabilities.proof_lag
         return [finish(self.ledger.prove(stored_key, height)) for stored_key in stored_keys]
 
     def pass_until(self, time_s):
@@ -263,6 +266,46 @@ class Native(Driven):
 
     def last_access(self):
         return ()
+
+
+@dataclass
+class NativeEvm(Attested, Native):
+    """An EVM chain that makes a block for each transaction, and none without: anvil."""
+
+    soon_s: int = 8
+    is_by_hand: bool = False
+    tx_bytes_max: int = 100_000
+
+    def begin(self):
+        self.first_height = self.ledger.first_height
+        super().begin()
+
+    def chain_tag(self):
+        return self.ledger.chain_tag
+
+
+@dataclass
+class NativeEvmAtPace(NativeEvm):
+    """One that makes a block a second: geth."""
+
+    rests: bool = False
+
+    def settle(self):
+        return settle_at_pace(self)
+
+
+def settle_at_pace(driven):
+    """Wait until nothing waits and something is new, and return the height."""
+    end = time.monotonic() + SETTLED_S
+    while True:
+        is_idle = finish(driven.ledger.is_idle())
+        height = finish(driven.ledger.latest_height())
+        if is_idle and height > driven.seen_height:
+            break
+        assert time.monotonic() < end, "the chain does not come to rest"
+        time.sleep(0.01)
+    driven.now_s = finish(driven.ledger.latest_time_s())
+    return height
 
 
 @dataclass
@@ -316,17 +359,7 @@ class Stock(Native):
     refuses_repeats: bool = True
 
     def settle(self):
-        """Wait until nothing waits and something is new, and return the height."""
-        end = time.monotonic() + SETTLED_S
-        while True:
-            is_idle = finish(self.ledger.is_idle())
-            height = finish(self.ledger.latest_height())
-            if is_idle and height > self.seen_height:
-                break
-            assert time.monotonic() < end, "the chain does not come to rest"
-            time.sleep(0.01)
-        self.now_s = finish(self.ledger.latest_time_s())
-        return height
+        return settle_at_pace(self)
 
     def run(self, *messages, lane="relayer"):
         try:
@@ -354,6 +387,9 @@ def drive(start, chain_id):
     ledger = start(chain_id)
     if isinstance(ledger, CosmosLedger):
         return Stock(ledger)
+    if isinstance(ledger, EthereumLedger):
+        version = finish(ledger.endpoints.call("web3_clientVersion"))
+        return (NativeEvmAtPace if version.startswith("Geth") else NativeEvm)(ledger)
     if not ledger.capabilities.verifies_headers:
         return Attested(ledger)
     return Native(ledger) if isinstance(ledger, NativeTendermint) else Driven(ledger)

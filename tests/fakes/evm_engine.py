@@ -68,6 +68,8 @@ class EvmChain:
         except BaseException:
             self.stop()
             raise
+        self.first_height = self.height()
+        """From here on all contracts are there."""
         self.plan = EvmLedgerPlan(self.genesis, self.deployment)
 
     @staticmethod
@@ -95,7 +97,16 @@ class EvmChain:
     def account(self, name):
         return self.key(name).address
 
-    def open(self, journal=":memory:", *, confirmations=0, lanes=LANES, rpcs=None, **settings):
+    def open(
+        self,
+        journal=":memory:",
+        *,
+        confirmations=0,
+        lanes=LANES,
+        rpcs=None,
+        plain_send=None,
+        **settings,
+    ):
         """A ledger as a process of its own would open it."""
         path = journal if journal == ":memory:" else self.folder / journal
         seals = SealJournal(":memory:")
@@ -105,7 +116,9 @@ class EvmChain:
             EvmSettings(FinalityRule(confirmations=confirmations), **settings),
             TransactionJournal(path),
             HeaderSealer(self.deployment.chain_tag, [key("sealer")], seals),
+            plain_send=plain_send,
         )
+        ledger.first_height = self.first_height
         for name in lanes:
             ledger.add_lane(name, self.key(name))
         self.opened.append((ledger, seals))

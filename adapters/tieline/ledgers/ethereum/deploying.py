@@ -23,6 +23,7 @@ from tieline.ledgers.ethereum.endpoints import EvmEndpoints
 from tieline.ledgers.ethereum.fees import FeePolicy
 from tieline.ledgers.ethereum.looking_after import SendingPace
 from tieline.ledgers.ethereum.nonces import AccountSender
+from tieline.ledgers.ethereum.refusals import read_refusal
 from tieline.ledgers.ethereum.refused import Refused
 from tieline.ledgers.ethereum.rpc import EvmRpc
 from tieline.ledgers.ethereum.rpc_records import (
@@ -126,7 +127,7 @@ async def _carry_out(rpc: EvmRpc, plan: DeploymentPlan, deployer: Signer) -> lis
     for name, step in zip(names, plan.steps[done:], strict=True):
         receipt = await _await_receipt(rpc, name)
         if not receipt.is_success:
-            why = await Refused(endpoints).why(name, receipt.height)
+            why = read_refusal(*await Refused(endpoints).why(name, receipt.height))
             raise ConfigError(f"{step.name} failed on {plan.ledger_id}: {why.log}")
         heights.append(receipt.height)
     return heights

@@ -18,9 +18,9 @@ from tieline.ledgers.ethereum.deployment import Deployment
 from tieline.ledgers.ethereum.endpoints import EvmEndpoints
 from tieline.ledgers.ethereum.finality import FinalityRule
 from tieline.ledgers.ethereum.follower import ChainFollower, FollowedBlock, Head
+from tieline.ledgers.ethereum.observed import ObservedTransaction, observe_block
 from tieline.ledgers.ethereum.refused import Refused
 from tieline.ledgers.ethereum.transaction_journal import TransactionJournal
-from tieline.wire.evm.logs import LoggedBlock, LoggedTransaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +108,10 @@ class FinalView:
         try:
             while blocks := await self._follower.read_on(head):
                 # What has to be asked for is asked before anything is taken in.
-                logged = [await self._logged(block) for block in blocks]
+                observed = [await self._observed(block) for block in blocks]
                 self._follower.take([block.block for block in blocks])
-                self._fold(logged)
+                for block, transactions in zip(blocks, observed, strict=True):
+                    self._take(block, transactions)
         except Reorganised:
             self.twin = Twin(self._of)
             self._times = array("Q")
@@ -137,23 +138,21 @@ class FinalView:
         told = self._events.get(height)
         return told or BlockEvents(height, self._times[height - self._start], ())
 
-    async def _logged(self, followed: FollowedBlock) -> LoggedBlock:
-        transactions: list[LoggedTransaction] = []
+    async def _observed(self, followed: FollowedBlock) -> list[ObservedTransaction]:
+        found: list[ObservedTransaction] = []
         for one in followed.transactions:
             # A form that pays more is known by the first one.
             name = self._journal.name_of(one.tx_hash) or one.tx_hash
-            if one.is_success:
-                logs = tuple(seen.log for seen in one.logs)
-                transactions.append(LoggedTransaction(name, 0, "", "", logs))
-            else:
+            logs = tuple(seen.log for seen in one.logs)
+            why = (b"", "")
+            if not one.is_success:
                 why = await self._refused.why(one.tx_hash, followed.block.height)
-                transactions.append(LoggedTransaction(name, why.code, why.log, why.codespace, ()))
-        header = followed.block.header
-        return LoggedBlock(header.number, header.timestamp, tuple(transactions))
+            found.append(ObservedTransaction(name, one.is_success, logs, *why))
+        return found
 
-    def _fold(self, blocks: Sequence[LoggedBlock]) -> None:
-        for block in blocks:
-            told = self.twin.fold(block)
-            self._times.append(block.time_s)
-            if told.transactions:
-                self._events[block.height] = told
+    def _take(self, followed: FollowedBlock, transactions: Sequence[ObservedTransaction]) -> None:
+        header = followed.block.header
+        told = observe_block(self.twin, header.number, header.timestamp, transactions)
+        self._times.append(header.timestamp)
+        if told.transactions:
+            self._events[header.number] = told

@@ -26,7 +26,7 @@ from tieline.interfaces.ledger import (
 )
 from tieline.interfaces.signer import Signer
 from tieline.ledgers.ethereum.account_book import Account
-from tieline.ledgers.ethereum.calls import build_call
+from tieline.ledgers.ethereum.calls import PlainSend, build_call
 from tieline.ledgers.ethereum.deployment import Deployment, check_deployment
 from tieline.ledgers.ethereum.endpoints import EvmEndpoints, IdentityCheck
 from tieline.ledgers.ethereum.final_view import EvmLedgerPlan, FinalView
@@ -83,6 +83,8 @@ class EthereumLedger:
         settings: EvmSettings,
         journal: TransactionJournal | None = None,
         sealer: HeaderSealer | None = None,
+        *,
+        plain_send: PlainSend | None = None,
     ) -> None:
         """
         Talk to a chain on which the contracts are; nothing is asked of it yet.
@@ -93,12 +95,14 @@ class EthereumLedger:
             settings: When a block is final, what is paid.
             journal: What was sent before; in memory by default, for readers and tests.
             sealer: The operator's seals, where consensus gives none.
+            plain_send: How an application that lets anyone send is asked to, for tests.
 
         Raises:
             ConfigError: The journal is of another chain.
         """
         self._plan = plan
         self._settings = settings
+        self._plain_send = plain_send
         self._journal = journal or TransactionJournal()
         deployment = plan.deployment
         bound = self._journal.bind(deployment.chain_tag)
@@ -267,7 +271,9 @@ class EthereumLedger:
         await self._begin()
         self._check_time(messages)
         key = self._lanes[lane]
-        call = build_call(messages, self._view.twin.state, self._plan.deployment.addresses)
+        call = build_call(
+            *(messages, self._view.twin.state, self._plan.deployment.addresses), self._plain_send
+        )
         check_size(call, self._settings)
         sender = self._sender(key)
         try:

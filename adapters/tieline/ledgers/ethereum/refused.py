@@ -1,4 +1,4 @@
-"""Why a transaction that is in a block did not take effect: run again, and its reason read."""
+"""Why a transaction that is in a block did not take effect: it is run again, and says so."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from typing import Any, Final, cast
 
 from tieline.interfaces.errors import HubError, NotYet, Pruned
 from tieline.ledgers.ethereum.endpoints import EvmEndpoints
-from tieline.ledgers.ethereum.refusals import CODESPACE, REVERTED, Refusal, read_refusal
 from tieline.ledgers.ethereum.rpc_errors import Reverted
 
-_UNKNOWN: Final = Refusal(CODESPACE, REVERTED, "it failed in its block and would not fail alone")
+_UNKNOWN: Final = (b"", "it failed in its block and would not fail alone")
 
 
 class Refused:
@@ -18,9 +17,10 @@ class Refused:
     def __init__(self, endpoints: EvmEndpoints) -> None:
         self._endpoints = endpoints
 
-    async def why(self, tx_hash: bytes, height: int) -> Refusal:
+    async def why(self, tx_hash: bytes, height: int) -> tuple[bytes, str]:
         """
-        Return the reason of a transaction that failed in block *height*.
+        Return what a transaction that failed in block *height* returned; empty with the node's word
+        for it if it broke down.
 
         It is run on the state before that block: what came before it in the block is not there, so
         for a race its reason may not be found.
@@ -38,9 +38,9 @@ class Refused:
             try:
                 await self._endpoints.call("eth_call", again, place)
             except Reverted as exc:
-                return read_refusal(exc.data, exc.log)
+                return exc.data, exc.log
             except Pruned:
                 continue
             except HubError as exc:
-                return Refusal(CODESPACE, REVERTED, str(exc))
+                return b"", str(exc)
         return _UNKNOWN
