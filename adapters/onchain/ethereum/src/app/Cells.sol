@@ -132,8 +132,8 @@ abstract contract Cells is Base {
         pure
         returns (uint64 required)
     {
-        bool hasOne;
-        bool hasOther;
+        bool hasOne = false;
+        bool hasOther = false;
         for (uint256 i = 0; i < rows.length; ++i) {
             bytes32 tag = rows[i].chainTag;
             bool isOne = tag == oneTag;

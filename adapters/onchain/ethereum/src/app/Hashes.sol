@@ -257,7 +257,7 @@ library Hashes {
 
     /// @notice As `addressesHash`, of the rows' cells; 0 if they do not ascend strictly.
     function cellsHashOf(RegistryRow[] calldata rows) internal pure returns (bytes32 hashed) {
-        bytes memory packed;
+        bytes memory packed = "";
         address before = address(0);
         for (uint256 i = 0; i < rows.length; ++i) {
             address cell = rows[i].cell;

@@ -129,7 +129,9 @@ contract Kwh is ERC1155 {
         _require(reading.chainTag == _CHAIN_TAG, "reading of another ledger");
         _require(meters[reading.meterId].owner != address(0), "meter is not registered");
         bytes32 digest = MessageHashUtils.toTypedDataHash(_DOMAIN, Hashes.readingHash(reading));
-        // OpenZeppelin's refuses high s, v 0 and 1, and the zero address.
+        // OpenZeppelin's refuses high s, v 0 and 1, and the zero address. The fault is enough, what it is
+        // about (the third value) tells nothing more.
+        // slither-disable-next-line unused-return
         (address signer, ECDSA.RecoverError fault,) = ECDSA.tryRecover(digest, signature);
         if (
             fault != ECDSA.RecoverError.NoError

@@ -87,6 +87,10 @@ abstract contract Storage {
         uint64 nextNonce;
     }
 
+    // Each is written by the code of one module and read by another's, which an analyser that looks at
+    // modules one by one cannot see.
+    // slither-disable-start uninitialized-state
+
     /// @dev slot 0
     Pauses internal _pauses;
     /// @dev slot 1: by account
@@ -127,6 +131,8 @@ abstract contract Storage {
     /// that cell set: its cell's, this ledger's and the grid operator's. 0: no cell of it in the set.
     /// Written with the set, so that trades need not bring its rows.
     mapping(bytes32 => uint64) internal _owners;
+
+    // slither-disable-end uninitialized-state
 
     /// @notice Key of `_mandateOpen`. A destination's lock has room for the first 40 bits of its mandate's
     /// id, where a source's has its buyers' cursor. The connector's address beside them, which the
