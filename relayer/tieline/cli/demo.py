@@ -23,7 +23,8 @@ def demo(
     """
     Three microgrids and the grid operator trade through an evening on four ledgers.
 
-    With --engine native the ledgers are seven CometBFT processes: four for the operator's.
+    One of the microgrids is on Ethereum. With --engine native the other ledgers are six CometBFT
+    processes: four for the operator's.
     """
     from tieline.cli.screen import run_and_show
     from tieline.scenario.reading import first_slots, load_scenario, shipped_scenario
