@@ -2,6 +2,7 @@
 
 import pytest
 import rlp
+from eth.vm.forks.prague import PragueVM
 from fakes.driven import START_S, finish
 from fakes.evm_links import embedded, linked
 from fakes.microgrid import key
@@ -12,11 +13,13 @@ from tieline.contract.genesis import Genesis
 from tieline.interfaces.errors import ConfigError, NotYet, Rejected
 from tieline.ledgers.ethereum.block_file import BLOCKS_FILE, DEPLOYMENT_FILE
 from tieline.ledgers.ethereum.deployment import Deployment
-from tieline.ledgers.ethereum.embedded import EmbeddedEthereum
+from tieline.ledgers.ethereum.embedded import EmbeddedEthereum, _fuel
+from tieline.ledgers.ethereum.pyevm_chain import PyEvmChain
 from tieline.protocol.commitment import commit_packet, packet_commitment_key
 from tieline.swap.messages import MsgSend, MsgTakeOwed
 from tieline.wire.blocks import encode_frame
 from tieline.wire.evm.blocks import EvmBlock
+from tieline.wire.hashes import sha256
 
 LANES = ("relayer", "cell")
 
@@ -190,6 +193,22 @@ def test_old_heights_prove_what_was_stored_then():
     assert finish(link.a.ledger.prove(stored_key, height)).value == commit_packet(packet)
     link.a.block()
     assert finish(link.a.ledger.prove(stored_key, height - 1)) == before
+
+
+def test_blocks_are_py_evms_own_byte_for_byte():
+    """What the short way makes, py-evm's own way makes."""
+    link = linked()
+    link.b.must(*link.receive(link.send(link.a), link.a))
+    ledger = link.b.ledger
+    plain = PyEvmChain(
+        ledger.deployment.chain_id,
+        _fuel(ledger._genesis, key("deployer of second-1")),
+        sha256(ledger._genesis.to_bytes()),
+        PragueVM,
+    )
+    for block in ledger.blocks:
+        made = plain.make_block(block.read_header().timestamp, block.transactions)
+        assert made.block == block
 
 
 def test_proofs_of_packet_messages_are_found_in_the_blocks():

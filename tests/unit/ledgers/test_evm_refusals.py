@@ -30,6 +30,7 @@ def test_a_client_that_is_behind_is_sorted_as_such():
 def test_a_frozen_client_holds_what_waits_for_it():
     why = read_refusal(revert("error ClientIsFrozen(uint64 client)", 3))
     assert sort_refusal(why.codespace, why.code) is Sorted.HELD
+    assert why.log == "ClientIsFrozen: client=attestations-3"
 
 
 @pytest.mark.parametrize(

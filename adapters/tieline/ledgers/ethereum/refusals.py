@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any, Final
 
 from tieline.contract import errors, trade_errors
+from tieline.contract.twin.state import client_id_of
 from tieline.ledgers.ethereum.artifacts import artifact_names, load_artifact
 from tieline.protocol import errors as protocol_errors
 from tieline.protocol.errors import ProtocolError
@@ -90,13 +91,14 @@ def read_refusal(output: bytes, breakdown: str = "") -> Refusal:
 
 
 def _words(name: str, values: Mapping[str, Any]) -> str:
-    said = [f"{key}={_text(value)}" for key, value in values.items()]
+    said = [f"{key}={_text(key, value)}" for key, value in values.items()]
     return f"{name}: {' '.join(said)}" if said else name
 
 
-def _text(value: Any) -> str:
+def _text(key: str, value: Any) -> str:
     if not isinstance(value, bytes):
-        return str(value)
+        # The hub holds what goes over a client that a refusal names.
+        return client_id_of(value) if key == "client" else str(value)
     stripped = value.rstrip(b"\0")
     if stripped and stripped.isascii() and stripped.decode().isprintable():
         return stripped.decode()
