@@ -12,6 +12,7 @@ from typing import Any
 
 import rlp as their_rlp
 from eth.constants import POST_MERGE_DIFFICULTY, POST_MERGE_MIX_HASH, POST_MERGE_NONCE
+from eth.exceptions import PyEVMError
 from eth.vm.forks.prague import PragueVM
 from eth_hash import auto
 from eth_hash.backends import pysha3
@@ -36,6 +37,7 @@ BLOCK_GAS = 1 << 32
 """Nobody waits for room in a block of ours; each transaction has its own limit."""
 _STORAGE_ROOT = 2
 """Place in an account's RLP: nonce, balance, storage root, code hash."""
+_UNREADABLE = (PyEVMError, ValidationError, their_rlp.exceptions.RLPException, ValueError)
 DOOR = 2
 """Code of what no block could hold."""
 
@@ -144,7 +146,7 @@ class PyEvmChain:
             transaction = self._decode(raw)
             sender = transaction.sender
             transaction.validate()
-        except (ValidationError, their_rlp.exceptions.RLPException, ValueError) as exc:
+        except _UNREADABLE as exc:
             raise Rejected(CODESPACE, DOOR, f"no transaction: {exc}") from exc
         cost = transaction.gas * transaction.max_fee_per_gas + transaction.value
         held = self.balance(bytes(sender))
