@@ -14,6 +14,7 @@ from tieline.light_clients.evm.messages import (
     Misbehaviour,
     PinnedContract,
     Sealing,
+    StorageProof,
 )
 from tieline.light_clients.evm.seals import SEALERS_MAX
 from tieline.light_clients.evm.verifier import verify_header_once
@@ -239,6 +240,19 @@ def test_a_proof_with_any_byte_changed_shows_nothing(chain):
     for place in range(len(absent)):
         spoilt = absent[:place] + bytes([absent[place] ^ 4]) + absent[place + 1 :]
         assert not RULES.verify_non_membership(store, at, spoilt, (OTHER,))
+
+
+def test_a_proof_with_a_node_more_or_fewer_shows_nothing(chain):
+    chain.commit(PATH, VALUE)
+    store = begun(chain)
+    update(store, chain.header(5))
+    at = Height(0, 5)
+    for path in (PATH, OTHER):
+        nodes = StorageProof.decode(chain.prove(path)).nodes
+        for spoilt in ((*nodes, nodes[0]), (*nodes, nodes[-1]), (*nodes, b"\x80"), nodes[:-1]):
+            proof = StorageProof(spoilt).encode()
+            assert not RULES.verify_membership(store, at, proof, (path,), VALUE)
+            assert not RULES.verify_non_membership(store, at, proof, (path,))
 
 
 def test_proofs_fit_one_path_one_height_and_one_value(chain):
