@@ -210,6 +210,7 @@ contract OrdersTest is AppTest {
     function test_release_begins_at_tau_to_the_second() external {
         OrderRef[] memory refs = new OrderRef[](1);
         place(SELLER, orderOf(SELLER, SELL, 1));
+        place(BUYER, orderOf(BUYER, BUY, 1));
         refs[0] = refOf(orderOf(SELLER, SELL, 1));
         vm.warp(TAU - 1);
         vm.expectRevert(
@@ -225,6 +226,10 @@ contract OrdersTest is AppTest {
         (uint8 status, uint64 energyLeft, uint64 moneyLeft,) = app.orderOf(refs[0]);
         assertEq(status, RELEASED, "status");
         assertEq(energyLeft + moneyLeft, 0, "nothing left");
+        vm.warp(TAU + 1);
+        refs[0] = refOf(orderOf(BUYER, BUY, 1));
+        assertTrue(app.releaseOrders(refs), "after it");
+        assertEq(app.balanceOf(_BUYER_ACCOUNT), FUNDS, "escrow is back");
         refs[0].orderId = keccak256("none");
         vm.expectRevert(refused("no such order"));
         app.releaseOrders(refs);
