@@ -119,7 +119,7 @@ def audit_ledger(
 
 def verify_ledger(run: Path, chain_id: str) -> CheckResult:
     """
-    Check and execute one ledger of a run, from its genesis to its last app hash.
+    Check and execute one ledger of a run, or fold its logs, from genesis to its last state.
 
     Args:
         run: The run folder.
@@ -131,7 +131,8 @@ def verify_ledger(run: Path, chain_id: str) -> CheckResult:
         first = findings.rows[0] if findings.rows else "nothing to execute"
         return CheckResult(chain_id, is_ok=False, detail=str(first))
     height = len(history.headers)
-    return CheckResult(chain_id, is_ok=True, detail=f"{height} blocks executed again")
+    done = "checked, their logs folded" if history.genesis.kind == EVM_KIND else "executed again"
+    return CheckResult(chain_id, is_ok=True, detail=f"{height} blocks {done}")
 
 
 def audit_ledgers_together(work: RunAudit) -> None:

@@ -149,6 +149,18 @@ def test_status_shows_state_events_and_money(tieline: _Tieline, run: RunFolder) 
     assert json.loads(machine)["events"] == {"lock_opened": 1}
 
 
+def test_status_shows_fuel_where_transactions_cost_something(
+    tieline: _Tieline, run: RunFolder
+) -> None:
+    _, out, _ = tieline("status")
+    row = next(line for line in out.splitlines() if line.startswith("relayer-0"))
+    assert row.split() == ["relayer-0", "mg-b", "2.000e+15", "wei", "9.000e+17", "wei", "900"]
+    _, machine, _ = tieline("status", run.path, "--json")
+    fuel = json.loads(machine)["fuel"]
+    assert list(fuel) == ["mg-b"]
+    assert fuel["mg-b"][0]["left"] == "9" + "0" * 17
+
+
 def test_status_of_a_run_that_has_just_begun(tieline: _Tieline, run: RunFolder) -> None:
     for file in (run.summary_json, run.trades_json, run.events_jsonl):
         file.unlink()
