@@ -47,6 +47,21 @@ class Called:
     gas_used: int
     """Without a transaction's own 21,000 and its calldata, before refunds."""
     error: str = ""
+    refund: int = 0
+    """Gas that freed storage gives back, before its bound."""
+
+    def transaction_gas(self, data: bytes) -> int:
+        """
+        Return what a receipt would say, by the rules of Prague.
+
+        Sources:
+            EIP-2028 (calldata), EIP-3529 (refunds, a fifth at most), EIP-7623 (floor).
+        """
+        zeros = data.count(0)
+        tokens = zeros + 4 * (len(data) - zeros)
+        used = 21_000 + 4 * tokens + self.gas_used
+        used -= min(self.refund, used // 5)
+        return max(used, 21_000 + 10 * tokens)
 
 
 class BareEvm:
@@ -160,7 +175,9 @@ class BareEvm:
             else ()
         )
         error = "" if done.is_success else f"{type(done.error).__name__}: {done.error}"
-        return Called(done.is_success, bytes(done.output), logs, done.get_gas_used(), error[:200])
+        refund = done.get_gas_refund() if done.is_success else 0
+        used = done.get_gas_used()
+        return Called(done.is_success, bytes(done.output), logs, used, error[:200], refund)
 
 
 def contract_address(sender: bytes, nonce: int) -> bytes:

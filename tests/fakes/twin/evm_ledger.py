@@ -11,9 +11,9 @@ from typing import Any
 
 from fakes.bare_evm import BareEvm, Called
 from fakes.microgrid import key
-from fakes.twin.parties import GENESIS_HASH, genesis_of
+from fakes.twin.parties import FUNDED, GENESIS_HASH, PARAMETERS, genesis_of
 from fakes.twin.reply import Reply
-from tieline.contract.genesis import Genesis
+from tieline.contract.genesis import Genesis, Parameters
 from tieline.contract.twin.state import TwinOf, TwinState, TwinStore
 from tieline.contract.twin.twin import Twin
 from tieline.interfaces.errors import Rejected
@@ -70,15 +70,16 @@ class EvmLedger:
         self.evm.now_s = self.now_s
         self.evm.height += 1
         done = self.evm.call(key(sender).address, to, data, gas)
+        used = done.transaction_gas(data)
         if not done.is_success:
             refusal = read_refusal(done.output, done.error)
-            return Reply(f"{refusal.codespace}/{refusal.code}", refusal.log, (), done.gas_used)
+            return Reply(f"{refusal.codespace}/{refusal.code}", refusal.log, (), used)
         events = self._fold(done)
         skipped = [dict(event.attributes) for event in events if event.type == SKIPPED]
         if skipped:
             refusal = read_refusal(bytes.fromhex(skipped[0]["reason"]))
-            return Reply(f"{refusal.codespace}/{refusal.code}", refusal.log, events, done.gas_used)
-        return Reply(events=events, gas_used=done.gas_used)
+            return Reply(f"{refusal.codespace}/{refusal.code}", refusal.log, events, used)
+        return Reply(events=events, gas_used=used)
 
     def _fold(self, done: Called) -> tuple[Event, ...]:
         logs = tuple(Log(one.address, one.topics, one.data) for one in done.logs)
@@ -115,10 +116,16 @@ def copied(state: TwinState) -> TwinState:
     )
 
 
-def deploy(cell_names: tuple[str, ...], now_s: int, chain_id: int = 7_000_001) -> EvmLedger:
+def deploy(
+    cell_names: tuple[str, ...],
+    now_s: int,
+    chain_id: int = 7_000_001,
+    funded: tuple[str, ...] = FUNDED,
+    parameters: Parameters = PARAMETERS,
+) -> EvmLedger:
     """Put a ledger's contracts on a bare EVM."""
     evm = BareEvm(now_s, chain_id)
-    blind = genesis_of(chain_id, bytes(20), cell_names)
+    blind = genesis_of(chain_id, bytes(20), cell_names, funded, parameters)
     host = plan_deployment(blind, chain_id, GENESIS_HASH, DEPLOYER).addresses.host
-    genesis = genesis_of(chain_id, host, cell_names)
+    genesis = genesis_of(chain_id, host, cell_names, funded, parameters)
     return EvmLedger(genesis, plan_deployment(genesis, chain_id, GENESIS_HASH, DEPLOYER), evm)

@@ -32,7 +32,13 @@ def account(name: str) -> bytes:
     return key(name).address
 
 
-def genesis_of(chain_id: int, host: bytes, cell_names: tuple[str, ...]) -> Genesis:
+def genesis_of(
+    chain_id: int,
+    host: bytes,
+    cell_names: tuple[str, ...],
+    funded: tuple[str, ...] = FUNDED,
+    parameters: Parameters = PARAMETERS,
+) -> Genesis:
     """The birth of ledger x."""
     return Genesis(
         chain_id=str(chain_id),
@@ -41,9 +47,9 @@ def genesis_of(chain_id: int, host: bytes, cell_names: tuple[str, ...]) -> Genes
         founding_cells=tuple(sorted(key(name).address for name in cell_names)),
         kind="evm",
         host_id=bytes(12) + host,
-        balances=tuple(sorted((account(name), MONEY) for name in FUNDED)),
+        balances=tuple(sorted((account(name), MONEY) for name in funded)),
         vaults=((account("connector"), MONEY),),
-        parameters=PARAMETERS,
+        parameters=parameters,
     )
 
 
