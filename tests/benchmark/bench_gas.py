@@ -2,9 +2,9 @@
 Gas of everything a slot does on an EVM ledger, as a receipt would say it: byte code that ships on
 py-evm, calls as the adapter makes them, the sum of a transaction by the rules of Prague.
 
-Shape: accounts, vaults and sums that hold something (one of each kind goes before what is measured),
-four cells and four attestors of which three sign, one order a side, heights that are known. Alone,
-and each in a batch of twenty.
+Shape: accounts, vaults and sums that hold something (one of each kind goes before what is
+measured), four cells and four attestors of which three sign, one order a side, heights that are
+known. Alone, and each in a batch of twenty.
 """
 
 from __future__ import annotations
