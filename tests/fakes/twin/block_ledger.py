@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from eth.constants import GENESIS_PARENT_HASH
+
 from fakes.microgrid import key
 from fakes.twin.evm_ledger import copied
 from fakes.twin.parties import FUNDED, PARAMETERS, genesis_of
 from fakes.twin.reply import Reply
-
 from tieline.contract.genesis import Parameters
 from tieline.interfaces.errors import Rejected
 from tieline.ledgers.ethereum.embedded import MAX_FEE_WEI, EmbeddedEthereum
@@ -105,19 +105,26 @@ class BlockLedger:
 
     def save(self) -> Any:
         """Return a place to go back to."""
-        blocks = list(self.chain._headers), list(self.ledger._blocks), list(self.ledger._events)
-        return blocks, copied(self.ledger.twin.state), self.now_s
+        grown = [_lists_of(one) for one in (self.chain, self.ledger)]
+        return (
+            self.chain._chain.get_canonical_head(),
+            grown,
+            copied(self.ledger.twin.state),
+            self.now_s,
+        )
 
     def restore(self, place: Any) -> None:
         """Go back, or to another end: every block that ever was lies in the chain's database."""
-        (headers, blocks, events), state, self.now_s = place
+        head, grown, state, self.now_s = place
         chain = self.chain._chain
-        chain.chaindb._set_as_canonical_chain_head(
-            chain.chaindb.db, headers[-1], GENESIS_PARENT_HASH
-        )
-        chain.header = chain.create_header_from_parent(headers[-1])
-        self.chain._headers = list(headers)
-        self.ledger._blocks[:] = blocks
-        self.ledger._events[:] = events
-        self.ledger._pending.clear()
+        chain.chaindb._set_as_canonical_chain_head(chain.chaindb.db, head, GENESIS_PARENT_HASH)
+        chain.header = chain.create_header_from_parent(head)
+        for one, lists in zip((self.chain, self.ledger), grown, strict=True):
+            for name, kept in lists.items():
+                getattr(one, name)[:] = kept
         self.ledger.twin.state = copied(state)
+
+
+def _lists_of(one: object) -> dict[str, list[Any]]:
+    """What grows with every block."""
+    return {name: list(value) for name, value in vars(one).items() if isinstance(value, list)}
