@@ -30,6 +30,7 @@ from tieline.light_clients.attestations.rotation import (
     require_attestable,
     write_attested_from,
 )
+from tieline.light_clients.chain_tags import named_chain_tag
 from tieline.protocol.client import (
     ClientStatus,
     ClientStore,
@@ -209,8 +210,15 @@ class PairedClient:
             raise ClientRefused("attestors not ascending, or number out of range")
         if len({one.key.cell for one in keys}) != len(keys):
             raise ClientRefused("a cell with two attestors")
-        if len({one.key.chain_tag for one in keys}) != 1:
+        tags = {one.key.chain_tag for one in keys}
+        if len(tags) != 1:
             raise ClientRefused("attestor keys of several ledgers")
+        try:
+            named = named_chain_tag(terms.native)
+        except Malformed as exc:
+            raise ClientRefused(f"state malformed: {exc}") from exc
+        if named not in {None, *tags}:
+            raise ClientRefused("attestor keys of another ledger than the native client's")
         needed = terms.min_signatures
         if needed > len(keys) or not has_more_than_two_thirds(needed, len(keys)):
             raise ClientRefused("required signatures not above two thirds")
