@@ -86,8 +86,11 @@ def _expected(key: bytes, value: bytes) -> Iterator[tuple[int, int, str]]:
         yield mapping_slot(ORDERS, _order_key(key[1:], order)), _packed_order(order), "order"
     elif kind == b"l":
         lock = decode_lock(value)
-        place = mapping_slot(LOCKS, lock.hash_lock)
-        yield place, int.from_bytes(key[1:], "big"), "lock id"
+        lock_id = int.from_bytes(key[1:], "big")
+        # A refused lock is its id with every bit turned.
+        if lock.status is LockStatus.REFUSED:
+            lock_id ^= (1 << 256) - 1
+        yield mapping_slot(LOCKS, lock.hash_lock), lock_id, "lock id"
     elif kind == b"v":
         verdict = decode_verdict(value)
         mark = keccak(verdict.verdict_hash + verdict.decisions_root)[:24]
@@ -115,6 +118,8 @@ def balance(evm: BareEvm, app: bytes, account: bytes) -> int:
 def lock_state(evm: BareEvm, app: bytes, lock: LockRecord) -> tuple[int, int, int, int, int, int]:
     """Status, cap, paid, slashed and both cursors of a lock."""
     packed = evm.storage(app, mapping_slot(LOCKS, lock.hash_lock) + 1)
+    if not packed and lock.status is LockStatus.REFUSED:
+        return int(LockStatus.REFUSED), 0, 0, 0, 0, 0
     if not packed:
         status = LockStatus.OPEN if lock.leg is Leg.IN else LockStatus.PENDING
         return int(status), lock.energy_wh, 0, 0, 0, 0
