@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {InvalidMessage, NotYetPosted} from "./Errors.sol";
 import {Hashes} from "./Hashes.sol";
+import {Ids} from "./Ids.sol";
 import {Locks} from "./Locks.sol";
 import {BUY, ORDERED, SELL} from "./Records.sol";
 import {Allocation, EnergyTrade, LocalTrade, OwnLeaf, TradeEvidence} from "./TradeRecords.sol";
@@ -86,25 +87,17 @@ abstract contract Evidence is Locks {
     // --- the clearing ---------------------------------------------------------------------------
 
     /// @dev Whether the clearing of this root is of these terms. Reverts if it is not stored here.
-    function _isClearingOf(
-        bytes32 clearingRoot,
-        bytes32 cellSetId,
-        uint64 epoch,
-        uint64 slotStart,
-        uint32 slotLength,
-        uint8 level
-    ) internal view returns (bool) {
+    function _isClearingOf(bytes32 clearingRoot, bytes24 terms) internal view returns (bool) {
         bytes32 stored = _clearings[clearingRoot];
         if (stored == 0) revert NotYetPosted("clearing");
-        return bytes24(stored)
-            == Hashes.clearingTerms(cellSetId, epoch, slotStart, slotLength, level);
+        return bytes24(stored) == terms;
     }
 
     function _requireCleared(bytes32 tradeId, bytes32 clearingRoot, bytes32[] calldata proof)
         internal
         pure
     {
-        if (!_leadsTo(clearingRoot, Hashes.idLeaf(tradeId), proof)) {
+        if (!_leadsTo(clearingRoot, Ids.idLeaf(tradeId), proof)) {
             revert NotYetPosted("trade is not in the clearing");
         }
     }
@@ -138,7 +131,7 @@ abstract contract Evidence is Locks {
             if (uint8(part.packed >> 192) != position.side) continue;
             bytes32 orderId = leaf.orderId;
             if (count != 0 && orderId <= before) revert NotYetPosted("leaves not ascending");
-            if (!_leadsTo(position.allocationsRoot, Hashes.allocationLeaf(leaf), leaves[i].proof)) {
+            if (!_leadsTo(position.allocationsRoot, Ids.allocationLeaf(leaf), leaves[i].proof)) {
                 revert NotYetPosted("leaf is not in the allocations");
             }
             uint256 wh = leaf.energyWh;
@@ -182,9 +175,7 @@ abstract contract Evidence is Locks {
         view
         returns (uint256 place, uint256 packed)
     {
-        bytes32 key = Hashes.orderKey(
-            leaf.orderId, leaf.account, position.slotStart, position.slotLength, anchor
-        );
+        bytes32 key = Ids.orderKey(leaf, position.slotStart, position.slotLength, anchor);
         OrderSlot storage order = _orders[key];
         assembly ("memory-safe") {
             place := order.slot
@@ -195,7 +186,7 @@ abstract contract Evidence is Locks {
     /// @dev Why the orders do not carry the position (reason ORDER); 0 if they do.
     function _orderRule(Position memory position, Fills memory fills) internal view returns (bytes32) {
         address party = fills.account;
-        if (fills.isPool) party = Hashes.pool(_CHAIN_TAG, position.tradeId, position.side);
+        if (fills.isPool) party = Ids.pool(_CHAIN_TAG, position.tradeId, position.side);
         if (party != position.party) return "party is not its leaves'";
         for (uint256 i = 0; i < fills.count; ++i) {
             Fill memory part = fills.parts[i];

@@ -15,11 +15,12 @@ import {
 } from "./Errors.sol";
 import {Hashes} from "./Hashes.sol";
 import {IExits} from "./IExits.sol";
+import {Ids} from "./Ids.sol";
 import {IModule} from "./IModule.sol";
 import {CLOSED, LEG_IN, LEG_LOCAL, PENDING} from "./LockNumbers.sol";
 import {GRID, RegistryRow, ROLE_GRID, TICK} from "./Records.sol";
 import {Shares} from "./Shares.sol";
-import {DeliveryProof, LockTerms} from "./TradeRecords.sol";
+import {DeliveryProof, EnergyTrade, LockTerms} from "./TradeRecords.sol";
 import {Verdicts} from "./Verdicts.sol";
 
 /// @title What becomes of an open lock: verdicts, expiry of what is pending, claim, waiver, refund, shares
@@ -40,9 +41,10 @@ contract Exits is Verdicts, Shares, IModule {
 
     /// @inheritdoc IExits
     function expirePending(uint64 client, Packet calldata packet) external entry returns (bool isDone) {
-        (Received memory received, bytes32 rule) = _received(client, packet);
+        Received memory received = _received(client, packet);
+        (EnergyTrade memory trade, bytes32 rule) = _decode(packet.value);
         if (rule != 0) revert LockNotFound(0);
-        LockView memory lock = _lockOut(received);
+        LockView memory lock = _lockOut(trade, received.clientHash);
         if (!_load(lock)) revert LockNotFound(lock.lockId);
         if (!_expire(lock)) return false;
         _answerRefusal(received);
@@ -195,15 +197,16 @@ contract Exits is Verdicts, Shares, IModule {
     function _requireLate(LockView memory lock, uint64 client, Packet[] calldata packet) private view {
         if (lock.leg == LEG_LOCAL) return;
         if (packet.length != 1) revert TooEarly("refund without every statement", type(uint64).max);
-        (Received memory received, bytes32 rule) = _received(client, packet[0]);
+        Received memory received = _received(client, packet[0]);
+        (EnergyTrade memory trade, bytes32 rule) = _decode(packet[0].value);
         // A packet of the same lock that was refused has a receipt too, but no success.
         bytes32 answer = _HOST.stored(client, Ibc.ACKNOWLEDGEMENT, received.sequence);
         if (
-            rule != 0 || _lockOut(received).lockId != lock.lockId
+            rule != 0 || _lockOut(trade, received.clientHash).lockId != lock.lockId
                 || _HOST.stored(client, Ibc.RECEIPT, received.sequence) != received.commitment
                 || answer == 0 || answer == Ibc.commitAcknowledgement(abi.encodePacked(Ibc.SENTINEL))
         ) revert ProofRefused("not the lock's packet");
-        uint256 lateExpiry = received.trade.expiryIn;
+        uint256 lateExpiry = trade.expiryIn;
         if (block.timestamp < lateExpiry) revert TooEarly("refund without every statement", lateExpiry);
     }
 
@@ -250,7 +253,7 @@ contract Exits is Verdicts, Shares, IModule {
         if (stored == 0) revert NotYetPosted("no such delivery statement");
         if (!_isOfItsSet(lock, stored)) revert ProofRefused("statement of another cell set");
         bytes32[] calldata proof = delivery.proof;
-        bytes32 leaf = Hashes.deliveryLeaf(lock.tradeId, delivery.deliveredWh);
+        bytes32 leaf = Ids.deliveryLeaf(lock.tradeId, delivery.deliveredWh);
         if (proof.length > PROOF_LENGTH_MAX || bytes23(Hashes.rootOf(leaf, proof)) != bytes23(stored)) {
             revert ProofRefused("leaf is not in the statement");
         }

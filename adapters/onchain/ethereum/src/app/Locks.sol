@@ -5,6 +5,7 @@ import {Cells} from "./Cells.sol";
 import {LockNotFound, NotYetPosted} from "./Errors.sol";
 import {Hashes} from "./Hashes.sol";
 import {ITradeEvents} from "./ITradeEvents.sol";
+import {Ids} from "./Ids.sol";
 import {CLOSED, LEG_IN, LEG_LOCAL, LEG_OUT, OPEN, PENDING, REFUSED} from "./LockNumbers.sol";
 import {BUY, SELL} from "./Records.sol";
 import {EnergyTrade, LockTerms} from "./TradeRecords.sol";
@@ -71,15 +72,8 @@ abstract contract Locks is Cells, ITradeEvents {
         lock.slotStart = terms.slotStart;
         lock.slotLength = terms.slotLength;
         lock.level = terms.level;
-        lock.tradeId = Hashes.tradeId(
-            source,
-            dest,
-            terms.slotStart,
-            terms.slotLength,
-            terms.level,
-            terms.allocationsRoot,
-            terms.hashlock
-        );
+        lock.tradeId = Ids.tradeId(terms);
+        lock.lockId = Ids.lockId(terms, chainTag, lock.tradeId);
         _setParties(lock, terms.payer, terms.payee, terms.energyWh, terms.price, terms.expiry);
     }
 
@@ -94,11 +88,13 @@ abstract contract Locks is Cells, ITradeEvents {
         lock.tradeId = trade.tradeId;
         if (leg == LEG_IN) {
             lock.peerChainTag = trade.destChainTag;
+            lock.lockId = Ids.lockIdIn(trade);
             _setParties(
                 lock, trade.buyer, trade.connectorIn, trade.energyWh, trade.priceIn, trade.expiryIn
             );
         } else {
             lock.peerChainTag = trade.sourceChainTag;
+            lock.lockId = Ids.lockIdOut(trade);
             _setParties(
                 lock, trade.connectorOut, trade.seller, trade.energyWh, trade.priceOut, trade.expiryOut
             );
@@ -116,11 +112,8 @@ abstract contract Locks is Cells, ITradeEvents {
         bytes32 chainTag = _CHAIN_TAG;
         (lock.payer, lock.payee) = (payer, payee);
         (lock.energyWh, lock.price, lock.expiry) = (energyWh, price, expiry);
-        lock.lockId = Hashes.lockId(
-            chainTag, lock.tradeId, lock.hashlock, payer, payee, energyWh, price, expiry
-        );
-        if (lock.leg != LEG_OUT) lock.isBuyerPool = payer == Hashes.pool(chainTag, lock.tradeId, BUY);
-        if (lock.leg != LEG_IN) lock.isSellerPool = payee == Hashes.pool(chainTag, lock.tradeId, SELL);
+        if (lock.leg != LEG_OUT) lock.isBuyerPool = payer == Ids.pool(chainTag, lock.tradeId, BUY);
+        if (lock.leg != LEG_IN) lock.isSellerPool = payee == Ids.pool(chainTag, lock.tradeId, SELL);
     }
 
     // --- state --------------------------------------------------------------------------------
@@ -226,7 +219,7 @@ abstract contract Locks is Cells, ITradeEvents {
     /// @dev The bits that a decision on a trade with another ledger needs in a cell set: its cell's,
     /// this ledger's and the grid operator's. 0 if the other ledger has no cell in the set.
     function _ownersWith(bytes32 cellSetId, bytes32 peerChainTag) internal view returns (uint64) {
-        return _owners[Hashes.ownersKey(cellSetId, peerChainTag)];
+        return _owners[Ids.pair(cellSetId, uint256(peerChainTag))];
     }
 
     /// @dev The set that answers for a slot. Only for locks, whose clearing was of such a set.

@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {Base} from "./Base.sol";
-import {Hashes} from "./Hashes.sol";
+import {Ids} from "./Ids.sol";
 import {GRID, INTER} from "./Records.sol";
 import {EnergyTrade} from "./TradeRecords.sol";
 
@@ -50,17 +50,8 @@ abstract contract Payloads is Base {
         if (trade.energyWh == 0) return "no energy";
         if (trade.energyWh > ENERGY_WH_MAX) return "energy from 2^40 Wh on";
         if (trade.priceOut > trade.priceIn) return "price out above price in";
-        bytes32 tradeId = Hashes.tradeId(
-            trade.sourceChainTag,
-            trade.destChainTag,
-            trade.slotStart,
-            trade.slotLength,
-            trade.level,
-            trade.allocationsRoot,
-            trade.hashlock
-        );
-        if (tradeId != trade.tradeId) return "trade id does not recompute";
-        if (_lockIdIn(trade) != trade.lockIdIn) return "lock id does not recompute";
+        if (Ids.tradeId(trade) != trade.tradeId) return "trade id does not recompute";
+        if (Ids.lockIdIn(trade) != trade.lockIdIn) return "lock id does not recompute";
         return 0;
     }
 
@@ -75,31 +66,5 @@ abstract contract Payloads is Base {
         if (trade.expiryIn < trade.expiryOut + _MIN_MARGIN) return "T_A";
         if (trade.expiryIn > end + EXPIRY_LEAD_MAX) return "T_A at most";
         return 0;
-    }
-
-    function _lockIdIn(EnergyTrade memory trade) internal pure returns (bytes32) {
-        return Hashes.lockId(
-            trade.sourceChainTag,
-            trade.tradeId,
-            trade.hashlock,
-            trade.buyer,
-            trade.connectorIn,
-            trade.energyWh,
-            trade.priceIn,
-            trade.expiryIn
-        );
-    }
-
-    function _lockIdOut(EnergyTrade memory trade) internal pure returns (bytes32) {
-        return Hashes.lockId(
-            trade.destChainTag,
-            trade.tradeId,
-            trade.hashlock,
-            trade.connectorOut,
-            trade.seller,
-            trade.energyWh,
-            trade.priceOut,
-            trade.expiryOut
-        );
     }
 }

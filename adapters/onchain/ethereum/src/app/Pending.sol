@@ -4,7 +4,7 @@ pragma solidity 0.8.37;
 import {Strings} from "@openzeppelin/contracts/utils/Strings.sol";
 import {Ibc} from "../host/Ibc.sol";
 import {Packet} from "../host/Types.sol";
-import {Hashes} from "./Hashes.sol";
+import {Ids} from "./Ids.sol";
 import {LEG_OUT, REFUSED} from "./LockNumbers.sol";
 import {Locks} from "./Locks.sol";
 import {Payloads} from "./Payloads.sol";
@@ -20,7 +20,6 @@ abstract contract Pending is Locks, Payloads {
         bytes32 commitment;
         /// T(client id).
         bytes32 clientHash;
-        EnergyTrade trade;
     }
 
     /// @dev Read a packet that is said to have been received. Its receipt is not looked at here: the
@@ -28,30 +27,23 @@ abstract contract Pending is Locks, Payloads {
     function _received(uint64 client, Packet calldata packet)
         internal
         pure
-        returns (Received memory received, bytes32 rule)
+        returns (Received memory received)
     {
         bytes memory id = bytes(string.concat("attestations-", Strings.toString(client)));
         received.client = client;
         received.sequence = packet.sequence;
         received.commitment = Ibc.commitPacket(sha256(id), packet);
         received.clientHash = keccak256(id);
-        (received.trade, rule) = _decode(packet.value);
     }
 
     /// @dev The destination's lock of a packet, without state, with its mandate.
-    function _lockOut(Received memory received) internal view returns (LockView memory lock) {
-        lock = _viewOf(received.trade, LEG_OUT);
-        lock.cursorBuyWh = _mandateBits(_mandateIdOf(received.trade, received.clientHash));
-    }
-
-    function _mandateIdOf(EnergyTrade memory trade, bytes32 clientHash)
+    function _lockOut(EnergyTrade memory trade, bytes32 clientHash)
         internal
-        pure
-        returns (bytes32)
+        view
+        returns (LockView memory lock)
     {
-        return Hashes.mandateId(
-            trade.sourceChainTag, clientHash, trade.connectorIn, trade.connectorOut
-        );
+        lock = _viewOf(trade, LEG_OUT);
+        lock.cursorBuyWh = _mandateBits(Ids.mandateId(trade, clientHash));
     }
 
     /// @dev B3, B4: all of a pending lock goes back, money and bond.

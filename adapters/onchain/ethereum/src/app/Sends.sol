@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {TooLate, TradeRefused} from "./Errors.sol";
 import {Evidence} from "./Evidence.sol";
 import {Hashes} from "./Hashes.sol";
+import {Ids} from "./Ids.sol";
 import {ITrade} from "./ITrade.sol";
 import {LEG_IN} from "./LockNumbers.sol";
 import {Payloads} from "./Payloads.sol";
@@ -67,15 +68,7 @@ abstract contract Sends is Evidence, Payloads, ITrade {
 
     /// @dev How a trade differs from its clearing or that clearing's cell set (reason CELL_SET).
     function _clearingRule(EnergyTrade memory trade) internal view returns (bytes32) {
-        bool isOfClearing = _isClearingOf(
-            trade.clearingRoot,
-            trade.cellSetId,
-            trade.cellSetEpoch,
-            trade.slotStart,
-            trade.slotLength,
-            trade.level
-        );
-        if (!isOfClearing) return "clearing of another set or slot";
+        if (!_isClearingOf(trade.clearingRoot, Ids.clearingTerms(trade))) return "clearing of another set or slot";
         bytes32 peer =
             trade.sourceChainTag == _CHAIN_TAG ? trade.destChainTag : trade.sourceChainTag;
         if (_ownersWith(trade.cellSetId, peer) == 0) return "a ledger has no cell in the set";
@@ -101,15 +94,10 @@ abstract contract Sends is Evidence, Payloads, ITrade {
         if (lock.lockId == lockId) return false;
         _requireTimes(trade);
         if (lock.lockId != 0) revert TradeRefused("hash lock is used");
-        bool isOfClearing = _isClearingOf(
-            trade.clearingRoot,
-            trade.cellSetId,
-            trade.cellSetEpoch,
-            trade.slotStart,
-            trade.slotLength,
-            INTRA
+        bytes24 terms = Hashes.clearingTerms(
+            trade.cellSetId, trade.cellSetEpoch, trade.slotStart, trade.slotLength, INTRA
         );
-        if (!isOfClearing) revert TradeRefused("clearing of another set or slot");
+        if (!_isClearingOf(trade.clearingRoot, terms)) revert TradeRefused("clearing of another set or slot");
         _requireCleared(trade.tradeId, trade.clearingRoot, evidence.clearingProof);
         uint256 bondPrice;
         uint8 pools;

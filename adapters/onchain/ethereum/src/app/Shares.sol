@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {OrderRefused, ProofRefused, TooEarly} from "./Errors.sol";
 import {Hashes} from "./Hashes.sol";
 import {IExits} from "./IExits.sol";
+import {Ids} from "./Ids.sol";
 import {Locks} from "./Locks.sol";
 import {BUY, SELL} from "./Records.sol";
 import {Allocation, LockTerms, OwnLeaf} from "./TradeRecords.sol";
@@ -11,7 +12,6 @@ import {Allocation, LockTerms, OwnLeaf} from "./TradeRecords.sol";
 /// @title What members of a pool get when its lock has ended (A13, B10)
 /// @notice Pushed by anyone, order by order, exact to the nano-EUR and without remainder.
 abstract contract Shares is Locks, IExits {
-
     /// @inheritdoc IExits
     function collectShares(LockTerms calldata terms, uint8 side, OwnLeaf[] calldata leaves)
         external
@@ -78,12 +78,11 @@ abstract contract Shares is Locks, IExits {
     ) private view {
         if (
             proof.length > PROOF_LENGTH_MAX
-                || Hashes.rootOf(Hashes.allocationLeaf(leaf), proof) != lock.allocationsRoot
+                || Hashes.rootOf(Ids.allocationLeaf(leaf), proof) != lock.allocationsRoot
         ) revert ProofRefused("leaf is not in the allocations");
         if (leaf.price != lock.price) revert ProofRefused("leaf's price is not the lock's");
         // An anchored order makes its account the party, never a pool.
-        bytes32 key =
-            Hashes.orderKey(leaf.orderId, leaf.account, lock.slotStart, lock.slotLength, 0);
+        bytes32 key = Ids.orderKey(leaf, lock.slotStart, lock.slotLength, 0);
         if (_orders[key].side != side) revert OrderRefused("not an order of that pool");
     }
 }

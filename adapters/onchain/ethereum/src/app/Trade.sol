@@ -6,6 +6,7 @@ import {IIbcApp} from "../host/IIbcApp.sol";
 import {Arrival} from "../host/Types.sol";
 import {Base, Config} from "./Base.sol";
 import {NotYetPosted} from "./Errors.sol";
+import {Ids} from "./Ids.sol";
 import {IModule} from "./IModule.sol";
 import {
     ALARM_ACK_UNREADABLE,
@@ -66,8 +67,8 @@ contract Trade is Sends, Pending, IIbcApp, IModule {
         private
         returns (uint8 reason, bytes32 rule)
     {
-        EnergyTrade memory trade;
-        (trade, rule) = _decode(value);
+        (EnergyTrade memory trade, bytes32 fault) = _decode(value);
+        rule = fault;
         if (rule == 0) {
             rule = trade.destChainTag != _CHAIN_TAG
                 ? bytes32("trade of another destination")
@@ -109,18 +110,18 @@ contract Trade is Sends, Pending, IIbcApp, IModule {
         returns (uint8 reason, bytes32 rule)
     {
         uint256 amount = uint256(trade.priceOut) * trade.energyWh;
-        bytes32 mandateId = _mandateIdOf(trade, arrival.clientHash);
+        bytes32 mandateId = Ids.mandateId(trade, arrival.clientHash);
         bytes32 open = openKey(trade.connectorOut, _mandateBits(mandateId));
         uint256 openSum = _mandateOpen[open] + amount;
         rule = _mandateRule(_mandates[mandateId], trade, amount, openSum);
         if (rule != 0) return (REASON_MANDATE, rule);
         uint256 held = _vaults[trade.connectorOut];
         if (held < amount) return (REASON_VAULT, "vault holds less");
-        bytes32 outflow = keccak256(abi.encode(arrival.clientHash, trade.slotStart));
+        bytes32 outflow = Ids.pair(arrival.clientHash, trade.slotStart);
         uint256 taken = _outflows[outflow] + amount;
         if (taken > _OUTFLOW_CAP) return (REASON_CAP, "above the outflow cap");
         uint256 bondPrice = _bondPriceOf(trade.slotStart, trade.slotLength);
-        bytes32 lockId = _lockIdOut(trade);
+        bytes32 lockId = Ids.lockIdOut(trade);
         _takeFills(fills, bondPrice, lockId);
         _vaults[trade.connectorOut] = held - amount;
         _mandateOpen[open] = openSum;
@@ -197,7 +198,7 @@ contract Trade is Sends, Pending, IIbcApp, IModule {
         capWh = uint256(bytes32(acknowledgement[128:160]));
         isReadable = uint256(bytes32(acknowledgement[:32])) == 1
             && bytes32(acknowledgement[32:64]) == trade.tradeId
-            && bytes32(acknowledgement[64:96]) == _lockIdOut(trade)
+            && bytes32(acknowledgement[64:96]) == Ids.lockIdOut(trade)
             && capWh <= type(uint64).max
             && uint256(bytes32(acknowledgement[160:192])) == trade.expiryOut;
     }

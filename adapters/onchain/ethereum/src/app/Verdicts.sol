@@ -24,7 +24,7 @@ import {
 } from "./LockNumbers.sol";
 import {Pending} from "./Pending.sol";
 import {TICK} from "./Records.sol";
-import {DecidedLeaf, Verdict, VerdictLeaf} from "./TradeRecords.sol";
+import {DecidedLeaf, EnergyTrade, Verdict, VerdictLeaf} from "./TradeRecords.sol";
 
 /// @title What the cells decided: the slot's first valid verdict, applied leaf by leaf and group by
 /// group (B2, B3)
@@ -178,14 +178,15 @@ abstract contract Verdicts is Pending, IExits {
             }
         } else {
             _require(item.packet.length == 1 && item.local.length == 0, "a trade's packet");
-            bytes32 rule;
-            (decided.received, rule) = _received(item.client, item.packet[0]);
+            Received memory received = _received(item.client, item.packet[0]);
+            (EnergyTrade memory trade, bytes32 rule) = _decode(item.packet[0].value);
             if (
-                rule != 0 || decided.received.clientHash != leaf.destClient
-                    || decided.received.sequence != leaf.sequence
-                    || decided.received.commitment != leaf.packetCommitment
+                rule != 0 || received.clientHash != leaf.destClient
+                    || received.sequence != leaf.sequence
+                    || received.commitment != leaf.packetCommitment
             ) revert VerdictMismatch("leaf binds another packet");
-            lock = _lockOut(decided.received);
+            lock = _lockOut(trade, received.clientHash);
+            decided.received = received;
         }
         if (lock.tradeId != leaf.tradeId) revert VerdictMismatch("leaf binds another packet");
         if (!_load(lock)) revert NotYetPosted("trade was not received");

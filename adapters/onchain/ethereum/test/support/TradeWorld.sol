@@ -296,8 +296,7 @@ abstract contract TradeWorld is Positions {
     }
 
     function stateOf(Ledger storage ledger, bytes32 hashlock) internal view returns (State memory state) {
-        (, bytes32 raw) = ledger.app.lockOf(hashlock);
-        uint256 packed = uint256(raw);
+        (, uint256 packed) = ledger.app.lockOf(hashlock);
         state.status = uint8(packed);
         state.cap = uint40(packed >> 8);
         state.paid = uint40(packed >> 48);

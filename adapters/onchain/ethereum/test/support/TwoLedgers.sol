@@ -7,12 +7,13 @@ import {Hashes} from "tieline/app/Hashes.sol";
 import {IBook} from "tieline/app/IBook.sol";
 import {IExits} from "tieline/app/IExits.sol";
 import {ITrade} from "tieline/app/ITrade.sol";
+import {IViews} from "tieline/app/IViews.sol";
 import {CellSet, Clearing, Mandate, Order, RegistryRow} from "tieline/app/Records.sol";
 import {IHost} from "tieline/host/IHost.sol";
 
 import {Attestors} from "./Attestors.sol";
 
-interface IApp is IBook, ITrade, IExits {
+interface IApp is IBook, IViews, ITrade, IExits {
     function multicall(bytes[] calldata calls) external returns (bytes[] memory results);
     function CHAIN_TAG() external view returns (bytes32);
 }
