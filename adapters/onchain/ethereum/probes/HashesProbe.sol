@@ -7,6 +7,7 @@ import {Packet, WholePacket} from "../src/host/Types.sol";
 import {Base, Config, Parameters} from "../src/app/Base.sol";
 import {Quorums} from "../src/app/Cells.sol";
 import {Hashes} from "../src/app/Hashes.sol";
+import {Ids} from "../src/app/Ids.sol";
 import {Payloads} from "../src/app/Payloads.sol";
 import {
     CellSet,
@@ -139,7 +140,7 @@ contract HashesProbe is Payloads {
     }
 
     function locksOf(EnergyTrade calldata trade) external pure returns (bytes32 lockIn, bytes32 lockOut) {
-        return (_lockIdIn(trade), _lockIdOut(trade));
+        return (Ids.lockIdIn(trade), Ids.lockIdOut(trade));
     }
 
     function mandateId(bytes32 source, bytes32 client, address connectorIn, address connectorOut)

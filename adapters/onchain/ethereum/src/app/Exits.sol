@@ -44,7 +44,8 @@ contract Exits is Verdicts, Shares, IModule {
         Received memory received = _received(client, packet);
         (EnergyTrade memory trade, bytes32 rule) = _decode(packet.value);
         if (rule != 0) revert LockNotFound(0);
-        LockView memory lock = _lockOut(trade, received.clientHash);
+        LockView memory lock;
+        _lockOut(lock, trade, received.clientHash);
         if (!_load(lock)) revert LockNotFound(lock.lockId);
         if (!_expire(lock)) return false;
         _answerRefusal(received);
@@ -202,7 +203,7 @@ contract Exits is Verdicts, Shares, IModule {
         // A packet of the same lock that was refused has a receipt too, but no success.
         bytes32 answer = _HOST.stored(client, Ibc.ACKNOWLEDGEMENT, received.sequence);
         if (
-            rule != 0 || _lockOut(trade, received.clientHash).lockId != lock.lockId
+            rule != 0 || Ids.lockIdOut(trade) != lock.lockId
                 || _HOST.stored(client, Ibc.RECEIPT, received.sequence) != received.commitment
                 || answer == 0 || answer == Ibc.commitAcknowledgement(abi.encodePacked(Ibc.SENTINEL))
         ) revert ProofRefused("not the lock's packet");

@@ -51,12 +51,12 @@ abstract contract Locks is Cells, ITradeEvents {
 
     /// @dev The lock that a call brings the terms of. Reverts if there is none.
     function _lockOf(LockTerms calldata terms) internal view returns (LockView memory lock) {
-        lock = _viewOf(terms);
+        _view(lock, terms);
         if (!_load(lock)) revert LockNotFound(lock.lockId);
     }
 
     /// @dev Terms without state; the id is what they hash to.
-    function _viewOf(LockTerms calldata terms) internal view returns (LockView memory lock) {
+    function _view(LockView memory lock, LockTerms calldata terms) internal view {
         bytes32 chainTag = _CHAIN_TAG;
         (bytes32 source, bytes32 dest) = (terms.sourceChainTag, terms.destChainTag);
         if (dest == chainTag) {
@@ -78,7 +78,7 @@ abstract contract Locks is Cells, ITradeEvents {
     }
 
     /// @dev One leg of a packet's trade, whose trade id the caller vouches for.
-    function _viewOf(EnergyTrade memory trade, uint8 leg) internal view returns (LockView memory lock) {
+    function _view(LockView memory lock, EnergyTrade memory trade, uint8 leg) internal view {
         lock.leg = leg;
         lock.hashlock = trade.hashlock;
         lock.allocationsRoot = trade.allocationsRoot;
@@ -121,16 +121,15 @@ abstract contract Locks is Cells, ITradeEvents {
     /// @dev Read the state of a lock; false if this ledger has no lock of that id.
     function _load(LockView memory lock) internal view returns (bool isKnown) {
         Lock storage stored = _locks[lock.hashlock];
-        if (stored.lockId != lock.lockId) return false;
+        bytes32 lockId = stored.lockId;
+        bool isRefused = lockId == ~lock.lockId;
+        if (lockId != lock.lockId && !isRefused) return false;
         LockState storage state = stored.state;
         uint256 packed;
         assembly ("memory-safe") {
             packed := sload(state.slot)
         }
-        if (packed == 0) {
-            lock.status = lock.leg == LEG_IN ? OPEN : PENDING;
-            lock.capWh = lock.energyWh;
-        } else {
+        if (packed != 0) {
             lock.status = packed & 0xff;
             lock.capWh = (packed >> 8) & _UINT40;
             lock.paidWh = (packed >> 48) & _UINT40;
@@ -138,6 +137,12 @@ abstract contract Locks is Cells, ITradeEvents {
             lock.cursorBuyWh = (packed >> 128) & _UINT40;
             lock.cursorSellWh = (packed >> 168) & _UINT40;
             lock.bondPrice = packed >> 208;
+        } else if (isRefused) {
+            lock.status = REFUSED;
+            lock.bondPrice = _bondPriceOf(lock.slotStart, lock.slotLength);
+        } else {
+            lock.status = lock.leg == LEG_IN ? OPEN : PENDING;
+            lock.capWh = lock.energyWh;
         }
         return true;
     }
@@ -150,6 +155,14 @@ abstract contract Locks is Cells, ITradeEvents {
         assembly ("memory-safe") {
             sstore(state.slot, packed)
         }
+    }
+
+    /// @dev Mark a pending lock as refused: its id with every bit turned. The state's slot stays empty until a
+    /// pool's share is collected, which saves the dearest write of an expiry.
+    function _storeRefused(LockView memory lock) internal {
+        lock.status = REFUSED;
+        lock.capWh = 0;
+        _locks[lock.hashlock].lockId = ~lock.lockId;
     }
 
     function _isTerminal(LockView memory lock) internal pure returns (bool) {

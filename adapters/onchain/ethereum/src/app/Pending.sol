@@ -5,7 +5,7 @@ import {Strings} from "@openzeppelin/contracts/utils/Strings.sol";
 import {Ibc} from "../host/Ibc.sol";
 import {Packet} from "../host/Types.sol";
 import {Ids} from "./Ids.sol";
-import {LEG_OUT, REFUSED} from "./LockNumbers.sol";
+import {LEG_OUT} from "./LockNumbers.sol";
 import {Locks} from "./Locks.sol";
 import {Payloads} from "./Payloads.sol";
 import {EnergyTrade} from "./TradeRecords.sol";
@@ -29,29 +29,29 @@ abstract contract Pending is Locks, Payloads {
         pure
         returns (Received memory received)
     {
-        bytes memory id = bytes(string.concat("attestations-", Strings.toString(client)));
+        bytes memory id = _clientId(client);
         received.client = client;
         received.sequence = packet.sequence;
         received.commitment = Ibc.commitPacket(sha256(id), packet);
         received.clientHash = keccak256(id);
     }
 
+    /// @dev attestations-N. The first ten clients' ids are one word and a digit.
+    function _clientId(uint64 client) private pure returns (bytes memory) {
+        if (client > 9) return bytes(string.concat("attestations-", Strings.toString(client)));
+        return abi.encodePacked("attestations-", bytes1(uint8(0x30 + client)));
+    }
+
     /// @dev The destination's lock of a packet, without state, with its mandate.
-    function _lockOut(EnergyTrade memory trade, bytes32 clientHash)
-        internal
-        view
-        returns (LockView memory lock)
-    {
-        lock = _viewOf(trade, LEG_OUT);
+    function _lockOut(LockView memory lock, EnergyTrade memory trade, bytes32 clientHash) internal view {
+        _view(lock, trade, LEG_OUT);
         lock.cursorBuyWh = _mandateBits(Ids.mandateId(trade, clientHash));
     }
 
     /// @dev B3, B4: all of a pending lock goes back, money and bond.
     function _giveBack(LockView memory lock) internal {
-        lock.status = REFUSED;
-        lock.capWh = 0;
         lock.bondPrice = _bondPriceOf(lock.slotStart, lock.slotLength);
-        _store(lock);
+        _storeRefused(lock);
         _refundPayer(lock, lock.energyWh);
         _returnBond(lock, lock.energyWh);
         _tellClosed(lock);

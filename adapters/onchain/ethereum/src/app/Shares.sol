@@ -27,13 +27,14 @@ abstract contract Shares is Locks, IExits {
         for (uint256 i = 0; i < leaves.length; ++i) {
             Allocation calldata leaf = leaves[i].allocation;
             _requireLeaf(lock, side, leaf, leaves[i].proof);
-            if (leaf.offsetWh < cursorWh) continue;
-            if (leaf.offsetWh > cursorWh) revert TooEarly("an earlier leaf is missing", 0);
-            if (leaf.energyWh == 0 || cursorWh + leaf.energyWh > lock.energyWh) {
+            (uint256 offsetWh, uint256 wh) = (leaf.offsetWh, leaf.energyWh);
+            if (offsetWh < cursorWh) continue;
+            if (offsetWh > cursorWh) revert TooEarly("an earlier leaf is missing", 0);
+            if (wh == 0 || cursorWh + wh > lock.energyWh) {
                 revert ProofRefused("leaf beyond the position");
             }
-            _collect(lock, side, leaf);
-            cursorWh += leaf.energyWh;
+            _collect(lock, side, leaf, offsetWh, wh);
+            cursorWh += wh;
             isDone = true;
         }
         if (!isDone) return false;
@@ -44,15 +45,23 @@ abstract contract Shares is Locks, IExits {
 
     /// @dev Credit one order. What the lock paid and slashed is shared by rounding down at every border,
     /// so both telescope: a Wh goes to the leaf in which it becomes whole.
-    function _collect(LockView memory lock, uint8 side, Allocation calldata leaf) private {
-        (uint256 from, uint256 wh) = (leaf.offsetWh, leaf.energyWh);
-        uint256 usedWh = _part(lock.paidWh, from, wh, lock.energyWh);
+    function _collect(
+        LockView memory lock,
+        uint8 side,
+        Allocation calldata leaf,
+        uint256 offsetWh,
+        uint256 wh
+    ) private {
+        uint256 usedWh = _part(lock.paidWh, offsetWh, wh, lock.energyWh);
         uint256 credited;
-        if (side == BUY) {
-            credited = (wh - usedWh) * lock.price;
-        } else {
-            uint256 bondWh = wh - _part(lock.slashedWh, from, wh, lock.energyWh);
-            credited = usedWh * lock.price + bondWh * lock.bondPrice;
+        // Energy is below 2^40, prices below 2^64, a part is at most the whole.
+        unchecked {
+            if (side == BUY) {
+                credited = (wh - usedWh) * lock.price;
+            } else {
+                uint256 bondWh = wh - _part(lock.slashedWh, offsetWh, wh, lock.energyWh);
+                credited = usedWh * lock.price + bondWh * lock.bondPrice;
+            }
         }
         _creditPay(leaf.account, credited);
         emit ShareCollected(
@@ -61,13 +70,16 @@ abstract contract Shares is Locks, IExits {
         );
     }
 
-    /// @dev Sums below 2^40 times 2^40.
+    /// @dev All below 2^40, the whole at least 1.
     function _part(uint256 total, uint256 from, uint256 wh, uint256 whole)
         private
         pure
         returns (uint256)
     {
-        return (from + wh) * total / whole - from * total / whole;
+        if (total == 0) return 0;
+        unchecked {
+            return (from + wh) * total / whole - from * total / whole;
+        }
     }
 
     function _requireLeaf(

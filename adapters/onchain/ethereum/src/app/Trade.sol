@@ -184,7 +184,7 @@ contract Trade is Sends, Pending, IIbcApp, IModule {
 
     /// @dev The lock of a packet that this ledger sent: only `lockAndSend` sends here.
     function _lockIn(EnergyTrade memory trade) private view returns (LockView memory lock) {
-        lock = _viewOf(trade, LEG_IN);
+        _view(lock, trade, LEG_IN);
         assert(_load(lock));
     }
 

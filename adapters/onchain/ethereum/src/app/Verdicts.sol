@@ -168,11 +168,11 @@ abstract contract Verdicts is Pending, IExits {
                 || Hashes.rootOf(Hashes.verdictLeaf(leaf), proof) != verdict.decisionsRoot
         ) revert ProofRefused("leaf is not in the verdict");
         if (leaf.destChainTag != _CHAIN_TAG) revert VerdictMismatch("leaf of another ledger");
-        LockView memory lock;
+        LockView memory lock = decided.lock;
         if (leaf.destClient == Hashes.LOCAL) {
             if (leaf.sequence != 0) revert VerdictMismatch("a local trade has no sequence");
             _require(item.local.length == 1 && item.packet.length == 0, "a local trade's terms");
-            lock = _viewOf(item.local[0]);
+            _view(lock, item.local[0]);
             if (lock.leg != LEG_LOCAL || leaf.packetCommitment != leaf.tradeId) {
                 revert VerdictMismatch("leaf binds another packet");
             }
@@ -185,12 +185,11 @@ abstract contract Verdicts is Pending, IExits {
                     || received.sequence != leaf.sequence
                     || received.commitment != leaf.packetCommitment
             ) revert VerdictMismatch("leaf binds another packet");
-            lock = _lockOut(trade, received.clientHash);
+            _lockOut(lock, trade, received.clientHash);
             decided.received = received;
         }
         if (lock.tradeId != leaf.tradeId) revert VerdictMismatch("leaf binds another packet");
         if (!_load(lock)) revert NotYetPosted("trade was not received");
-        decided.lock = lock;
         if (lock.slotStart != verdict.slotStart) revert VerdictMismatch("not of the first tick");
         _requireOwners(verdict.cellSetId, signers, leaf, lock.peerChainTag);
     }

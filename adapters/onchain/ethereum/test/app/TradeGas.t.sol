@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.20;
 
-import {DecidedLeaf, OwnLeaf, TradeEvidence, Verdict} from "tieline/app/TradeRecords.sol";
-import {LockTerms} from "tieline/app/TradeRecords.sol";
+import {DecidedLeaf, LockTerms, TradeEvidence, Verdict} from "tieline/app/TradeRecords.sol";
+import {Hashes} from "tieline/app/Hashes.sol";
 import {IExits} from "tieline/app/IExits.sol";
 import {Acknowledge, Proof, Receive, Timeout} from "tieline/host/Types.sol";
 
@@ -54,6 +54,25 @@ contract TradeGasTest is TradeWorld {
         }
         clear(ps[0]);
         send(ps[0]);
+    }
+
+    /// @dev Balances that a call adds to, not zero before it.
+    function setUp() public override {
+        super.setUp();
+        vm.prank(connector);
+        a.app.deposit(1000);
+        fundPool();
+    }
+
+    /// @dev The imbalance pool, which a slashed bond adds to.
+    function fundPool() private {
+        address pool = address(
+            uint160(uint256(keccak256(bytes.concat(keccak256("tieline/imbalance/v1"), b.tag))))
+        );
+        address[] memory accounts = new address[](1);
+        uint128[] memory amounts = new uint128[](1);
+        (accounts[0], amounts[0]) = (pool, 1000);
+        b.app.depositFor(accounts, amounts, true);
     }
 
     function sendAll(Position[] memory ps) private {
@@ -232,10 +251,14 @@ contract TradeGasTest is TradeWorld {
         receiveAll(ps);
         vm.warp(D - 10);
         applyAll(ps);
-        deliver(b, ps[1].trade.tradeId, 100);
         vm.warp(T_B);
+        uint256 state = vm.snapshotState();
+        b.app.refund(termsOut(ps[1]), noLeaves(), 0, noPacket());
+        gauge("refund on the destination, no statement", 1, 70_000);
+        vm.revertToState(state);
+        deliver(b, ps[1].trade.tradeId, 100);
         b.app.refund(termsOut(ps[1]), leavesOf(proofOf(0, 100)), 0, noPacket());
-        gauge("refund on the destination", 1, 70_000);
+        gauge("refund on the destination, part of the bond slashed", 1, 80_000);
     }
 
     function test_gas_open_local() public {
@@ -247,7 +270,19 @@ contract TradeGasTest is TradeWorld {
         gauge("open local", 1, 105_000);
     }
 
-    function test_gas_shares() public {
+    function test_gas_share_alone() public {
+        Position memory p = positionOf(parts(buy(ANN, 300)), parts(sell(BOB, 300, 0)), PREIMAGE, 2);
+        p.trade.seller = Hashes.pool(b.tag, p.trade.tradeId, 2);
+        seal(p);
+        clear(p);
+        locked(p, 300);
+        vm.warp(T_B);
+        b.app.refund(termsOut(p), noLeaves(), 0, noPacket());
+        b.app.collectShares(termsOut(p), 2, p.sells);
+        gauge("share", 1, 55_000);
+    }
+
+    function test_gas_share_each_of_twenty() public {
         Part[] memory buys = new Part[](20);
         for (uint256 i = 0; i < 20; ++i) {
             buys[i] = buy(0x1000 + i, 100);
@@ -261,17 +296,7 @@ contract TradeGasTest is TradeWorld {
         send(p);
         vm.warp(T_A);
         a.app.refund(termsIn(p), noLeaves(), 0, noPacket());
-        uint256 state = snapshot();
-        OwnLeaf[] memory first = new OwnLeaf[](1);
-        first[0] = p.buys[0];
-        a.app.collectShares(termsIn(p), 1, first);
-        gauge("share", 1, 55_000);
-        vm.revertToState(state);
         a.app.collectShares(termsIn(p), 1, p.buys);
         gauge("share", 20, 23_000);
-    }
-
-    function snapshot() private returns (uint256) {
-        return vm.snapshotState();
     }
 }

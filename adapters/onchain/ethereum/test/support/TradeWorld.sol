@@ -296,7 +296,8 @@ abstract contract TradeWorld is Positions {
     }
 
     function stateOf(Ledger storage ledger, bytes32 hashlock) internal view returns (State memory state) {
-        (, uint256 packed) = ledger.app.lockOf(hashlock);
+        (, bytes32 word) = ledger.app.lockOf(hashlock);
+        uint256 packed = uint256(word);
         state.status = uint8(packed);
         state.cap = uint40(packed >> 8);
         state.paid = uint40(packed >> 48);
