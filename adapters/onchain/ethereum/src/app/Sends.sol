@@ -91,7 +91,8 @@ abstract contract Sends is Evidence, Payloads, ITrade {
         _requireOpen(_pauses.locks);
         bytes32 lockId = _requireTerms(trade);
         Lock storage lock = _locks[trade.hashlock];
-        if (lock.lockId == lockId) return false;
+        // A refused lock's id is turned over.
+        if (lock.lockId == lockId || lock.lockId == ~lockId) return false;
         _requireTimes(trade);
         if (lock.lockId != 0) revert TradeRefused("hash lock is used");
         bytes24 terms = Hashes.clearingTerms(
