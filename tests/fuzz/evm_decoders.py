@@ -19,8 +19,13 @@ from tieline.protocol.errors import ClientRefused
 from tieline.protocol.height import Height
 from tieline.protocol.messages import AnyMessage
 from tieline.wire.errors import Malformed
-from tieline.wire.evm import rlp
+from tieline.wire.evm import contract_calls, contract_events, rlp
+from tieline.wire.evm.blocks import EvmBlock
+from tieline.wire.evm.declarations import Function
 from tieline.wire.evm.header import decode_header, header_of_rpc_block
+from tieline.wire.evm.logs import Log
+from tieline.wire.evm.transactions import EvmTransaction, call_data
+from tieline.wire.keys import SecpKey
 
 NOW = (START_S + 60) * SECOND
 PATH = b"07-tendermint-0\x01" + bytes(7) + b"\x01"
@@ -111,7 +116,34 @@ def evm_targets() -> list[Target]:
     ):
         reader = type(one).decode
         found.append(Target(f"evm {name}", (one.encode(),), reader, write=lambda v: v.encode()))
-    return found
+    return [*found, *_of_the_adapter()]
+
+
+def _of_the_adapter() -> list[Target]:
+    """Blocks that are kept, calls and logs of our contracts."""
+    block = EvmBlock(b"header", (b"one", b"two"), (b"three", b""))
+    call = contract_calls.MULTICALL.encode([contract_calls.DEPOSIT.encode(5), b"\x01" * 40])
+    transaction = EvmTransaction(5, 1, 21_000, 7, 0, b"\x02" * 20, call)
+    opened = contract_events.APP_EVENT_KINDS
+    (kind,) = [one for one in opened.values() if one.name == "CellSetPosted"]
+    body = Function(
+        "function f(bytes32 p, bytes32 n, uint64 e, uint64 s, (address c, bytes32 t, uint8 r)[] w)"
+    ).encode(b"\x03" * 32, b"\x04" * 32, 1, 900, [(b"\x05" * 20, b"\x06" * 32, 1)])[4:]
+    return [
+        Target("evm block", (block.encode(),), EvmBlock.decode, write=EvmBlock.encode),
+        Target("evm call data", (transaction.sign(SecpKey(b"\x07" * 32)),), call_data),
+        Target(
+            "evm multicall",
+            (call,),
+            contract_calls.MULTICALL.decode,
+            write=lambda values: contract_calls.MULTICALL.encode(values["calls"]),
+        ),
+        Target(
+            "evm log",
+            (body,),
+            lambda data: kind.decode(Log(bytes(20), (kind.topic, b"\x08" * 32), data)),
+        ),
+    ]
 
 
 def _taking_apart(sealing: Sealing) -> Callable[[bytes], Any]:

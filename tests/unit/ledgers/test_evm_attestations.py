@@ -112,7 +112,7 @@ def name_of(host: Contract, called: Called) -> str:
 def skipped_for(host: Contract, called: Called) -> str:
     """Why a packet was skipped: not proved, or proved and of no language that is spoken here."""
     (told,) = called.logs
-    (reason,) = parse_type("(bytes)").decode(told.data, 0)
+    (reason,) = parse_type("(bytes)").decode(told.data)
     return host.abi.error(reason)[0]
 
 

@@ -59,7 +59,7 @@ def test_any_value_is_written_as_eth_abi_writes_it_and_read_back(data):
     whole = parse_type(f"({name})")
     encoded = whole.encode((value,))
     assert encoded == eth_abi.encode([name], [_as_their_own(name, value)])
-    assert whole.decode(encoded, 0) == (value,)
+    assert whole.decode(encoded) == (value,)
 
 
 @settings(max_examples=200, deadline=None)
@@ -67,7 +67,7 @@ def test_any_value_is_written_as_eth_abi_writes_it_and_read_back(data):
 def test_bytes_of_strangers_are_values_or_malformed(name, data):
     """Never another exception, and nothing that does not end."""
     try:
-        parse_type(name).decode(data, 0)
+        parse_type(name).decode(data)
     except Malformed:
         return
 
@@ -105,12 +105,22 @@ def test_a_value_that_does_not_fit_is_not_written(name, value):
         ("string", (1).to_bytes(WORD, "big") + b"\xff".ljust(WORD, b"\0")),
         ("uint256", bytes(31)),
         ("(bytes)", (2**200).to_bytes(WORD, "big")),
+        ("bytes", (1).to_bytes(WORD, "big") + b"\x01\x01".ljust(WORD, b"\0")),
+        ("(uint8)", bytes(2 * WORD)),
     ],
 )
 def test_what_no_encoder_makes_is_not_read(name, data):
     """Dirty bits, lengths beyond the end, offsets to nowhere."""
     with pytest.raises(Malformed):
-        parse_type(name).decode(data, 0)
+        parse_type(name).decode(data)
+
+
+def test_two_offsets_to_one_place_are_refused():
+    """A hundred bytes must not stand for a gigabyte: calls are decoded as others sent them."""
+    one = (64).to_bytes(WORD, "big")
+    tail = (1).to_bytes(WORD, "big") + b"x".ljust(WORD, b"\0")
+    with pytest.raises(Malformed, match="out of order"):
+        parse_type("(bytes,bytes)").decode(one + one + tail)
 
 
 @pytest.mark.parametrize("name", ["uint7", "bytes33", "float", "uint", "function"])

@@ -1,8 +1,9 @@
 """
 Solidity's ABI for types that are known by their names: ``(uint64,bytes,bytes32[])[]`` and the like.
 
-Made once a type; strict as the contracts' own decoders: lengths, ranges and offsets are checked, so
-what is read twice is read alike. Static records that are signed or hashed are ``wire.words``.
+Made once a type; there is one spelling, which Solidity's own encoder writes: offsets in order
+without gaps, padding of zeros, nothing after the end. So no short bytes stand for a long value.
+Static records that are signed or hashed are ``wire.words``.
 
 Sources:
     Solidity documentation, Contract ABI Specification.
@@ -34,8 +35,15 @@ class AbiType(ABC):
         """Return the encoding of *value*. Raises Malformed if it does not fit."""
 
     @abstractmethod
-    def decode(self, data: bytes, at: int) -> Any:
-        """Return the value whose encoding begins at *at*. Raises Malformed."""
+    def read(self, data: bytes, at: int) -> tuple[Any, int]:
+        """Return the value whose encoding begins at *at*, and where it ends. Raises Malformed."""
+
+    def decode(self, data: bytes) -> Any:
+        """Return the value whose encoding *data* is, whole. Raises Malformed."""
+        value, end = self.read(data, 0)
+        if end != len(data):
+            raise Malformed(f"ABI data goes on after its end: bytes={len(data)} end={end}")
+        return value
 
 
 def _word(data: bytes, at: int) -> int:
@@ -59,21 +67,22 @@ class _Number(AbiType):
             raise Malformed(f"{self.name} out of range: {value!r}")
         return int(value).to_bytes(WORD, "big", signed=self._is_signed)
 
-    def decode(self, data: bytes, at: int) -> int:
+    def read(self, data: bytes, at: int) -> tuple[int, int]:
         number = _word(data, at)
         if self._is_signed and number >> 255:
             number -= 1 << 256
         if not self._low <= number <= self._high:
             raise Malformed(f"dirty high bits in {self.name}")
-        return number
+        return number, at + WORD
 
 
 class _Bool(_Number):
     def __init__(self) -> None:
         super().__init__("bool", 1)
 
-    def decode(self, data: bytes, at: int) -> bool:
-        return bool(super().decode(data, at))
+    def read(self, data: bytes, at: int) -> tuple[bool, int]:
+        number, end = super().read(data, at)
+        return bool(number), end
 
 
 class _Address(AbiType):
@@ -84,11 +93,11 @@ class _Address(AbiType):
             raise Malformed(f"not an address: {value!r}")
         return value.rjust(WORD, b"\0")
 
-    def decode(self, data: bytes, at: int) -> bytes:
+    def read(self, data: bytes, at: int) -> tuple[bytes, int]:
         number = _word(data, at)
         if number >> _ADDRESS_BITS:
             raise Malformed("dirty high bits in address")
-        return number.to_bytes(_ADDRESS_BITS // 8, "big")
+        return number.to_bytes(_ADDRESS_BITS // 8, "big"), at + WORD
 
 
 class _FixedBytes(AbiType):
@@ -101,11 +110,11 @@ class _FixedBytes(AbiType):
             raise Malformed(f"not {self.name}: {value!r}")
         return value.ljust(WORD, b"\0")
 
-    def decode(self, data: bytes, at: int) -> bytes:
+    def read(self, data: bytes, at: int) -> tuple[bytes, int]:
         _word(data, at)
         if any(data[at + self._size : at + WORD]):
             raise Malformed(f"dirty low bits in {self.name}")
-        return bytes(data[at : at + self._size])
+        return bytes(data[at : at + self._size]), at + WORD
 
 
 class _Bytes(AbiType):
@@ -118,12 +127,15 @@ class _Bytes(AbiType):
         padding = bytes(-len(value) % WORD)
         return len(value).to_bytes(WORD, "big") + value + padding
 
-    def decode(self, data: bytes, at: int) -> Any:
+    def read(self, data: bytes, at: int) -> tuple[Any, int]:
         length = _word(data, at)
         start = at + WORD
-        if length > len(data) - start:
+        end = start + length + -length % WORD
+        if end > len(data):
             raise Malformed(f"ABI bytes end early: length={length}")
-        return bytes(data[start : start + length])
+        if any(data[start + length : end]):
+            raise Malformed("ABI bytes are not padded with zeros")
+        return bytes(data[start : start + length]), end
 
 
 class _Text(_Bytes):
@@ -134,9 +146,10 @@ class _Text(_Bytes):
             raise Malformed(f"not text: {value!r}")
         return super().encode(value.encode())
 
-    def decode(self, data: bytes, at: int) -> str:
+    def read(self, data: bytes, at: int) -> tuple[str, int]:
+        value, end = super().read(data, at)
         try:
-            return str(super().decode(data, at), "utf-8")
+            return str(value, "utf-8"), end
         except UnicodeDecodeError as exc:
             raise Malformed("ABI string is not UTF-8") from exc
 
@@ -152,12 +165,12 @@ class _Array(AbiType):
         values = _values(value)
         return len(values).to_bytes(WORD, "big") + _encode_row([self._of] * len(values), values)
 
-    def decode(self, data: bytes, at: int) -> tuple[Any, ...]:
+    def read(self, data: bytes, at: int) -> tuple[tuple[Any, ...], int]:
         length = _word(data, at)
         start = at + WORD
         if length * self._of.head_bytes > len(data) - start:
             raise Malformed(f"ABI list ends early: length={length}")
-        return _decode_row([self._of] * length, data, start)
+        return _read_row([self._of] * length, data, start)
 
 
 class Tuple(AbiType):
@@ -176,9 +189,9 @@ class Tuple(AbiType):
             raise Malformed(f"not {len(self.members)} values for {self.name}")
         return _encode_row(self.members, values)
 
-    def decode(self, data: bytes, at: int = 0) -> tuple[Any, ...]:
-        """Return the values in order."""
-        return _decode_row(self.members, data, at)
+    def read(self, data: bytes, at: int) -> tuple[tuple[Any, ...], int]:
+        """Return the values in order, and where they end."""
+        return _read_row(self.members, data, at)
 
 
 def _values(value: Any) -> Sequence[Any]:
@@ -202,13 +215,20 @@ def _encode_row(types: Sequence[AbiType], values: Sequence[Any]) -> bytes:
     return b"".join(heads) + b"".join(tails)
 
 
-def _decode_row(types: Sequence[AbiType], data: bytes, start: int) -> tuple[Any, ...]:
+def _read_row(types: Sequence[AbiType], data: bytes, start: int) -> tuple[tuple[Any, ...], int]:
     values: list[Any] = []
     at = start
+    end = start + sum(one.head_bytes for one in types)
     for one in types:
-        values.append(one.decode(data, start + _word(data, at) if one.is_dynamic else at))
+        if one.is_dynamic:
+            if start + _word(data, at) != end:
+                raise Malformed("ABI data out of order")
+            value, end = one.read(data, end)
+        else:
+            value, _ = one.read(data, at)
+        values.append(value)
         at += one.head_bytes
-    return tuple(values)
+    return tuple(values), end
 
 
 _PLAIN: dict[str, AbiType] = {one.name: one for one in (_Address(), _Bytes(), _Text(), _Bool())}

@@ -106,7 +106,7 @@ class EventKind:
         if log.topics[:1] != (self.topic,) or len(log.topics) != 1 + len(self._indexed):
             raise Malformed(f"not a log of {self.name}")
         values = {
-            name: kind.decode(topic, 0)
+            name: kind.decode(topic)
             for (name, kind), topic in zip(self._indexed, log.topics[1:], strict=True)
         }
         values.update(zip(self._names, self._body.decode(log.data), strict=True))
