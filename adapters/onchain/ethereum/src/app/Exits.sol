@@ -44,6 +44,8 @@ contract Exits is Verdicts, Shares, IModule {
         Received memory received = _received(client, packet);
         (EnergyTrade memory trade, bytes32 rule) = _decode(packet.value);
         if (rule != 0) revert LockNotFound(0);
+        // Filled in place by the next call.
+        // slither-disable-next-line uninitialized-local
         LockView memory lock;
         _lockOut(lock, trade, received.clientHash);
         if (!_load(lock)) revert LockNotFound(lock.lockId);

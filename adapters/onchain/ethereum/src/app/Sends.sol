@@ -49,8 +49,10 @@ abstract contract Sends is Evidence, Payloads, ITrade {
         _refuseBy(_clearingRule(trade));
         _requireCleared(trade.tradeId, trade.clearingRoot, evidence.clearingProof);
         bool isPool = _takeBuyers(trade, evidence);
-        (uint64 sequence,) = _HOST.sendPacket(client, timeout, payload);
         lock.lockId = trade.lockIdIn;
+        // The commitment that is left out is in the host's event.
+        // slither-disable-next-line unused-return
+        (uint64 sequence,) = _HOST.sendPacket(client, timeout, payload);
         emit LockOpened(trade.lockIdIn, trade.tradeId, client, sequence, LEG_IN, isPool, 0);
         return true;
     }

@@ -207,8 +207,8 @@ abstract contract Verdicts is Pending, IExits {
     }
 
     function _requireAllOrNone(DecidedLeaf[] calldata leaves, Decided[] memory decided) private pure {
-        bool hasPending;
-        bool hasRefused;
+        bool hasPending = false;
+        bool hasRefused = false;
         for (uint256 i = 0; i < leaves.length; ++i) {
             if (leaves[i].leaf.decision != ACCEPT) continue;
             uint256 status = decided[i].lock.status;
