@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from fakes.mixed_world import with_ethereum
+from fakes.small_world import small
 from fakes.two_slots import config as two_slots
 
 from tieline.audit import auditing
@@ -66,6 +67,29 @@ def test_the_audit_holds_and_knows_every_ledger(run: RunFolder) -> None:
 def test_every_kind_of_tampering_is_seen(run: RunFolder) -> None:
     report = tamper(run.path, count=36, seed=20160118)
     assert [trial for trial in report.trials if not trial.is_noticed] == []
+
+
+def test_locks_without_a_verdict_expire_and_packets_time_out(tmp_path: Path) -> None:
+    """The relayer stands still until after D: everything comes back, on every ledger."""
+    down = {"event": "relayer_down", "slot": 0, "seconds": 850}
+    path = tmp_path / "run"
+    world.run(
+        with_ethereum(small(slot_count=1, events=[down]), "B"), path, progress=lambda *_: None
+    )
+    folder = RunFolder(path)
+    assert [check for check in folder.read_summary().checks if not check.is_ok] == []
+    touched = [
+        trade
+        for trade in folder.read_trades()
+        if ETHEREUM in {trade.source_chain_id, trade.dest_chain_id}
+    ]
+    assert touched
+    assert all(trade.delivered_wh == trade.paid_in_nano_eur == 0 for trade in touched)
+    report = auditing.audit(path)
+    assert report.findings == ()
+    endings = {row.ending for row in report.locks if row.ledger == ETHEREUM}
+    assert endings == {"refunded"}
+    assert {row.ending for row in report.packets} == {"timed out"}
 
 
 @pytest.fixture

@@ -119,6 +119,16 @@ def test_a_lock_is_held_to_its_id_and_to_what_of_it_changes() -> None:
         assert not state.fits((packed ^ 1 << bit).to_bytes(32, "big"))
 
 
+def test_a_refused_lock_is_its_id_with_every_bit_turned() -> None:
+    refused = replace(LOCK, status=LockStatus.REFUSED, cap_wh=0, paid_wh=0)
+    identity, state = wanted({}, {lock_key(LOCK_ID): encode_lock(refused)})
+    assert identity.word == b"\xdd" * 32
+    assert not identity.fits(LOCK_ID)
+    assert state.fits(None)
+    assert state.fits((6 | 17 << 128).to_bytes(32, "big")), "after a share was collected"
+    assert not state.fits((3).to_bytes(32, "big"))
+
+
 @pytest.mark.parametrize("status", [LockStatus.OPEN, LockStatus.PENDING])
 def test_a_lock_as_it_was_opened_has_no_state(status: LockStatus) -> None:
     fresh = replace(LOCK, status=status, cap_wh=LOCK.energy_wh, paid_wh=0)

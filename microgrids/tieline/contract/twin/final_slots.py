@@ -57,11 +57,14 @@ class WantedSlot:
     """32 bytes; zeros: nothing."""
     mask: bytes = _WHOLE
     """Which bits are compared."""
+    instead: bytes | None = None
+    """What it may hold as well."""
 
     def fits(self, found: bytes | None) -> bool:
         """Say whether a proved word (None: nothing) is what must be there."""
         held = int.from_bytes(found or b"", "big") & int.from_bytes(self.mask, "big")
-        return held == int.from_bytes(self.word, "big")
+        allowed = {self.word} if self.instead is None else {self.word, self.instead}
+        return held in {int.from_bytes(word, "big") for word in allowed}
 
 
 def final_slots(scan: Scan) -> tuple[WantedSlot, ...]:
@@ -137,15 +140,18 @@ def _locks(scan: Scan) -> Iterator[WantedSlot]:
         lock_id, record = key[1:], decode_lock(value)
         base = mapping_slot(record.hash_lock, _LOCKS)
         name = f"lock {lock_id.hex()}"
-        yield WantedSlot(f"{name}: id", is_host=False, slot=base, word=lock_id)
+        is_refused = record.status is LockStatus.REFUSED
+        held = bytes(byte ^ 0xFF for byte in lock_id) if is_refused else lock_id
+        yield WantedSlot(f"{name}: id", is_host=False, slot=base, word=held)
         above = (int.from_bytes(base, "big") + 1) % (1 << 256)
-        word = _lock_word(record).to_bytes(_WORD, "big")
         yield WantedSlot(
             f"{name}: state",
             is_host=False,
             slot=above.to_bytes(_WORD, "big"),
-            word=word,
+            word=_lock_word(record).to_bytes(_WORD, "big"),
             mask=_LOCK_MASK,
+            # The turned id says that it is refused; a share that is collected writes it out.
+            instead=bytes(_WORD) if is_refused else None,
         )
 
 
