@@ -62,6 +62,10 @@ class AttestorPool:
         self.silences: dict[bytes, str] = {}
         """By cell: why its last request was met with silence; answered ones are taken out."""
 
+    def forget_all(self) -> None:
+        """What was signed may be of blocks that are gone."""
+        self._states.clear()
+
     async def attest_state(
         self,
         ledger_id: str,

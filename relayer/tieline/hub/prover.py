@@ -96,6 +96,7 @@ class Prover:
         """What was fetched may be of blocks that are gone."""
         self._entries_known.clear()
         self._headers_known.clear()
+        self._attestors.forget_all()
 
     @property
     def silences(self) -> Mapping[bytes, str]:

@@ -123,6 +123,8 @@ class Runner:
         """What became of our transactions and is not noted yet."""
         self._gone: list[Reorganised] = []
         """Ledgers that left blocks which were acted on: all is read again before the next step."""
+        self._left_heights: dict[str, int] = {}
+        """By ledger: the last block of a branch that was shown and left."""
         self._sending: dict[str, asyncio.Task[Sent]] = {}
         """By ledger: what is being sent side by side with the next steps."""
 
@@ -249,6 +251,11 @@ class Runner:
         for lanes in self.lanes.values():
             lanes.forget_all()
         await self.start()
+        for error in self._gone:
+            left = self._left_heights.get(error.ledger_id, 0)
+            self._left_heights[error.ledger_id] = max(left, error.height + error.depth)
+        for ledger_id, height in self._left_heights.items():
+            self.view.ledgers[ledger_id].left_height = height
         self._gone = []
         self._revision, self._wake_s = -1, self._clock.now_s()
         return StepReport(blocks=sum(view.height > 0 for view in self.view.ledgers.values()))

@@ -27,6 +27,8 @@ class LedgerView:
         self.height = 0
         self.time_s = 0
         """Chain time of the last observed block, unix seconds."""
+        self.left_height = 0
+        """Up to here blocks are not those that were shown before a deep re-organisation."""
         self.block_times: dict[int, int] = {}
         self.client_heights: dict[str, list[int]] = {}
         """Ascending header heights that each client here can verify against."""
