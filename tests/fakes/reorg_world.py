@@ -17,7 +17,7 @@ from tieline.hub.journal_sql import SqlJournal
 from tieline.hub.no_trades import NoTrades
 from tieline.hub.proof_form import AttestedForm
 from tieline.hub.prover import ClientTerms, Prover
-from tieline.hub.runner import Runner
+from tieline.hub.runner import READ_AGAIN_BLOCKS, Runner
 from tieline.hub.settings import RunnerSettings
 from tieline.ledgers.ethereum.deployment import shipped_artifacts
 from tieline.ledgers.ethereum.looking_after import SendingPace
@@ -217,7 +217,7 @@ class ReorgWorld:
                 for status in (JourneyStatus.SENT, JourneyStatus.RECEIVED, JourneyStatus.ANSWERED)
             )
             rest = rest + 1 if is_quiet and is_over else 0
-            if rest > self.confirmations + 2:
+            if rest > self.confirmations + 2 and count > READ_AGAIN_BLOCKS + 14:
                 return count
         raise AssertionError("does not come to rest")
 

@@ -112,19 +112,19 @@ def test_no_key_seals_two_blocks_at_a_height(chain):
     assert finish(ledger.header(height + 2, 1)) != first
 
 
-@pytest.fixture(scope="module")
-def deep_enough(tmp_path_factory):
+@pytest.fixture(scope="module", params=DEPTHS, ids="depth {}".format)
+def hidden(request, tmp_path_factory):
     """Twelve confirmations: no re-organisation here is seen."""
     world = ReorgWorld(tmp_path_factory.mktemp("hidden"), confirmations=12)
-    yield world
+    yield world, request.param
     world.stop()
 
 
-@pytest.fixture(scope="module")
-def too_shallow(tmp_path_factory):
+@pytest.fixture(scope="module", params=[1, 3, 7, 12], ids="depth {}".format)
+def acted_on(request, tmp_path_factory):
     """Two confirmations: what goes deeper was acted on."""
     world = ReorgWorld(tmp_path_factory.mktemp("shown"), confirmations=2)
-    yield world
+    yield world, request.param
     world.stop()
 
 
@@ -184,17 +184,16 @@ def signed_twice(world):
 
 
 @pytest.mark.parametrize("step", STEPS)
-@pytest.mark.parametrize("depth", DEPTHS)
-def test_a_packet_lives_through_a_re_organisation_that_nobody_sees(deep_enough, depth, step):
-    source = (ETH, OTHER)[depth % 2]
-    live_through(deep_enough, source, depth, step)
-    assert signed_twice(deep_enough) == []
+def test_a_packet_lives_through_a_re_organisation_that_nobody_sees(hidden, step):
+    world, depth = hidden
+    live_through(world, (ETH, OTHER)[depth % 2], depth, step)
+    assert signed_twice(world) == []
 
 
 @pytest.mark.parametrize("step", STEPS)
-@pytest.mark.parametrize("depth", [1, 3, 7, 12])
 @pytest.mark.parametrize("source", [ETH, OTHER])
-def test_a_packet_lives_through_one_that_was_acted_on(too_shallow, source, depth, step):
+def test_a_packet_lives_through_one_that_was_acted_on(acted_on, source, step):
     """Cells have signed blocks that are gone: they sign no other ones in their place."""
-    live_through(too_shallow, source, depth, step)
-    assert signed_twice(too_shallow) == []
+    world, depth = acted_on
+    live_through(world, source, depth, step)
+    assert signed_twice(world) == []

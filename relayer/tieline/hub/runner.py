@@ -40,6 +40,8 @@ _SECONDS_PER_DAY = 86_400
 _RETRY_MEMORY_S = 600
 """Longer than the longest delay between two tries."""
 _PRUNE_EVERY_S = 3_600
+READ_AGAIN_BLOCKS = 16
+"""So many blocks after a re-organisation its transactions have come back, if they do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +125,12 @@ class Runner:
         """What became of our transactions and is not noted yet."""
         self._gone: list[Reorganised] = []
         """Ledgers that left blocks which were acted on: all is read again before the next step."""
+        self._is_forgotten = False
+        """Whether the view was emptied and the ledgers have not been read since."""
         self._left_heights: dict[str, int] = {}
         """By ledger: the last block of a branch that was shown and left."""
+        self._read_again_at: dict[str, int] = {}
+        """By ledger: the height at which what the branch had is in blocks again, or lost."""
         self._sending: dict[str, asyncio.Task[Sent]] = {}
         """By ledger: what is being sent side by side with the next steps."""
 
@@ -162,11 +168,11 @@ class Runner:
             Unavailable: The journal does not answer: nothing was performed since.
         """
         now_s = self.retry.now_s = self._clock.now_s()
-        if self._gone:
+        if self._is_forgotten:  # the last try did not come to its end
             return await self._begin_again()
         seen = await self._inbox.read(now_s)
-        if seen.reorganised:
-            self._gone = seen.reorganised
+        self._gone = seen.reorganised
+        if self._gone or self._is_settled_again():
             return await self._begin_again()
         self._unsettled += seen.outcomes
         has_sent = any(task.done() for task in self._sending.values())
@@ -229,6 +235,20 @@ class Runner:
         self.save_resume_heights()
         self._journal.close()
 
+    def _is_settled_again(self) -> bool:
+        """
+        Return whether a ledger that left blocks has gone on so far that its stores are to be read
+        again: a packet that was not there after it left them may have been sent once more.
+        """
+        settled = [
+            ledger_id
+            for ledger_id, height in self._read_again_at.items()
+            if self.view.ledgers[ledger_id].height >= height
+        ]
+        for ledger_id in settled:
+            del self._read_again_at[ledger_id]
+        return bool(settled)
+
     async def _begin_again(self) -> StepReport:
         """
         Forget what was learnt, and read the ledgers again from before the blocks that are gone, as
@@ -244,6 +264,7 @@ class Runner:
             if error.ledger_id in resume:
                 resume[error.ledger_id] = min(resume[error.ledger_id], error.height)
         self._journal.save_resume_heights(resume)
+        self._is_forgotten = True
         self.view.forget_all()
         self.retry.forget_all()
         self._prover.forget_all()
@@ -253,10 +274,12 @@ class Runner:
         await self.start()
         for error in self._gone:
             left = self._left_heights.get(error.ledger_id, 0)
-            self._left_heights[error.ledger_id] = max(left, error.height + error.depth)
+            left = max(left, error.height + error.depth)
+            self._left_heights[error.ledger_id] = left
+            self._read_again_at[error.ledger_id] = left + READ_AGAIN_BLOCKS
         for ledger_id, height in self._left_heights.items():
             self.view.ledgers[ledger_id].left_height = height
-        self._gone = []
+        self._gone, self._is_forgotten = [], False
         self._revision, self._wake_s = -1, self._clock.now_s()
         return StepReport(blocks=sum(view.height > 0 for view in self.view.ledgers.values()))
 
