@@ -43,7 +43,8 @@ def keys(config: Config = CONFIG, json: Json = False) -> None:
         path = config.parent / section.key_file
         is_new = draw_key(path)
         for key in read_keys(path, section.lanes):
-            account = account_name(section, key.cosmos_account)
+            is_evm = section.kind == "ethereum"
+            account = account_name(section, key.address if is_evm else key.cosmos_account)
             rows.append(
                 {"ledger": ledger_id, "account": account, "key_file": str(path), "is_new": is_new}
             )
@@ -93,10 +94,11 @@ def link(config: Config = CONFIG, json: Json = False) -> None:
     """
     import asyncio
 
-    from tieline.hub.connecting import open_ledgers
+    from tieline.hub.connecting import open_ledgers, refuse_unattested
     from tieline.hub.links import LinksFile, make_links
 
     read = _read(config)
+    refuse_unattested(read)
 
     async def make() -> None:
         ledgers = open_ledgers(read, config.parent, is_linking=True)
@@ -232,7 +234,14 @@ def _ledger_json(row: LedgerRow, now_s: int) -> dict[str, object]:
 
 
 async def _heights(ledgers: Mapping[str, LinkableLedger]) -> dict[str, int]:
-    return {ledger_id: await ledger.latest_height() for ledger_id, ledger in ledgers.items()}
+    import asyncio
+
+    try:
+        return {ledger_id: await ledger.latest_height() for ledger_id, ledger in ledgers.items()}
+    finally:
+        for ledger in ledgers.values():
+            ledger.close()
+        await asyncio.sleep(0)  # some let go of connections in the loop that opened them
 
 
 def _read(config: Path) -> RelayConfig:

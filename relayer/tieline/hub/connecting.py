@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from tieline.hub.key_files import read_keys
 from tieline.hub.relay_config import LedgerSection, RelayConfig
+from tieline.interfaces.errors import ConfigError
 from tieline.interfaces.ledger import Ledger
 from tieline.ledgers.tendermint.client_terms import ClientTerms
 from tieline.ledgers.tendermint.endpoints import CometEndpoints
@@ -17,6 +18,9 @@ from tieline.protocol.time import NANOSECONDS_PER_SECOND
 from tieline.relay.observations import RELAYED_KINDS
 from tieline.wire.bech32 import account_to_text
 
+if TYPE_CHECKING:
+    from tieline.ledgers.ethereum.opening import EvmSource
+
 LANE = "relayer"
 """The relayer's first account on each ledger; the others are named by their number."""
 
@@ -24,6 +28,7 @@ LINK_LANE = "link"
 """The account that makes clients; only it may register their counterparties."""
 
 _HOUR_NS = 3600 * NANOSECONDS_PER_SECOND
+_WEI_PER_GWEI = 10**9
 
 
 class LinkableLedger(Ledger, Protocol):
@@ -67,8 +72,12 @@ def _open(
     lanes = dict(zip(lane_names(section), keys, strict=True))
     if is_linking:
         lanes[LINK_LANE] = read_keys(folder / (section.link_key_file or section.key_file))[0]
-    peers = CometEndpoints(ledger_id, [CometRpc.parse(address) for address in section.rpc])
     # Each kind is imported by who uses it: what a ledger needs is loaded for that ledger only.
+    if section.kind == "ethereum":
+        from tieline.ledgers.ethereum.opening import EvmSource, open_ethereum  # noqa: PLC0415
+
+        return open_ethereum(_evm_source(ledger_id, section, folder, EvmSource), lanes)
+    peers = CometEndpoints(ledger_id, [CometRpc.parse(address) for address in section.rpc])
     if section.kind == "cosmos":
         from tieline.ledgers.cosmos.gas import Fees  # noqa: PLC0415
         from tieline.ledgers.cosmos.ledger import CosmosLedger  # noqa: PLC0415
@@ -104,8 +113,45 @@ def client_terms(section: LedgerSection) -> ClientTerms:
     )
 
 
+def _evm_source(
+    ledger_id: str, section: LedgerSection, folder: Path, make: type[EvmSource]
+) -> EvmSource:
+    return make(
+        ledger_id=ledger_id,
+        rpc=section.rpc,
+        genesis_file=folder / section.genesis_file,
+        deployment_file=folder / section.deployment_file,
+        journal_file=folder / (section.journal_file or f"{ledger_id}.evm.db"),
+        chain_id=section.chain_id,
+        confirmations=section.confirmations,
+        finality=section.finality,
+        priority_fee_wei=round(section.priority_fee_gwei * _WEI_PER_GWEI),
+        max_fee_wei=round(section.max_fee_gwei * _WEI_PER_GWEI),
+    )
+
+
+def refuse_unattested(config: RelayConfig) -> None:
+    """
+    Refuse paths that this program cannot serve: clients of and on Ethereum take attestations.
+
+    Raises:
+        ConfigError: A path has a ledger of kind ethereum.
+    """
+    for number, path in enumerate(config.paths):
+        for ledger_id in path.between:
+            if config.ledgers[ledger_id].kind == "ethereum":
+                raise ConfigError(
+                    f"packets of {ledger_id} are proved by attestations of cells, which this "
+                    "relayer does not ask for",
+                    key=f"paths.{number}",
+                    instead="let the hub of its microgrid carry them; `relay check` looks at it",
+                )
+
+
 def account_name(section: LedgerSection, account: bytes) -> str:
     """Return an account as its ledger writes it."""
+    if section.kind == "ethereum":
+        return f"0x{account.hex()}"
     if section.kind == "cosmos":
         return account_to_text(account, section.account_prefix)
     return account_to_text(account)

@@ -40,12 +40,15 @@ class _Section(BaseModel):
 class LedgerSection(_Section):
     """One ledger: how it is reached, and who the relayer is there."""
 
-    kind: Literal["cosmos", "tendermint"]
-    """cosmos: a stock ibc-go chain; tendermint: a microgrid's own ledger on CometBFT."""
+    kind: Literal["cosmos", "tendermint", "ethereum"]
+    """
+    cosmos: a stock ibc-go chain; tendermint: a microgrid's own ledger on CometBFT; ethereum: one on
+    an EVM chain.
+    """
     rpc: Annotated[tuple[str, ...], Field(min_length=1, max_length=8)]
     """
-    CometBFT RPC addresses of its nodes. The first is asked while it answers and keeps up; one that
-    tells what cannot be true is put aside.
+    RPC addresses of its nodes: CometBFT's, or Ethereum's. The first is asked while it answers and
+    keeps up; one that tells what cannot be true is put aside.
     """
     key_file: str
     """The relayer's key there, relative to this file; `tieline relay keys` makes it."""
@@ -67,11 +70,46 @@ class LedgerSection(_Section):
     trusting_period_h: _Count = 336
     """How long others trust a header of this ledger; less than its unbonding period."""
     unbonding_period_h: _Count = 504
+    chain_id: Annotated[int, Field(ge=1)] | None = None
+    """Of EIP-155; ethereum only, and there it must be that of the deployment record."""
+    genesis_file: str = ""
+    """The ledger's birth, relative to this file; ethereum only."""
+    deployment_file: str = ""
+    """Where its contracts are, as they were deployed, relative to this file; ethereum only."""
+    confirmations: Annotated[int, Field(ge=0, le=100_000)] | None = None
+    """Blocks on top of one that is final; ethereum only, this or ``finality``."""
+    finality: Literal["", "finalized", "safe"] = ""
+    """The node's tag of the last final block; ethereum only."""
+    priority_fee_gwei: Annotated[float, Field(ge=0, le=10_000)] = 1.0
+    max_fee_gwei: Annotated[float, Field(gt=0, le=1_000_000)] = 500.0
+    """Above it nothing is sent; a lower base fee is waited for. ethereum only."""
+    journal_file: str = ""
+    """
+    What was sent from the relayer's account, SQLite, relative to this file; ethereum only. Left
+    out: the ledger's name with ``.evm.db``.
+    """
 
     @model_validator(mode="after")
     def _periods(self) -> LedgerSection:
         if self.trusting_period_h >= self.unbonding_period_h:
             raise ValueError("trusting_period_h must be below unbonding_period_h")
+        return self
+
+    @model_validator(mode="after")
+    def _ethereum(self) -> LedgerSection:
+        own = ("chain_id", "genesis_file", "deployment_file", "confirmations", "finality")
+        if self.kind != "ethereum":
+            written = sorted(self.model_fields_set & {*own, "journal_file"})
+            if written:
+                raise ValueError(f"only ledgers of kind ethereum have {', '.join(written)}")
+            return self
+        for name in ("genesis_file", "deployment_file"):
+            if not getattr(self, name):
+                raise ValueError(f"a ledger of kind ethereum needs {name}")
+        if (self.confirmations is None) == (not self.finality):
+            raise ValueError("say when a block is final: confirmations: N, or finality: finalized")
+        if self.lanes != 1:
+            raise ValueError("one account is enough on Ethereum: leave lanes out")
         return self
 
 

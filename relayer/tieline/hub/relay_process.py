@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from tieline.hub.connecting import open_ledgers
+from tieline.hub.connecting import open_ledgers, refuse_unattested
 from tieline.hub.links import LinksFile, routes_of
 from tieline.hub.live import LiveRelay
 from tieline.hub.relay_config import read_relay_config
@@ -35,6 +35,7 @@ def become(config: Path, level: str) -> NoReturn:
         ConfigError: The file, a key or a link is not what it must be; nothing was replaced.
     """
     read = read_relay_config(config)
+    refuse_unattested(read)
     for ledger in open_ledgers(read, config.parent).values():
         ledger.close()
     routes_of(read, LinksFile(config.parent / read.links_file))

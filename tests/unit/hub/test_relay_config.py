@@ -4,8 +4,16 @@ import stat
 from pathlib import Path
 
 import pytest
+from fakes.evm_files import EvmChainFiles
 
-from tieline.hub.connecting import LINK_LANE, account_name, client_terms, lane_names, open_ledgers
+from tieline.hub.connecting import (
+    LINK_LANE,
+    account_name,
+    client_terms,
+    lane_names,
+    open_ledgers,
+    refuse_unattested,
+)
 from tieline.hub.key_files import draw_key, read_keys
 from tieline.hub.relay_config import EXAMPLE, RelayConfig, read_relay_config
 from tieline.hub.relay_program import journal_url
@@ -31,7 +39,32 @@ def test_the_example_is_a_configuration(tmp_path: Path) -> None:
     assert journal_url(other, tmp_path) == "postgresql://db/relay"
 
 
+EVM = (
+    "{kind: ethereum, rpc: ['http://h:1'], key_file: k, genesis_file: g.json, "
+    "deployment_file: d.json, confirmations: 2}"
+)
+
+
+def beside_evm(written: str = "", instead: str = "") -> str:
+    section = EVM.replace(written, instead) if written else EVM
+    return f"ledgers: {{lab-a: {LEDGER}, lab-b: {section}}}\n" + PATH
+
+
 REFUSED = [
+    (
+        beside_evm("confirmations: 2", "lanes: 1"),
+        "ledgers.lab-b",
+        "confirmations: N, or finality: f",
+    ),
+    (beside_evm("2}", "2, finality: safe}"), "ledgers.lab-b", "confirmations: N, or finality:"),
+    (beside_evm("2}", "2, finality: latest}"), "ledgers.lab-b.finality", "'finalized' or 'safe'"),
+    (beside_evm("genesis_file: g.json, ", ""), "ledgers.lab-b", "needs genesis_file"),
+    (beside_evm("2}", "2, lanes: 3}"), "ledgers.lab-b", "leave lanes out"),
+    (
+        (TWO + PATH).replace("key_file: k", "key_file: k, confirmations: 1, chain_id: 7", 1),
+        "ledgers.lab-a",
+        "only ledgers of kind ethereum have chain_id, confirmations",
+    ),
     # what is written, its key, what the message says
     (TWO + PATH + "jurnal: x", "jurnal", "write one of journal, "),
     (TWO + PATH + "pace: {pol_ms_min: 5}", "pace.pol_ms_min", "write one of poll_ms_min, "),
@@ -50,7 +83,7 @@ REFUSED = [
     (
         (TWO + PATH).replace("kind: cosmos", "kind: evm", 1),
         "ledgers.lab-a.kind",
-        "'cosmos' or 'tendermint'",
+        "'cosmos', 'tendermint' or 'ethereum'",
     ),
     (
         (TWO + PATH).replace("key_file: k", "key_file: k, trusting_period_h: 600", 1),
@@ -127,6 +160,47 @@ def test_ledgers_are_opened_with_the_lanes_of_their_key(tmp_path: Path) -> None:
     assert not account_name(config.ledgers["north-1"], account).startswith("cosmos1")
     for ledger in ledgers.values():
         ledger.close()
+
+
+def evm_folder(tmp_path: Path, ledger_id: str = "lab-b") -> EvmChainFiles:
+    files = EvmChainFiles(tmp_path, ledger_id)
+    draw_key(tmp_path / "k")
+    return files
+
+
+def test_an_ethereum_ledger_is_opened_with_its_evm_account(tmp_path: Path) -> None:
+    evm_folder(tmp_path)
+    config = read(tmp_path, beside_evm())
+    ledger = open_ledgers(config, tmp_path)["lab-b"]
+    key = read_keys(tmp_path / "k")[0]
+    assert ledger.lane_account("relayer") == key.address
+    assert account_name(config.ledgers["lab-b"], key.address) == "0x" + key.address.hex()
+    assert ledger.capabilities.kind == "evm"
+    ledger.close()
+
+
+@pytest.mark.parametrize(
+    ("section", "ledger_id", "said"),
+    [
+        (("2}", "2, chain_id: 7}"), "lab-b", "chain_id is 7, and 1337 in the deployment record"),
+        (("d.json", "none.json"), "lab-b", "the deployment record cannot be read"),
+        (("g.json", "d.json"), "lab-b", "is no genesis"),
+        (("http://h:1", "h:1"), "lab-b", "not an RPC address"),
+        (("2}", "2}"), "other-1", "is of the ledger other-1, not lab-b"),
+    ],
+)
+def test_what_does_not_fit_an_ethereum_ledger_is_said(
+    tmp_path: Path, section: tuple[str, str], ledger_id: str, said: str
+) -> None:
+    evm_folder(tmp_path, ledger_id)
+    with pytest.raises(ConfigError, match=said):
+        open_ledgers(read(tmp_path, beside_evm(*section)), tmp_path)
+
+
+def test_packets_of_ethereum_are_left_to_a_hub_with_attestors(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="attestations of cells"):
+        refuse_unattested(read(tmp_path, beside_evm()))
+    refuse_unattested(read(tmp_path, TWO + PATH))
 
 
 def test_an_address_that_is_none_is_refused(tmp_path: Path) -> None:

@@ -239,13 +239,20 @@ class EthereumLedger:
         await self._require_final(height)
         return await self._prover.header(height, trusted_height, self._view.hash_at(height))
 
-    async def client_states(self, height: int) -> tuple[AnyMessage, AnyMessage]:
+    async def client_states(
+        self, height: int, terms: object | None = None
+    ) -> tuple[AnyMessage, AnyMessage]:
         """
         Return client and consensus state for a client that starts to trust at *height*.
+
+        Args:
+            height: Which final block.
+            terms: Periods of CometBFT, which mean nothing here.
 
         Raises:
             NotYet: It is not final yet.
         """
+        del terms
         await self._require_final(height)
         return await self._prover.client_states(height)
 
