@@ -351,10 +351,7 @@ class RelayView:
     ) -> int | None:
         held = self.ledgers[verifier.ledger_id].newest_client_height(verifier.client_id)
         is_kept = held and source.height - PROOF_AGE_BLOCKS_MAX <= held <= source.height
-        if source.left_height:
-            # What clients hold up to there is of a branch that was left; the block after the
-            # branch stands on another one than they know.
-            is_kept = is_kept and held is not None and held > source.left_height
+        if source.left_height:  # the block after a branch that was left stands on another one
             header_min = max(header_min, source.left_height + 2)
         if is_kept and _serves(source, held, header_min, time_s_min):
             return held
