@@ -86,9 +86,10 @@ def _expected(key: bytes, value: bytes) -> Iterator[tuple[int, int, str]]:
         yield mapping_slot(ORDERS, _order_key(key[1:], order)), _packed_order(order), "order"
     elif kind == b"l":
         lock = decode_lock(value)
-        if lock.status is not LockStatus.REFUSED:  # those may be their id with every bit turned
-            place = mapping_slot(LOCKS, lock.hash_lock)
-            yield place, int.from_bytes(key[1:], "big"), "lock id"
+        lock_id = int.from_bytes(key[1:], "big")
+        if lock.status is LockStatus.REFUSED:
+            lock_id ^= (1 << 256) - 1  # every bit turned, which is all that a refusal writes
+        yield mapping_slot(LOCKS, lock.hash_lock), lock_id, "lock id"
     elif kind == b"v":
         verdict = decode_verdict(value)
         mark = keccak(verdict.verdict_hash + verdict.decisions_root)[:24]
