@@ -265,7 +265,11 @@ abstract contract TradeWorld is Positions {
 
     function openLocal(LocalPosition memory position) internal {
         vm.prank(a.cell);
-        a.app.openLocal(position.trade, TradeEvidence(position.clearingProof, position.leaves));
+        a.app.openLocal(position.trade, evidenceOf(position));
+    }
+
+    function evidenceOf(LocalPosition memory position) internal pure returns (TradeEvidence memory) {
+        return TradeEvidence(position.clearingProof, position.leaves);
     }
 
     function acceptLocal(LocalPosition memory position, uint64 capWh)
