@@ -4,7 +4,8 @@ py-evm, calls as the adapter makes them, the sum of a transaction by the rules o
 
 Shape: accounts, vaults and sums that hold something (one of each kind goes before what is
 measured), four cells and four attestors of which three sign, one order a side, heights that are
-known. Alone, and each in a batch of twenty.
+known, caps that are the whole energy; what a smaller cap costs more stands beside it without a
+target. Alone, and each in a batch of twenty.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ SIGNERS = ("cell x", "cell y", "cell grid")
 HOUSES = tuple(f"house {number}" for number in range(2 * ALL))
 FUNDED = (*HOUSES, CELL, "connector", "relayer")
 SECRETS = [bytes((number + 1,)) * 32 for number in range(4 * ALL)]
-CAP_WH, DELIVERED_WH = 200, 150
+ENERGY_WH, CAP_WH, DELIVERED_WH = 300, 200, 150
 PARAMETERS = Parameters(vault_shards=1)
 
 
@@ -74,6 +75,7 @@ class Scene:
             "local": self._local(),
         }
         self.pool = self._pool()
+        self.sellers = [self._sellers(count, SECRETS[-count]) for count in (1, 2)]
         self.packets: dict[str, list[Packet]] = {}
 
     def _positions(self, kind: str, side: Side, first: int) -> tuple[Deal, ...]:
@@ -111,6 +113,14 @@ class Scene:
         fills = [(order, 100) for order in buys]
         return self.book.deal("pool", fills, [(there, 100 * ALL)], SECRETS[3 * ALL])
 
+    def _sellers(self, count: int, secret: bytes) -> Deal:
+        """A position of a pool of some sellers."""
+        sells = [self.book.order(HOUSES[number], Side.SELL, 100) for number in range(count)]
+        self.orders.setdefault("sellers", []).extend(zip(HOUSES, sells, strict=False))
+        there = self.book.order("yve", Side.BUY, 100 * count, chain_tag=TAG_Y)
+        fills = [(order, 100) for order in sells]
+        return self.book.deal("sellers", [(there, 100 * count)], fills, secret)
+
     # --- running ------------------------------------------------------------------------------
 
     def cost(self, sender: str, *messages: Any) -> int:
@@ -137,6 +147,12 @@ class Scene:
         report(f"gas.{name}.alone", gas[0], "gas", at_most(most[0]))
         for batch in gas[1:]:
             report(f"gas.{name}.each_of_20", round(batch / MANY), "gas", at_most(most[1]))
+
+    @staticmethod
+    def say(name: str, gas: Sequence[int]) -> None:
+        """Report what nothing was asked of."""
+        report(f"gas.{name}.alone", gas[0], "gas")
+        report(f"gas.{name}.each_of_20", round(gas[1] / MANY), "gas")
 
     # --- messages -----------------------------------------------------------------------------
 
@@ -186,10 +202,10 @@ class Scene:
         at = self.neighbour.at()
         return [*beside, *(RecvPacket(RELAYER, packet, proof, at) for packet in packets)]
 
-    def acknowledge(self, part: slice) -> list[Any]:
+    def acknowledge(self, part: slice, cap_wh: int = ENERGY_WH) -> list[Any]:
         """Answers under one attestation."""
         packets = self.packets["out"][part]
-        answers = [accepted(deal.wire, CAP_WH) for deal in self.deals["out"][part]]
+        answers = [accepted(deal.wire, cap_wh) for deal in self.deals["out"][part]]
         keys = [acknowledgement_key(one.destination_client, one.sequence) for one in packets]
         proof = self.attested(list(zip(keys, map(commit_acknowledgement, answers), strict=True)))
         at = self.neighbour.at()
@@ -206,13 +222,13 @@ class Scene:
         at = self.neighbour.at()
         return [TimeoutPacket(RELAYER, packet, proof, at) for packet in packets]
 
-    def leaves(self, part: slice, group: int) -> list[Any]:
+    def leaves(self, part: slice, group: int, cap_wh: int = ENERGY_WH) -> list[Any]:
         """A group of accepts."""
         size = len(self.deals["in"][part])
         owners = self.cells.bits(*SIGNERS)
         return [
             self.council.leaf(
-                deal, packet, cap_wh=CAP_WH, group=group, group_size=size, owners=owners
+                deal, packet, cap_wh=cap_wh, group=group, group_size=size, owners=owners
             )
             for deal, packet in zip(self.deals["in"][part], self.packets["in"][part], strict=True)
         ]
@@ -282,10 +298,13 @@ def measure_packets(scene: Scene) -> None:
     scene.cost("relayer", *scene.receive(FIRST))
     gas = [scene.of("relayer", scene.receive(part)) for part in (ONE, TWENTY)]
     scene.tell("receive", (195_000, 115_000), gas)
+    measure_further_order(scene)
     scene.cost("relayer", *scene.receive(TWENTY))
     scene.cost("relayer", *scene.acknowledge(FIRST))
     gas = [scene.of("relayer", scene.acknowledge(part)) for part in (ONE, TWENTY)]
     scene.tell("acknowledge", (128_000, 63_000), gas)
+    gas = [scene.of("relayer", scene.acknowledge(part, CAP_WH)) for part in (ONE, TWENTY)]
+    scene.say("acknowledge_and_refund", gas)
     place, height = scene.ledger.save(), scene.neighbour.height
     scene.ledger.now_s = TAU + 5
     scene.cost("relayer", scene.neighbour.update(TAU))
@@ -293,6 +312,20 @@ def measure_packets(scene: Scene) -> None:
     scene.tell("timeout", (130_000, 65_000), gas)
     scene.ledger.restore(place)
     scene.neighbour.height, scene.neighbour.time_s = height, TAU - 170
+
+
+def measure_further_order(scene: Scene) -> None:
+    """What a second order of a pool adds to a receive."""
+    gas = []
+    for deal in scene.sellers:
+        scene.cost("relayer", *scene.clearing(deal))
+        packet = scene.neighbour.packet(deal)
+        key = packet_commitment_key(packet.source_client, packet.sequence)
+        proof = scene.attested([(key, commit_packet(packet))])
+        beside = MsgTradeEvidence(RELAYER, deal.evidence)
+        received = RecvPacket(RELAYER, packet, proof, scene.neighbour.at())
+        gas.append(scene.of("relayer", [beside, received]))
+    report("gas.receive.further_order", gas[1] - gas[0], "gas", at_most(16_000))
 
 
 def measure_decisions(scene: Scene) -> None:
@@ -307,14 +340,16 @@ def measure_decisions(scene: Scene) -> None:
     groups = [scene.leaves(part, group) for group, part in enumerate((ONE, TWENTY), 1)]
     alone = council.apply(groups[0], [], SIGNERS)
     scene.tell("post_verdict", (POSTING, 0), [scene.of("relayer", [alone])])
+    capped = [scene.leaves(part, group, CAP_WH) for group, part in enumerate((ONE, TWENTY), 1)]
     gas = []
-    for leaves in groups:
+    for leaves in (*groups, *capped):
         place = scene.ledger.save()
         scene.cost("relayer", council.apply(leaves, [], SIGNERS))
         gas.append(scene.of("relayer", [council.apply(leaves, is_brought=False)]))
         scene.ledger.restore(place)
-    scene.tell("apply_verdict", (138_000, 100_000), gas)
-    scene.cost("relayer", council.apply(groups[1], names=SIGNERS))
+    scene.tell("apply_verdict", (138_000, 100_000), gas[:2])
+    scene.say("apply_verdict_and_free_surplus", gas[2:])
+    scene.cost("relayer", council.apply(capped[1], names=SIGNERS))
     measure_exits(scene)
 
 
@@ -338,8 +373,7 @@ def measure_exits(scene: Scene) -> None:
     scene.cost(HOUSES[2], council.waive(deals[2], CAP_WH - 1, HOUSES[2]))
     refunds = [council.refund(deal, [council.delivered(rows, deal)]) for deal in deals]
     gas = [scene.of("relayer", refunds[part]) for part in (ONE, TWENTY)]
-    report("gas.refund_and_slash.alone", gas[0], "gas")
-    report("gas.refund_and_slash.each_of_20", round(gas[1] / MANY), "gas")
+    scene.say("refund_and_slash", gas)
     scene.ledger.now_s = E + 10_000
     scene.cost("relayer", council.refund(scene.pool))
     shares = [council.share(scene.pool, Side.BUY, place) for place in range(ALL)]
