@@ -142,8 +142,9 @@ def _require_groups(leaves: tuple[ProvedVerdictLeaf, ...]) -> None:
             raise VerdictMismatch("unknown decision", decision=leaf.decision)
         if leaf.decision == Decision.REFUSE and (leaf.group, leaf.group_size) != (0, 0):
             raise VerdictMismatch("a refusal has no group", group=leaf.group)
-    if len(set(leaves)) != len(leaves):
-        raise VerdictMismatch("a leaf comes twice")
+    if len({proved.leaf.trade_id for proved in leaves}) != len(leaves):
+        # Each leaf is judged on the state before the message: two of one trade would both move it.
+        raise VerdictMismatch("a trade comes twice")
     if not accepts:
         return
     groups = {(leaf.group, leaf.group_size) for leaf in accepts}
@@ -151,8 +152,6 @@ def _require_groups(leaves: tuple[ProvedVerdictLeaf, ...]) -> None:
         raise VerdictMismatch("not exactly one whole group", leaves=len(accepts))
     if not 0 < accepts[0].group_size <= GROUP_SIZE_MAX or accepts[0].group == 0:
         raise VerdictMismatch("group or its size out of range", size=accepts[0].group_size)
-    if len({leaf.trade_id for leaf in accepts}) != len(accepts):
-        raise VerdictMismatch("a trade comes twice in its group")
 
 
 def _judge(

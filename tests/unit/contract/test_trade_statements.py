@@ -257,7 +257,7 @@ def test_a_group_is_not_filled_up_with_the_same_trade() -> None:
     world = TradeWorld()
     leaf = VerdictLeaf(world.b.tag, bytes(32), 1, bytes(32), bytes(32), 1, 9, 0, 1, 2, 7)
     twice = world.apply_verdict([leaf], apply=[leaf, leaf])
-    assert "a leaf comes twice" in world.b.attempt("relayer", twice).log
+    assert "a trade comes twice" in world.b.attempt("relayer", twice).log
     both = [leaf, replace(leaf, cap_wh=8)]
     assert "a trade comes twice" in world.b.attempt("relayer", world.apply_verdict(both)).log
 

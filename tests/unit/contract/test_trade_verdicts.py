@@ -26,7 +26,7 @@ from tieline.contract.store import TIELINE
 from tieline.protocol.packet import Packet
 from tieline.swap.lock import LockStatus
 from tieline.swap.messages import MsgApplyVerdict, MsgExpirePending
-from tieline.swap.records import Side, VerdictLeaf
+from tieline.swap.records import Decision, Reason, Side, VerdictLeaf
 from tieline.wire.hashes import sha256, tag
 
 RELAYER = account("relayer")
@@ -277,3 +277,16 @@ def test_an_intra_lock_waits_for_the_same_verdict() -> None:
     applied = world.a.must("relayer", message, at=TAU)
     assert not events(applied, "write_acknowledgement")
     assert world.a.lock(local.lock_id).status is LockStatus.LOCKED
+
+
+def test_two_decisions_on_one_trade_are_refused_together() -> None:
+    """Each is judged on the state before the message: both would give the buyer's money back."""
+    scene = Scene()
+    world, local = scene.world, scene.local
+    accept = world.local_leaf(local, cap_wh=1)
+    refuse = replace(
+        accept, decision=Decision.REFUSE, cap_wh=0, reason=Reason.V_LOW, group=0, group_size=0
+    )
+    for leaves in ([accept, refuse], [refuse, replace(refuse, reason=Reason.V_HIGH)]):
+        result = world.a.attempt("relayer", world.apply_verdict(leaves), at=TAU)
+        assert "a trade comes twice" in result.log
