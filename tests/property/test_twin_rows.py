@@ -5,6 +5,10 @@ tables say. The coverage is printed at the end.
 
 from __future__ import annotations
 
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,6 +17,10 @@ from fakes.twin.scene import open_world
 from fakes.twin.world import TwinWorld
 
 from tieline.contract.store import TIELINE
+
+TABLE = {f"A{number}" for number in range(14)} | {f"B{number}" for number in range(11)}
+ORDERS = {"B0a", "B0b"}
+COVERED: Counter[tuple[str, int]] = Counter()
 
 CASES = [(row, offset) for row in ROWS for offset in (-1, 0, 1)]
 
@@ -37,3 +45,22 @@ def test_a_row_moves_exactly_when_its_guard_holds(
     reply = world.run(sender, *messages)
     has_moved = world.hosts[0].scan(TIELINE, b"") != before
     assert row.is_open(offset) == has_moved, f"{reply.refusal}: {reply.detail}"
+    COVERED[row.name.split(",")[0].split()[0], offset] += 1
+
+
+def test_no_row_of_the_tables_is_left_out() -> None:
+    """Rows of the source and of the destination, by the names that the specification gives them."""
+    driven = {re.split(r"[ ,]", row.name)[0] for row in ROWS}
+    assert driven == TABLE | ORDERS
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _print_coverage(request: pytest.FixtureRequest) -> Iterator[None]:
+    yield
+    manager = request.config.pluginmanager.getplugin("capturemanager")
+    lines = ["", "rows in two languages, transactions at T-1, T, T+1:"]
+    for name in sorted({name for name, _ in COVERED}, key=lambda one: (one[0], len(one), one)):
+        counts = "".join(f"{COVERED[name, offset]:6}" for offset in (-1, 0, 1))
+        lines.append(f"  {name:6}{counts}")
+    with manager.global_and_fixture_disabled():
+        sys.stdout.write("\n".join([*lines, ""]))

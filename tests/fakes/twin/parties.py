@@ -23,7 +23,11 @@ CLIENT = "attestations-0"
 PEER_CLIENT = "attestations-7"
 """On y, of x."""
 GENESIS_HASH = b"\x01" * 32
-PARAMETERS = Parameters(vault_shards=1, open_orders_per_account_max=8)
+OUTFLOW_CAP = 250_000_000
+"""nano-EUR: two received positions of the slot are below it, a third is above."""
+PARAMETERS = Parameters(
+    vault_shards=1, open_orders_per_account_max=8, outflow_cap_nano_eur=OUTFLOW_CAP
+)
 """One shard: on the EVM a vault is one slot. Few orders an account, so that the cap is met."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from fakes.trade_world import T_A, T_B, TAU, D, S
+from fakes.trade_world import MONEY, T_A, T_B, TAU, D, S
 from fakes.twin.book import Deal
 from fakes.twin.neighbour import SENTINEL, accepted
 from fakes.twin.parties import CELL, CLIENT, PEER_CLIENT, TAG_Y, TAG_Z, account
@@ -30,7 +30,7 @@ from tieline.protocol.messages import (
     UpdateClient,
 )
 from tieline.protocol.packet import Acknowledgement, Packet
-from tieline.swap.messages import MsgLockAndSend, MsgOpenLocal, MsgTradeEvidence
+from tieline.swap.messages import MsgLockAndSend, MsgOpenLocal, MsgTradeEvidence, MsgWithdraw
 from tieline.swap.records import EnergyTrade, Level, OwnLeaf
 from tieline.wire.attestation_proofs import AttestationProof
 from tieline.wire.attestations import (
@@ -591,3 +591,56 @@ def _timeout_of_a_packet_that_was_received(world: TwinWorld) -> Sent:
     key = packet_receipt_key(packet.destination_client, packet.sequence)
     proof = world.neighbour.proof(key, b"\x02" + bytes(31))
     return "relayer", [update, TimeoutPacket(RELAYER, packet, proof, world.neighbour.at())]
+
+
+# --- what the connector lets be locked ------------------------------------------------------------
+
+MANDATES: dict[str, dict[str, int]] = {
+    "expired": {"expiry": RECEIVE_AT},
+    "revoked": {"expiry": 0},
+    "of smaller trades": {"max_trade": 300 * 200_000 - 1},
+    "of a smaller sum": {"max_open": 300 * 200_000 - 1},
+    "of a higher fee": {"min_fee": 401},
+    "of a wider margin": {"min_margin": 901},
+}
+
+
+def _mandated(world: TwinWorld, change: dict[str, int]) -> Sent:
+    world.must("connector", world.book.mandate(nonce=2, **change))
+    return "relayer", world.receive("in")
+
+
+spoil_each(
+    "sealed",
+    RECEIVE_AT,
+    _mandated,
+    {f"receive under a mandate {k}": v for k, v in MANDATES.items()},
+    is_told=True,
+)
+
+
+@spoiled("sealed", RECEIVE_AT, is_told=True)
+def _receive_with_an_empty_vault(world: TwinWorld) -> Sent:
+    left = 300 * 200_000 - 1
+    world.must("connector", MsgWithdraw(account("connector"), MONEY - left))
+    return "relayer", world.receive("in")
+
+
+def _spare(world: TwinWorld) -> Sent:
+    packet = world.neighbour.packet(world.spare)
+    return "relayer", world.neighbour.receive(world.spare, packet, world.now_s)
+
+
+@spoiled("sent", RECEIVE_AT, is_told=True)
+def _receive_above_the_outflow_cap(world: TwinWorld) -> Sent:
+    return _spare(world)
+
+
+@spoiled("sealed", RECEIVE_AT, is_told=True)
+def _receive_of_the_same_below_the_cap(world: TwinWorld) -> Sent:
+    return _spare(world)
+
+
+@spoiled("sent", RECEIVE_AT, is_told=True)
+def _receive_of_a_hash_lock_that_is_used(world: TwinWorld) -> Sent:
+    return _receive_of(world, {})

@@ -34,10 +34,10 @@ RELAYER = account("relayer")
 SECRETS = {
     name: bytes((place,)) * 32
     for place, name in enumerate(
-        ("out", "out pooled", "in", "in pooled", "local", "local direct"), 0x11
+        ("out", "out pooled", "in", "in pooled", "local", "local direct", "spare"), 0x11
     )
 }
-"""Deals of the slot and their secrets."""
+"""Deals of the slot and their secrets; the spare one is placed and sealed, and never sent."""
 
 Compare = Callable[[Sequence[TwinHost], Sequence[Reply], str], None]
 
@@ -83,6 +83,7 @@ class TwinWorld:
             "out pooled": [("amy", order("amy", buy, 401)), ("abe", order("abe", buy, 299))],
             "in": [("bob", order("bob", sell, 300, anchor=anchor["in"]))],
             "in pooled": [("ben", order("ben", sell, 350)), ("bea", order("bea", sell, 350))],
+            "spare": [("sue", order("sue", sell, 300, anchor=anchor["spare"]))],
             "local": [
                 ("ann", order("ann", buy, 150)),
                 ("amy", order("amy", buy, 151)),
@@ -97,6 +98,7 @@ class TwinWorld:
             "out": [order("yve", sell, 300, chain_tag=TAG_Y, anchor=anchor["out"])],
             "out pooled": [order(name, sell, 350, chain_tag=TAG_Y) for name in ("yan", "yul")],
             "in": [order("yat", buy, 300, chain_tag=TAG_Y)],
+            "spare": [order("yew", buy, 300, chain_tag=TAG_Y)],
             "in pooled": [order(name, buy, 350, chain_tag=TAG_Y) for name in ("yak", "yam")],
         }
         self.orders = {name: [one for _, one in rows] for name, rows in here.items()}
@@ -113,8 +115,11 @@ class TwinWorld:
             sides = ([one for one in self.orders[name] if one.side == side] for side in (buy, sell))
             buys, sells = sides
             deals.append(self.book.local(name, _whole(buys), _whole(sells), SECRETS[name]))
-        out, out_pooled, inwards, in_pooled, local, direct = deals
-        out, inwards = self.book.cleared_together(out, inwards)
+        by_name = {deal.name: deal for deal in deals}
+        out, out_pooled, inwards, in_pooled, local, direct, spare = (
+            by_name[name] for name in SECRETS
+        )
+        out, inwards, self.spare = self.book.cleared_together(out, inwards, spare)
         out_pooled, in_pooled = self.book.cleared_together(out_pooled, in_pooled)
         local, direct = self.book.cleared_together(local, direct)
         self.deals = {
