@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 
 from fakes.artifact import artifact
 from fakes.bare_evm import BareEvm
+from tieline.contract.deliveries import last_begin
 from tieline.contract.keys import share_cursor_key
 from tieline.contract.records import (
     LockRecord,
@@ -20,6 +21,7 @@ from tieline.contract.records import (
     decode_order,
     decode_verdict,
 )
+from tieline.contract.registry import SLOT_LENGTHS_S, cell_set_of_slot
 from tieline.swap.lock import Leg, LockStatus
 from tieline.swap.order_escrow import OrderStatus
 from tieline.swap.records import Side
@@ -64,7 +66,7 @@ def differences(evm: BareEvm, app: bytes, store: Store) -> Iterator[str]:
             wanted = (int(lock.status), lock.cap_wh, lock.paid_wh, lock.slashed_wh, *cursors)
             if seen != wanted:
                 yield f"lock {key.hex()}: byte code {seen}, Python {wanted}"
-        for place, expected, what in _expected(key, value):
+        for place, expected, what in _expected(store, key, value):
             stored = evm.storage(app, place)
             if stored != expected:
                 yield f"{what} {key.hex()}: byte code {stored:#x}, Python {expected:#x}"
@@ -77,7 +79,7 @@ def _cursor(store: Store, lock_id: bytes, lock: LockRecord, side: Side) -> int:
     return int.from_bytes(store.get(share_cursor_key(lock_id, side), b""), "big")
 
 
-def _expected(key: bytes, value: bytes) -> Iterator[tuple[int, int, str]]:
+def _expected(store: Store, key: bytes, value: bytes) -> Iterator[tuple[int, int, str]]:
     kind = key[:1]
     if kind == b"w" and len(key) == 22:
         yield mapping_slot(VAULTS, key[1:21]), decode_amount(value), "vault"
@@ -98,7 +100,7 @@ def _expected(key: bytes, value: bytes) -> Iterator[tuple[int, int, str]]:
     elif kind == b"d":
         delivery = decode_delivery(value)
         place = mapping_slot(DELIVERIES, key[1:9] + key[9:17])
-        marks = 7  # the only set answers for every tick
+        marks = _marks(store, int.from_bytes(key[1:9], "big"), delivery.cell_set_id)
         packed = (
             delivery.deliveries_root[:23] + bytes((marks,)) + delivery.signers.to_bytes(8, "big")
         )
@@ -107,6 +109,17 @@ def _expected(key: bytes, value: bytes) -> Iterator[tuple[int, int, str]]:
         bands = decode_bands(value)
         packed_bands = bands.price_min | bands.price_max << 64 | bands.bond_price << 128 | 1 << 176
         yield mapping_slot(BANDS, key[1:]), packed_bands, "bands"
+
+
+def _marks(store: Store, tick_start: int, cell_set_id: bytes) -> int:
+    """For which lengths of trades that end in a tick a set is the one of their first tick."""
+    firsts = [last_begin(tick_start, length) for length in SLOT_LENGTHS_S]
+    sets = [cell_set_of_slot(store, first) for first in firsts]
+    return sum(
+        1 << place
+        for place, found in enumerate(sets)
+        if found is not None and found.cell_set_id == cell_set_id
+    )
 
 
 def balance(evm: BareEvm, app: bytes, account: bytes) -> int:
