@@ -50,6 +50,20 @@ contract ExitsTest is TradeWorld {
         b.app.claim(terms, _preimage, proofOf(0, 240));
     }
 
+    /// @dev Both ledgers must take the same preimages, or one leg is paid and the other is not.
+    function test_a_secret_that_is_not_32_bytes_opens_nothing_even_if_it_hashes_to_h() public {
+        bytes memory secret = bytes.concat(_preimage, hex"00");
+        bytes32 h = sha256(secret);
+        Position memory p = positionUnder(parts(buy(ANN, 300)), parts(sell(BOB, 300, h)), h, 2);
+        seal(p);
+        clear(p);
+        locked(p, 300);
+        vm.warp(E + 100);
+        deliver(b, p.trade.tradeId, 240);
+        vm.expectRevert(abi.encodeWithSelector(LockRefused.selector, bytes32("preimage does not open")));
+        b.app.claim(termsOut(p), secret, proofOf(0, 240));
+    }
+
     function test_a_claim_stands_until_one_second_before_the_expiry() public {
         Position memory p = delivered();
         uint64[2] memory expiries = [T_B, T_A];

@@ -93,7 +93,15 @@ abstract contract Positions is TwoLedgers {
         view
         returns (Position memory position)
     {
+        position = positionUnder(buys, sells, hashOf(preimage), level);
         position.preimage = preimage;
+    }
+
+    function positionUnder(Part[] memory buys, Part[] memory sells, bytes32 hashlock, uint8 level)
+        internal
+        view
+        returns (Position memory position)
+    {
         EnergyTrade memory trade = position.trade;
         (trade.version, trade.level) = (1, level);
         (trade.cellSetId, trade.cellSetEpoch) = (cellSetId, 1);
@@ -102,7 +110,7 @@ abstract contract Positions is TwoLedgers {
         (trade.connectorIn, trade.connectorOut) = (connector, connector);
         (trade.priceIn, trade.priceOut) = (PRICE_IN, PRICE_OUT);
         (trade.expiryIn, trade.expiryOut, trade.verdictDeadline) = (T_A, T_B, D);
-        trade.hashlock = hashOf(preimage);
+        trade.hashlock = hashlock;
         Allocation[] memory all = new Allocation[](buys.length + sells.length);
         fillIn(all, 0, buys, PRICE_IN);
         fillIn(all, buys.length, sells, PRICE_OUT);
