@@ -221,3 +221,11 @@ LongTwinMachine.TestCase.settings = settings(
 )
 test_random_messages_meet_the_same_end_in_both_languages = TwinMachine.TestCase
 test_many_random_messages_meet_the_same_end = pytest.mark.slow(LongTwinMachine.TestCase)
+
+
+def test_a_claim_that_ends_its_lock_brings_its_bond_once() -> None:
+    """The end of the lock is told before the claim; an index must not return the bond for both."""
+    machine = TwinMachine()
+    machine.begin(stage="locked")
+    machine.state(signers=3, wh=700)
+    machine.claim(index=0, knows=True, name="in", wh=700)

@@ -277,7 +277,9 @@ def lock_closed(state: TwinState, values: Values) -> None:
         # What never was payable is told as closed before it is told why.
         record = _refuse(state, lock_id, record)
     elif record.status is not LockStatus.REFUSED:
-        _return_bond(state, lock_id, record, state.bonds.get(lock_id, 0))
+        # The claim that ends a lock is told after the end, and brings the bond of its own Wh.
+        claimed_wh = values["paidWh"] - record.paid_wh
+        _return_bond(state, lock_id, record, state.bonds.get(lock_id, 0) - claimed_wh)
         record = replace(record, status=LockStatus.CLOSED)
         _store(state, lock_id, record)
     # A claim that ends its lock is told after the end.
