@@ -41,10 +41,21 @@ def check_size(call: ContractCall, settings: EvmSettings) -> None:
 
 
 async def estimate(
-    endpoints: EvmEndpoints, sender: bytes, call: ContractCall, settings: EvmSettings
+    endpoints: EvmEndpoints,
+    sender: bytes,
+    call: ContractCall,
+    settings: EvmSettings,
+    base_fee: int | None = None,
 ) -> Estimate:
     """
     Run a call on what would be the next block, and return what it needs.
+
+    Args:
+        endpoints: Who is asked.
+        sender: Whose call, 20 bytes.
+        call: What it does.
+        settings: Its bounds.
+        base_fee: Of a block of these seconds, wei; None asks for it, too.
 
     Raises:
         Rejected: It would fail, with the contract's own reason and number; or takes too much.
@@ -55,12 +66,11 @@ async def estimate(
         "to": "0x" + call.to.hex(),
         "data": "0x" + call.data.hex(),
     }
-    calls = [
-        Call("eth_estimateGas", (asked, "pending")),
-        Call(*block_call("latest")),
-    ]
+    calls = [Call("eth_estimateGas", (asked, "pending"))]
+    if base_fee is None:
+        calls.append(Call(*block_call("latest")))
     try:
-        needed, base_fee = await endpoints.ask(calls, _read)
+        needed, told = await endpoints.ask(calls, _read)
     except Reverted as exc:
         refusal = read_refusal(exc.data, exc.log)
         raise Rejected(refusal.codespace, refusal.code, refusal.log) from exc
@@ -69,11 +79,12 @@ async def estimate(
     gas = min(ROOM * needed, settings.gas_max)
     if needed > settings.gas_max:
         raise Rejected(*OUT_OF_GAS, f"out of gas: needed={needed} most={settings.gas_max}")
-    return Estimate(gas, base_fee)
+    return Estimate(gas, told if base_fee is None else base_fee)
 
 
 def _read(answers: Sequence[Json]) -> tuple[int, int]:
-    return number_of(answers[0]), block_of(answers[1]).header.base_fee or 0
+    blocks = [block_of(one) for one in answers[1:]]
+    return number_of(answers[0]), (blocks[0].header.base_fee or 0) if blocks else 0
 
 
 def _sorted(refusal: Rejected, sender: bytes) -> HubError:

@@ -53,6 +53,8 @@ CAPABILITIES: Final = Capabilities(
 )
 
 _LOG = logging.getLogger(__name__)
+FRESH_S: Final = 3.0
+"""So long a base fee counts: in that time it does not double, and twice of it is offered."""
 _BEGINS_SWAP: Final = (MsgLockAndSend, MsgOpenLocal)
 
 
@@ -118,6 +120,7 @@ class EthereumLedger:
         self._lanes: dict[str, Signer] = {}
         self._senders: dict[bytes, AccountSender] = {}
         self._looked: tuple[bytes, float] = (b"", float("-inf"))
+        self._read_at = float("-inf")
         self._untold: Reorganised | None = None
         """Blocks that are gone, and the observer does not know."""
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -284,7 +287,9 @@ class EthereumLedger:
         check_size(call, self._settings)
         sender = self._sender(key)
         try:
-            needed = await estimate(self._endpoints, key.address, call, self._settings)
+            needed = await estimate(
+                *(self._endpoints, key.address, call, self._settings), self._base_fee()
+            )
         except Rejected as exc:
             if sender.has_unmined:
                 # It may rest on one of these; nodes judge it by a block that lacks them.
@@ -292,6 +297,12 @@ class EthereumLedger:
             raise
         name = await sender.submit(call.to, call.data, needed.gas, needed.base_fee)
         return SubmitResult(name)
+
+    def _base_fee(self) -> int | None:
+        """Return the base fee if the chain was looked at in these seconds."""
+        head = self._view.head
+        is_fresh = time.monotonic() - self._read_at < FRESH_S
+        return head.base_fee if head is not None and is_fresh else None
 
     def _check_time(self, messages: Sequence[Message]) -> None:
         head = self._view.head
@@ -333,6 +344,7 @@ class EthereumLedger:
                 self._looked = (b"", float("-inf"))
                 self._untold = exc
                 head = await self._view.read_on()
+            self._read_at = time.monotonic()
             await self._look_after(head)
             return head
 
