@@ -11,7 +11,7 @@ from tieline.hub.health import Health
 from tieline.hub.lanes import Lanes, UnderWay
 from tieline.hub.settings import RunnerSettings
 from tieline.interfaces.errors import NotYet, Reorganised, Unavailable
-from tieline.interfaces.ledger import BlockEvents, Ledger
+from tieline.interfaces.ledger import BlockEvents, Ledger, TxEvents
 from tieline.relay.view import RelayView
 
 _LOG = logging.getLogger(__name__)
@@ -24,8 +24,10 @@ class Outcome:
     transaction: UnderWay
     codespace: str
     code: int
-    """0: all of it took effect."""
+    """0: all of it took effect, but for what was skipped."""
     log: str
+    skipped: tuple[str, ...] = ()
+    """Ends of the names of effects that the ledger passed over; it takes the others."""
 
 
 @dataclass(slots=True)
@@ -115,7 +117,9 @@ class Inbox:
         for result in block.transactions if len(lanes) else ():
             transaction = lanes.end(result.tx_hash)
             if transaction is not None:
-                outcome = Outcome(transaction, result.codespace, result.code, result.log)
+                outcome = Outcome(
+                    *(transaction, result.codespace, result.code, result.log), _skipped(result)
+                )
                 seen.outcomes.append(outcome)
 
     def take_overdue(self, now_s: int) -> list[UnderWay]:
@@ -132,3 +136,12 @@ class Inbox:
                 lanes.end(transaction.tx_hash)
             overdue += late
         return overdue
+
+
+def _skipped(result: TxEvents) -> tuple[str, ...]:
+    """Return the packets of a batch that could not be received while the others were."""
+    return tuple(
+        f"/recv/{event.get('packet_dest_client')}/{event.get('packet_sequence')}"
+        for event in result.events
+        if event.type == "packet_skipped"
+    )

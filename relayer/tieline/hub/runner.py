@@ -335,6 +335,8 @@ class Runner:
                 for name in transaction.names:
                     if has_taken_effect(self.view, name):
                         self.retry.forget(name)
+                    elif name.endswith(outcome.skipped):  # soon again, and alone: it says why then
+                        self.retry.refuse(name, "skipped by the ledger")
                     else:
                         self.retry.land(name)
                 for client_id in {client_named(name) for name in transaction.names}:
