@@ -127,7 +127,7 @@ forge: contracts ## test the contracts with forge (MATCH=name for some)
 SLITHER_VERSION := 0.11.6
 
 .PHONY: slither
-slither: contracts ## analyse the contracts with Slither, in an environment of its own; fails on a high or medium finding
+slither: contracts $(VENV)/.base ## analyse the contracts with Slither, in an environment of its own; fails on a high or medium finding
 	@cd $(ETHEREUM) && rm -rf out/slither && export FOUNDRY_PROFILE=slither PATH="$$PWD/$$(dirname $$(ls node_modules/@foundry-rs/forge-*/bin/forge* | head -1)):$$PATH" \
 		&& nice -n 5 forge build --build-info --force --out out/slither --cache-path out/slither/cache --quiet \
-		&& nice -n 5 $(UV) tool run --quiet --from slither-analyzer==$(SLITHER_VERSION) slither . --fail-medium
+		&& nice -n 5 "$$(command -v uv || echo $(CURDIR)/$(BIN)/uv)" tool run --quiet --from slither-analyzer==$(SLITHER_VERSION) slither . --fail-medium
