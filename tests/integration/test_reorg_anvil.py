@@ -115,8 +115,8 @@ def test_no_key_seals_two_blocks_at_a_height(chain):
 @pytest.fixture(scope="module", params=DEPTHS, ids="depth {}".format)
 def hidden(request, tmp_path_factory):
     """
-    Twelve confirmations: no re-organisation here is seen. A chain a depth: anvil keeps a few hundred
-    states in memory, and on a chain of 2,000 blocks its re-organisation loses the contracts' code.
+    Twelve confirmations: no re-organisation here is seen. A chain a depth: anvil keeps some
+    hundred states in memory, and on a chain of 2,000 blocks its re-organisation loses all code.
     """
     world = ReorgWorld(tmp_path_factory.mktemp("hidden"), confirmations=12)
     yield world, request.param
