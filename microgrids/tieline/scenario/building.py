@@ -6,6 +6,7 @@ stands: ledgers read their blocks, what is on them already is not done again.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 
 from tieline.contract.genesis import Genesis, Parameters
 from tieline.hub.bootstrap import HubWorld, build_runner
@@ -66,14 +67,14 @@ async def build_world(
             instead="write slot_minutes: 15",
         )
     ground = await lay_ground(config, folder, ring, engine)
-    try:
+    with ExitStack() as undo:
+        for ledger in ground.ledgers.values():
+            undo.callback(ledger.close)  # after an interrupt too: no engine may be left running
         topology = await set_up(ground)
         write_durably(folder.path / "topology.json", canonical(topology))
-        return await _put_together(ground, topology)
-    except BaseException:  # an interrupt too: no engine may be left running
-        for ledger in ground.ledgers.values():
-            ledger.close()
-        raise
+        world = await _put_together(ground, topology)
+        undo.pop_all()
+    return world
 
 
 async def _put_together(ground: Ground, topology: Topology) -> World:

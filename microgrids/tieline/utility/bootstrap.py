@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Protocol
 
@@ -195,13 +196,12 @@ async def open_native_ledgers(plans: Sequence[DrivenPlan]) -> list[DrivenLedger]
     """
     ledgers = [DrivenTendermint(plan) for plan in plans]
     starting = [asyncio.ensure_future(asyncio.to_thread(one.start)) for one in ledgers]
-    try:
+    with ExitStack() as undo:
+        for ledger in ledgers:
+            undo.callback(ledger.close)  # after an interrupt too: no engine may be left running
         # All have come up or given up before one is closed.
         await asyncio.wait(starting)
         for started in starting:
             started.result()
-    except BaseException:  # an interrupt too: no engine may be left running
-        for ledger in ledgers:
-            ledger.close()
-        raise
+        undo.pop_all()
     return [*ledgers]

@@ -84,16 +84,12 @@ class SigningJournal:
                 raise SigningConflict(statement, signed)
         if not fresh:
             return
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
+        with self._connection:  # commits, or undoes whatever was not finished
+            self._connection.execute("BEGIN IMMEDIATE")
             self._connection.executemany(
                 "INSERT INTO bound VALUES (?, ?, ?, ?)",
                 [(*key, content) for key, content in fresh.items()],
             )
-        except BaseException:  # whatever it was: undone, then raised again
-            self._connection.execute("ROLLBACK")
-            raise
-        self._connection.execute("COMMIT")
 
     def content(self, kind: str, scope: bytes, subject: bytes) -> bytes | None:
         """Return what was signed about *subject*, or None."""

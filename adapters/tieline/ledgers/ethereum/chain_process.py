@@ -12,6 +12,7 @@ import signal
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final, cast
 
@@ -99,14 +100,13 @@ class ChainProcess(ABC):
         self.prepare()
         self._child = GuardedProgram(self.command(), self.log)
         self._child.start()
-        try:
+        with ExitStack() as undo:
+            undo.callback(self.stop)  # after an interrupt too: nothing may be left running
             self._child.await_ready(self.answers, READY_S)
             if self.is_new:
                 self.begin()
             self.is_new = False
-        except BaseException:  # after an interrupt too: nothing may be left running
-            self.stop()
-            raise
+            undo.pop_all()
 
     def stop(self) -> None:
         """End it in order; it can be started again with all it had."""

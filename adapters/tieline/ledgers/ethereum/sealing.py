@@ -55,8 +55,8 @@ class SealJournal:
             SealConflict: Another one is recorded there, or it does not fit to its neighbours.
         """
         height, block_hash = header.number, header.hash()
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
+        with self._connection:  # commits, or undoes whatever was not finished
+            self._connection.execute("BEGIN IMMEDIATE")
             held = self._row(chain_tag, height)
             self._check(header, block_hash, held, chain_tag)
             if held is None:
@@ -64,10 +64,6 @@ class SealJournal:
                     "INSERT INTO sealed VALUES (?, ?, ?, ?)",
                     (chain_tag, height, block_hash, header.parent_hash),
                 )
-        except BaseException:  # whatever it was: undone, then raised again
-            self._connection.execute("ROLLBACK")
-            raise
-        self._connection.execute("COMMIT")
         return block_hash
 
     def sealed_hash(self, chain_tag: bytes, height: int) -> bytes | None:
