@@ -1,0 +1,1 @@
+"""Ledgers on Hyperledger Fabric: the adapter, and the engines that it runs on."""
