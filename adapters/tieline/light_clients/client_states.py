@@ -1,5 +1,5 @@
 """
-What a client with headers keeps in its store, beside the chain of heights.
+What a client keeps in its store, beside the chain of heights.
 
     clientState                    Any of its client state
     consensusStates/{rev}-{height} Any of its consensus state
@@ -34,6 +34,8 @@ class ClientStates(Generic[ClientT, ConsensusT]):
         self, decode_client: Callable[[bytes], ClientT], decode_state: Callable[[bytes], ConsensusT]
     ) -> None:
         """Take the decoders of both states."""
+        self.decode_client = decode_client
+        self.decode = decode_state
         self._client = lru_cache(maxsize=256)(_unwrapped(decode_client))
         self._state = lru_cache(maxsize=1024)(_unwrapped(decode_state))
 

@@ -11,9 +11,8 @@ Sources:
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
+from typing import TypeAlias
 
-from tieline.light_clients import height_chain
 from tieline.light_clients.attestations.messages import (
     ATTESTATION_PROOF_URL,
     ATTESTORS_MAX,
@@ -29,21 +28,20 @@ from tieline.light_clients.attestations.rotation import (
     require_attestable,
     write_attested_from,
 )
-from tieline.light_clients.store_keys import CLIENT_STATE_KEY, consensus_key
+from tieline.light_clients.client_rules import ClientRules, Neighbour
+from tieline.light_clients.client_states import ClientStates
 from tieline.protocol.client import (
     VERIFIED,
-    ClientStatus,
     ClientStore,
     UpdateResult,
     Verification,
     refused,
 )
-from tieline.protocol.errors import ClientRefused, ConsensusStateNotFound
+from tieline.protocol.errors import ClientRefused
 from tieline.protocol.height import Height
-from tieline.protocol.messages import AnyMessage
 from tieline.protocol.quorum import has_more_than_two_thirds
 from tieline.protocol.time import NANOSECONDS_PER_SECOND, TimestampNanoseconds
-from tieline.wire.attestation_proofs import AttestationProof, decode_any, encode_any
+from tieline.wire.attestation_proofs import AttestationProof
 from tieline.wire.attestations import (
     PACKET_TAG,
     STATE_TAG,
@@ -58,92 +56,21 @@ CLOCK_DRIFT_NS_MAX = 15 * NANOSECONDS_PER_SECOND
 """How far an attested time may be ahead of this ledger's: clock skew and one block interval."""
 COMMITMENT_BYTES = 32
 ABSENT = bytes(COMMITMENT_BYTES)
+_STATES = ClientStates(ClientState.decode, ConsensusState.decode)
 
 
-class AttestationsClient:
+class AttestationsClient(ClientRules[ClientState, ConsensusState]):
     """Fits ``protocol.client.LightClient``."""
 
     client_type = "attestations"
+    _client_state_url = CLIENT_STATE_URL
+    _consensus_state_url = CONSENSUS_STATE_URL
 
     def __init__(self, *, is_strict: bool = True) -> None:
+        """Take whether the rules of our own hosts hold beyond ibc-go's."""
+        takers = {ATTESTATION_PROOF_URL: self._take_state}
+        super().__init__(_STATES, takers)
         self._is_strict = is_strict
-
-    def accepts(self, client_state: AnyMessage) -> bool:
-        """Say whether this client state is of this type."""
-        return client_state.type_url == CLIENT_STATE_URL
-
-    def initialise(
-        self, store: ClientStore, client_state: AnyMessage, consensus_state: AnyMessage
-    ) -> None:
-        """Check both states and write them. Raises ClientRefused."""
-        if consensus_state.type_url != CONSENSUS_STATE_URL or not self.accepts(client_state):
-            raise ClientRefused("states of another client type")
-        try:
-            client = ClientState.decode(client_state.value)
-            consensus = ConsensusState.decode(consensus_state.value)
-            attestors = client.attestors
-        except Malformed as exc:
-            raise ClientRefused(f"state malformed: {exc}") from exc
-        if not 0 < len(attestors) <= ATTESTORS_MAX or len(set(attestors)) != len(attestors):
-            raise ClientRefused("attestors not unique, or number out of range")
-        if not 0 < client.min_required_sigs <= len(attestors):
-            raise ClientRefused("required signatures out of range")
-        if self._is_strict and not has_more_than_two_thirds(
-            client.min_required_sigs, len(attestors)
-        ):
-            raise ClientRefused("required signatures not above two thirds")
-        if client.is_frozen or not client.latest_height or not consensus.time_ns:
-            raise ClientRefused("client is born frozen, or without height or time")
-        _write_client(store, client)
-        height = Height(0, client.latest_height)
-        store.set(consensus_key(height), encode_any(consensus.as_any()))
-        height_chain.begin(store, height)
-
-    def status(self, store: ClientStore, now_ns: TimestampNanoseconds) -> ClientStatus:
-        """Return the client's status; it never expires."""
-        del now_ns
-        client = _read_client(store)
-        if client is None:
-            return ClientStatus.UNKNOWN
-        return ClientStatus.FROZEN if client.is_frozen else ClientStatus.ACTIVE
-
-    def latest_height(self, store: ClientStore) -> Height:
-        """Return the highest height with a consensus state."""
-        return Height(0, _client(store).latest_height)
-
-    def timestamp_ns(self, store: ClientStore, height: Height) -> TimestampNanoseconds:
-        """Return the ledger's time at *height*. Raises ConsensusStateNotFound."""
-        time_ns = _time_ns(store, height)
-        if time_ns is None:
-            raise ConsensusStateNotFound("no consensus state", height=height)
-        return TimestampNanoseconds(time_ns)
-
-    def update(
-        self, store: ClientStore, message: AnyMessage, now_ns: TimestampNanoseconds
-    ) -> UpdateResult:
-        """Take an attested height and time. Raises ClientRefused."""
-        client = _client(store)
-        if client.is_frozen:
-            raise ClientRefused("client is frozen")
-        if message.type_url != ATTESTATION_PROOF_URL:
-            raise ClientRefused("unknown client message", type_url=message.type_url)
-        try:
-            proof = AttestationProof.decode(message.value)
-            self._signers(STATE_TAG, proof, client)
-            block, time_s = decode_state_attestation(proof.data)
-            require_attestable(store, block)
-            height = Height(0, block)
-        except (AttestationRefused, ValueError) as exc:
-            raise ClientRefused(str(exc)) from exc
-        time_ns = time_s * NANOSECONDS_PER_SECOND
-        held_ns = _time_ns(store, height)
-        if held_ns is not None:
-            if held_ns == time_ns:
-                return UpdateResult(())
-            _write_client(store, replace(client, is_frozen=True))
-            return UpdateResult((), misbehaviour=True)
-        self._insert(store, client, height, time_ns, now_ns)
-        return UpdateResult((height,))
 
     def verify_membership(
         self,
@@ -176,7 +103,7 @@ class AttestationsClient:
         self, store: ClientStore, data: bytes, chain_tag: bytes, client_id: str
     ) -> RotateSet:
         """As ``rotation.RotatesSet``; a stock chain's set is fixed. Raises ClientRefused."""
-        client = _client(store)
+        client = self._client(store)
         if not self._is_strict or client.is_frozen:
             raise ClientRefused("attestors of this client cannot be replaced")
         rotation = check_rotation(store, data, client.attestors, chain_tag, client_id)
@@ -187,9 +114,38 @@ class AttestationsClient:
             attestor_addresses=tuple(map(address_text, rotation.attestors)),
             min_required_sigs=rotation.min_signatures,
         )
-        _write_client(store, rotated)
+        _STATES.write_client(store, rotated)
         write_attested_from(store, rotation.from_height)
         return rotation
+
+    def _check(self, client: ClientState, consensus: ConsensusState) -> None:
+        attestors, needed = client.attestors, client.min_required_sigs
+        if not 0 < len(attestors) <= ATTESTORS_MAX or len(set(attestors)) != len(attestors):
+            raise ClientRefused("attestors not unique, or number out of range")
+        if not 0 < needed <= len(attestors):
+            raise ClientRefused("required signatures out of range")
+        if self._is_strict and not has_more_than_two_thirds(needed, len(attestors)):
+            raise ClientRefused("required signatures not above two thirds")
+        if client.is_frozen or not client.latest_height or not consensus.time_ns:
+            raise ClientRefused("client is born frozen, or without height or time")
+
+    def _take_state(
+        self, store: ClientStore, client: ClientState, raw: bytes, now_ns: TimestampNanoseconds
+    ) -> UpdateResult:
+        """Take an attested height and time."""
+        proof = AttestationProof.decode(raw)
+        self._signers(STATE_TAG, proof, client)
+        block, time_s = decode_state_attestation(proof.data)
+        require_attestable(store, block)
+        state = ConsensusState(time_s * NANOSECONDS_PER_SECOND)
+        new = Neighbour(_height(block), state)
+
+        def fits(below: _Next, above: _Next) -> bool:
+            if self._is_strict:
+                _require_between(new, below, above, now_ns)
+            return True
+
+        return self._hold(store, client, new, now_ns, fits)
 
     def _signers(self, tag: int, proof: AttestationProof, client: ClientState) -> None:
         needed = client.min_required_sigs
@@ -202,35 +158,17 @@ class AttestationsClient:
             raise AttestationRefused(f"path has not one step: count={len(path)}")
         try:
             proof = AttestationProof.decode(raw)
-            self._signers(PACKET_TAG, proof, _client(store))
+            self._signers(PACKET_TAG, proof, self._client(store))
             block, entries = decode_packet_attestation(proof.data)
-            attested_height = Height(0, block)
-        except ValueError as exc:
+            attested_height = _height(block)
+        except Malformed as exc:
             raise AttestationRefused(f"invalid attestation data: {exc}") from exc
         require_attestable(store, block)
-        if _time_ns(store, attested_height) is None:
+        if _STATES.read(store, attested_height) is None:
             raise AttestationRefused(f"consensus state not found: height={attested_height}")
         if attested_height != height:
             raise AttestationRefused(f"height mismatch: expected={height} got={attested_height}")
         return find_commitment(entries, path[0], is_strict=self._is_strict)
-
-    def _insert(
-        self, store: ClientStore, client: ClientState, height: Height, time_ns: int, now_ns: int
-    ) -> None:
-        if self._is_strict and time_ns > now_ns + CLOCK_DRIFT_NS_MAX:
-            raise ClientRefused("attested time is in the future", height=height)
-        latest = Height(0, client.latest_height)
-        try:
-            below, above = height_chain.find_neighbours(store, height, latest)
-        except height_chain.TooFarBack:
-            raise ClientRefused("too many newer heights are held", height=height) from None
-        if self._is_strict:
-            _require_between(store, time_ns, below, above)
-        state = ConsensusState(time_ns)
-        store.set(consensus_key(height), encode_any(state.as_any()))
-        height_chain.insert(store, height, below, above)
-        if above is None:
-            _write_client(store, replace(client, latest_height=height.revision_height))
 
 
 def find_commitment(
@@ -251,39 +189,23 @@ def find_commitment(
     raise AttestationRefused("value not found in attested packet commitments")
 
 
+_Next: TypeAlias = Neighbour[ConsensusState] | None
+
+
 def _require_between(
-    store: ClientStore, time_ns: int, below: Height | None, above: Height | None
+    new: Neighbour[ConsensusState], below: _Next, above: _Next, now_ns: int
 ) -> None:
-    """Time does not fall with height; several blocks may have the same second."""
-    earlier = 0 if below is None else _time_ns(store, below)
-    later = time_ns if above is None else _time_ns(store, above)
-    assert earlier is not None, "neighbour without state"
-    assert later is not None, "neighbour without state"
-    if not earlier <= time_ns <= later:
+    """Time does not fall with height, nor lie ahead; several blocks may have the same second."""
+    height, time_ns = new.height, new.state.time_ns
+    if time_ns > now_ns + CLOCK_DRIFT_NS_MAX:
+        raise ClientRefused("attested time is in the future", height=height)
+    is_earlier = below is not None and time_ns < below.state.time_ns
+    if is_earlier or (above is not None and time_ns > above.state.time_ns):
         raise ClientRefused("attested time falls with height")
 
 
-def _client(store: ClientStore) -> ClientState:
-    client = _read_client(store)
-    if client is None:
-        raise ClientRefused("no client state")
-    return client
-
-
-def _read_client(store: ClientStore) -> ClientState | None:
-    data = store.get(CLIENT_STATE_KEY)
-    return None if data is None else _decoded_client(data)
-
-
-def _write_client(store: ClientStore, client: ClientState) -> None:
-    store.set(CLIENT_STATE_KEY, encode_any(client.as_any()))
-
-
-def _time_ns(store: ClientStore, height: Height) -> int | None:
-    data = store.get(consensus_key(height))
-    return None if data is None else ConsensusState.decode(decode_any(data).value).time_ns
-
-
-@lru_cache(maxsize=256)
-def _decoded_client(data: bytes) -> ClientState:
-    return ClientState.decode(decode_any(data).value)
+def _height(block: int) -> Height:
+    """Return the height that attested bytes name. Raises AttestationRefused for zero."""
+    if not block:
+        raise AttestationRefused("attestation of height zero")
+    return Height(0, block)

@@ -7,9 +7,10 @@ Sources:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from tieline.protocol.height import Height
 from tieline.protocol.messages import AnyMessage
 from tieline.wire.attestation_proofs import AttestationProof
 from tieline.wire.errors import Malformed
@@ -41,6 +42,10 @@ class ClientState:
         """The addresses, 20 bytes each. Raises Malformed on any other text."""
         return tuple(_address(text) for text in self.attestor_addresses)
 
+    @property
+    def trusting_period_ns(self) -> None:
+        """Nothing that was attested expires."""
+
     def encode(self) -> bytes:
         """Write ``ClientState``."""
         encoded = b"".join(message_field(1, one.encode()) for one in self.attestor_addresses)
@@ -67,6 +72,19 @@ class ClientState:
     def as_any(self) -> AnyMessage:
         """Return the bytes with their type."""
         return AnyMessage(CLIENT_STATE_URL, self.encode())
+
+    @property
+    def latest(self) -> Height:
+        """The highest height with a consensus state."""
+        return Height(0, self.latest_height)
+
+    def risen_to(self, height: Height) -> ClientState:
+        """Return it with another latest height."""
+        return replace(self, latest_height=height.revision_height)
+
+    def frozen(self) -> ClientState:
+        """Return it frozen."""
+        return replace(self, is_frozen=True)
 
 
 @dataclass(frozen=True, slots=True)

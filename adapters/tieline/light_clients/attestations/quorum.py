@@ -12,6 +12,7 @@ from functools import lru_cache
 
 from coincurve import PublicKey
 
+from tieline.light_clients.client_rules import NotConvincing
 from tieline.wire.attestation_proofs import AttestationProof
 from tieline.wire.attestations import attestation_digest
 from tieline.wire.errors import Malformed
@@ -21,7 +22,7 @@ from tieline.wire.keys import SIGNATURE_BYTES, recover_address
 _RECOVERY_IDS = {0: b"\x00", 1: b"\x01", 27: b"\x00", 28: b"\x01"}
 
 
-class AttestationRefused(Exception):
+class AttestationRefused(NotConvincing):
     """The attestation does not convince; carries the first rule it breaks."""
 
 

@@ -9,9 +9,10 @@ Sources:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
+from tieline.protocol.height import Height
 from tieline.protocol.messages import AnyMessage
 from tieline.wire.errors import Malformed
 from tieline.wire.ids import chain_tag
@@ -133,6 +134,19 @@ class ClientState:
     def as_any(self) -> AnyMessage:
         """Return the bytes with their type."""
         return AnyMessage(CLIENT_STATE_URL, self.encode())
+
+    @property
+    def latest(self) -> Height:
+        """The highest height with a consensus state."""
+        return Height(0, self.latest_height)
+
+    def risen_to(self, height: Height) -> ClientState:
+        """Return it with another latest height."""
+        return replace(self, latest_height=height.revision_height)
+
+    def frozen(self) -> ClientState:
+        """Return it frozen."""
+        return replace(self, is_frozen=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
+from tieline.light_clients.client_rules import NotConvincing
 from tieline.light_clients.evm.messages import (
     ClientHeader,
     ClientState,
@@ -35,7 +36,7 @@ TIMESTAMP_S_MAX = (1 << 63) // NANOSECONDS_PER_SECOND
 HEIGHT_MAX = (1 << 63) - 1
 
 
-class HeaderRefused(Exception):
+class HeaderRefused(NotConvincing):
     """The header is not to be believed; carries the first rule it breaks."""
 
 

@@ -10,7 +10,7 @@ Sources:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tieline.protocol.height import Height
 from tieline.protocol.messages import AnyMessage
@@ -157,6 +157,19 @@ class ClientState:
     def as_any(self) -> AnyMessage:
         """Return the bytes with their type."""
         return AnyMessage(CLIENT_STATE_URL, self.encode())
+
+    @property
+    def latest(self) -> Height:
+        """The highest height with a consensus state."""
+        return self.latest_height
+
+    def risen_to(self, height: Height) -> ClientState:
+        """Return it with another latest height."""
+        return replace(self, latest_height=height)
+
+    def frozen(self) -> ClientState:
+        """Return it frozen."""
+        return replace(self, is_frozen=True)
 
 
 @dataclass(frozen=True, slots=True)

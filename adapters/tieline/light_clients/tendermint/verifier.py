@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
+from tieline.light_clients.client_rules import NotConvincing, is_expired
 from tieline.light_clients.tendermint.ballot import BadSignature, Ballot
 from tieline.light_clients.tendermint.ed25519 import is_valid_signature
 from tieline.light_clients.tendermint.messages import (
@@ -54,7 +55,7 @@ _HASH_BYTES = 32
 _INT64_COUNT = 1 << 63
 
 
-class HeaderRefused(Exception):
+class HeaderRefused(NotConvincing):
     """The header is not to be believed; carries the first rule it breaks."""
 
 
@@ -141,11 +142,6 @@ def verify_conflicting(raw: bytes, anchor: Anchor) -> ClientHeader:
     _check_claimed_trust(header, anchor)
     _check_signed(header, anchor, asks_trusted=True)
     return header
-
-
-def is_expired(trusted_time_ns: int, trusting_period_ns: int, now_ns: int) -> bool:
-    """Tell whether what was trusted at a time has been so for too long; inclusive."""
-    return trusted_time_ns + trusting_period_ns <= now_ns
 
 
 def check_times(header: Header, trusted: ConsensusState, client: ClientState, now_ns: int) -> None:
