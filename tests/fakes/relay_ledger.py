@@ -46,6 +46,8 @@ class RelayLedger:
     submissions: list[tuple[str, tuple[Message, ...]]] = field(default_factory=list)
     before_submit: Fault | None = None
     after_submit: Fault | None = None
+    provable_every: int = 1
+    """Light clients can hold every so manieth block only, as on a ledger that ticks."""
 
     def __post_init__(self) -> None:
         # What was done before the hub came has no events here; stores tell of it.
@@ -63,8 +65,12 @@ class RelayLedger:
             TxEvents(sha256(raw), result.code, result.log, result.events, result.codespace)
             for raw, result in zip(transactions, results, strict=True)
         )
-        self.blocks.append(BlockEvents(self.inner.app.height, self.inner.now_s, told))
+        height = self.inner.app.height
+        self.blocks.append(BlockEvents(height, self.inner.now_s, told, self._is_provable(height)))
         self.snapshots[self.inner.app.height] = dict(self.inner.app.scan(IBC, b""))
+
+    def _is_provable(self, height: int) -> bool:
+        return height % self.provable_every == 0
 
     def produce(self, at: int | None = None) -> tuple[TxResult, ...]:
         """Make one block, at *at* if that is later."""
@@ -112,6 +118,7 @@ class RelayLedger:
         proof_height = height + LAG
         if proof_height > self.inner.app.height or height not in self.snapshots:
             raise NotYet(f"no header of {proof_height}")
+        assert self._is_provable(proof_height), proof_height
         value = self.snapshots[height].get(key)
         proof = prove(proof_height, (b"ibc", key), value)
         return StoredValue(key, value, Height(0, proof_height), proof)
@@ -119,6 +126,7 @@ class RelayLedger:
     async def header(self, height: int, trusted_height: int) -> AnyMessage:
         self._answer()
         assert trusted_height < height
+        assert self._is_provable(height), height
         (block,) = [block for block in self.blocks if block.height == height]
         return header(height, block.time_s)
 

@@ -92,11 +92,11 @@ class ViewWorld:
         self.board = Board()
         self.published = Published(self.board)
 
-    def block(self, ledger: str, time_s: int, *events: Event) -> int:
+    def block(self, ledger: str, time_s: int, *events: Event, is_provable: bool = True) -> int:
         """Append a block; returns its height."""
         height = self.view.ledgers[ledger].height + 1
         transaction = TxEvents(b"\x00" * 32, 0, "", events)
-        self.view.observe(ledger, BlockEvents(height, time_s, (transaction,)))
+        self.view.observe(ledger, BlockEvents(height, time_s, (transaction,), is_provable))
         return height
 
     def deliver(self, wh: int, *, root: bytes = b"\x0d" * 32, trade: bytes = TRADE) -> None:

@@ -122,10 +122,11 @@ class RelayWorld:
         journal_url: str = "sqlite://",
         lanes: Sequence[str] = LANES,
         trades: TradeWorld | None = None,
+        provable_every: int = 1,
     ) -> None:
         self.trades = trades or TradeWorld()
-        self.a = RelayLedger(self.trades.a)
-        self.b = RelayLedger(self.trades.b)
+        self.a = RelayLedger(self.trades.a, provable_every=provable_every)
+        self.b = RelayLedger(self.trades.b, provable_every=provable_every)
         self.ledgers = {ledger.ledger_id: ledger for ledger in (self.a, self.b)}
         self.board = Board()
         self.clock = HandClock(self.trades.a.now_s)

@@ -34,6 +34,8 @@ class LedgerIndex:
     time_s: int = 0
     block_times: dict[int, int] = field(default_factory=dict[int, int])
     """Height to chain time, unix seconds."""
+    provable_times: dict[int, int] = field(default_factory=dict[int, int])
+    """The same of the blocks whose headers a light client can hold, ascending."""
     locks: dict[tuple[bytes, str], SeenLock] = field(
         default_factory=dict[tuple[bytes, str], SeenLock]
     )
@@ -48,6 +50,8 @@ class LedgerIndex:
     """Delivery roots stored here."""
     accepted: dict[bytes, int] = field(default_factory=dict[bytes, int])
     """By lock id: cap of the applied verdict, Wh."""
+    accepted_heights: dict[bytes, int] = field(default_factory=dict[bytes, int])
+    """By lock id: the block that applied that verdict."""
     closed: set[bytes] = field(default_factory=set[bytes])
     """Lock ids that are closed."""
 
@@ -67,9 +71,19 @@ class LedgerIndex:
                 return height
         return None
 
+    def first_provable_from(self, height: int) -> int | None:
+        """Return the first height >= *height* that a light client can hold, None if not yet."""
+        return next((known for known in self.provable_times if known >= height), None)
+
+    def newest_provable(self) -> int:
+        """Return the newest height that a light client can hold; 0 before the first."""
+        return next(reversed(self.provable_times), 0)
+
     def _take(self, block: BlockEvents) -> None:
         self.height, self.time_s = block.height, block.time_s
         self.block_times[block.height] = block.time_s
+        if block.is_provable:
+            self.provable_times[block.height] = block.time_s
         for transaction in block.transactions:
             if transaction.code == 0:
                 for event in transaction.events:
@@ -92,7 +106,9 @@ class LedgerIndex:
         elif event.type == "delivery_posted":
             self.deliveries.add(bytes.fromhex(event.get("deliveries_root")))
         elif event.type == "verdict_applied" and event.get("decision") == "ACCEPT":
-            self.accepted[bytes.fromhex(event.get("lock_id"))] = int(event.get("cap_wh"))
+            lock_id = bytes.fromhex(event.get("lock_id"))
+            self.accepted[lock_id] = int(event.get("cap_wh"))
+            self.accepted_heights[lock_id] = block.height
         elif event.type == "lock_closed":
             self.closed.add(bytes.fromhex(event.get("lock_id")))
         if event.type in LOCK_EVENTS:

@@ -19,7 +19,7 @@ from typing import Any, cast
 from tieline.hub.connecting import LINK_LANE, LinkableLedger, client_terms
 from tieline.hub.relay_config import PathSection, RelayConfig
 from tieline.interfaces.errors import ConfigError, NotYet, Rejected
-from tieline.interfaces.ledger import Message, TxEvents
+from tieline.interfaces.ledger import Ledger, Message, TxEvents
 from tieline.protocol.messages import CreateClient, RegisterCounterparty
 from tieline.relay.route import Endpoint, Route
 
@@ -162,7 +162,7 @@ async def _create(
 ) -> str:
     """Create a client of *there* on *here*; return its id."""
     terms = client_terms(config.ledgers[there])
-    height = await ledgers[there].latest_height()
+    height = await newest_provable(ledgers[there])
     states = await ledgers[there].client_states(height, terms)
     ledger = ledgers[here]
     done = await deliver(ledger, [CreateClient(ledger.lane_account(LINK_LANE), *states)])
@@ -172,6 +172,28 @@ async def _create(
             _LOG.info("client created ledger=%s client=%s tracks=%s", here, client_id, there)
             return client_id
     raise Rejected("", 1, f"{here} told of no new client")
+
+
+async def newest_provable(ledger: Ledger) -> int:
+    """
+    Return the newest height that a light client can hold; 0 on a ledger without a block.
+
+    Raises:
+        NotYet: None of its blocks is one. Wait for the next.
+        Unavailable: The ledger does not answer.
+    """
+    newest = await ledger.latest_height()
+    height = newest
+    while height:
+        below = max(height - _BLOCKS_A_READ, 0)
+        blocks = await ledger.blocks_after(below, height - below)
+        provable = [one.height for one in blocks if one.is_provable and one.height <= height]
+        if provable:
+            return provable[-1]
+        height = below
+    if newest:
+        raise NotYet(f"no block of {ledger.ledger_id} has a time that a client can hold")
+    return 0
 
 
 async def _register(

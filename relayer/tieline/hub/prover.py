@@ -270,6 +270,8 @@ class Prover:
         blocks = await self._ledgers[ledger_id].blocks_after(height - 1, 1)
         if not blocks or blocks[0].height != height:
             raise NotYet(f"block is not there: ledger={ledger_id} height={height}")
+        if not blocks[0].is_provable:
+            raise NotYet(f"no client can hold this block: ledger={ledger_id} height={height}")
         return blocks[0].time_s
 
 

@@ -55,7 +55,7 @@ def waits_for(runner: Runner, ledger_id: str, now_s: int, halt_after_s: int) -> 
 def _wants_block(runner: Runner, ledger_id: str) -> bool:
     """Return whether something is there that the ledger's next block would prove."""
     view = runner.view.ledgers[ledger_id]
-    provable = view.height - view.terms.proof_lag
+    provable = view.provable_height - view.terms.proof_lag
     for journey in runner.view.journeys_in(JourneyStatus.SENT):
         if journey.key.source.ledger_id == ledger_id and journey.sent_height > provable:
             return True

@@ -81,8 +81,10 @@ class BlockEvents:
 
     height: int
     time_s: int
-    """Chain time, unix seconds."""
+    """Chain time, unix seconds; several blocks may have the same."""
     transactions: tuple[TxEvents, ...]
+    is_provable: bool = True
+    """Whether a light client can hold this height: some ledgers have a time at some blocks only."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,8 @@ class LedgerView:
         self.left_height = 0
         """Up to here blocks are not those that were shown before a deep re-organisation."""
         self.block_times: dict[int, int] = {}
+        self.provable_times: dict[int, int] = {}
+        """Of the blocks whose headers a light client can hold, ascending by height."""
         self.client_heights: dict[str, list[int]] = {}
         """Ascending header heights that each client here can verify against."""
         self.announced: dict[str, dict[int, int]] = {}
@@ -66,13 +68,22 @@ class LedgerView:
         """The chain id."""
         return self.terms.ledger_id
 
-    def add_block(self, height: int, time_s: int) -> None:
+    @property
+    def provable_height(self) -> int:
+        """The highest header seen that a light client can hold; 0 before the first."""
+        return next(reversed(self.provable_times), 0)
+
+    def add_block(self, height: int, time_s: int, *, is_provable: bool = True) -> None:
         """Move on to a block. Blocks come without gaps, ascending."""
         self.height = height
         self.time_s = time_s
         self.block_times[height] = time_s
-        if len(self.block_times) > HEADERS_REMEMBERED:
-            del self.block_times[next(iter(self.block_times))]
+        if is_provable:
+            self.provable_times[height] = time_s
+        # Each by its own count: where few blocks are provable, the newest of them may be old.
+        for times in (self.block_times, self.provable_times):
+            if len(times) > HEADERS_REMEMBERED:
+                del times[next(iter(times))]
 
     def add_client_height(self, client_id: str, height: int) -> None:
         """Remember that a client here holds a consensus state of *height*."""

@@ -84,7 +84,7 @@ class RelayView:
         view = self.ledgers[ledger_id]
         if block.height <= view.height:
             return
-        view.add_block(block.height, block.time_s)
+        view.add_block(block.height, block.time_s, is_provable=block.is_provable)
         has_cells = view.terms.has_cells
         for transaction in block.transactions:
             for event in transaction.events:
@@ -323,7 +323,7 @@ class RelayView:
         Choose the height at which *key* is to be proved to the client *verifier*.
 
         One height serves all proofs of a client in a round; a height that the client knows
-        already is taken before a new one, so that a client is updated only when a proof needs it.
+        already is taken before the newest that it could hold: it is updated only when needed.
 
         Args:
             verifier: The client that checks the proof.
@@ -355,7 +355,7 @@ class RelayView:
             header_min = max(header_min, source.left_height + 2)
         if is_kept and _serves(source, held, header_min, time_s_min):
             return held
-        newest = source.height
+        newest = source.provable_height
         return newest if _serves(source, newest, header_min, time_s_min) else None
 
     def resume_height(self, ledger_id: str) -> int:
@@ -385,9 +385,9 @@ class RelayView:
 
 
 def _serves(source: LedgerView, height: int, header_min: int, time_s_min: int) -> bool:
-    if height < header_min:
+    if not height or height < header_min:
         return False
-    return not time_s_min or source.block_times.get(height, 0) >= time_s_min
+    return not time_s_min or source.provable_times.get(height, 0) >= time_s_min
 
 
 def pool_sides(chain_tag: bytes, trade_id: bytes, payer: bytes, payee: bytes) -> tuple[int, ...]:

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from fakes.plain_world import A, B, PlainWorld
 
-from tieline.hub.links import Link, LinksFile, deliver, make_links, routes_of
+from tieline.hub.links import Link, LinksFile, deliver, make_links, newest_provable, routes_of
 from tieline.hub.relay_config import RelayConfig
-from tieline.interfaces.errors import ConfigError, Rejected, Unavailable
-from tieline.interfaces.ledger import Ledger
+from tieline.interfaces.errors import ConfigError, NotYet, Rejected, Unavailable
+from tieline.interfaces.ledger import BlockEvents, Ledger
 from tieline.protocol.messages import CreateClient, RegisterCounterparty, SendPacket
 from tieline.relay.route import Endpoint, Route
 
@@ -62,6 +62,25 @@ def link(ledgers: dict[str, Linkable], links: LinksFile) -> list[Link]:
         return [one async for one in make_links(CONFIG, ledgers, links)]
 
     return asyncio.run(go())
+
+
+@pytest.mark.parametrize("flags", ["ynn", "nyy", "y" + "n" * 45, "n" * 45 + "y" + "n" * 45, "nnn"])
+def test_a_client_begins_at_the_newest_block_that_it_can_hold(flags: str) -> None:
+    class Ticking:
+        ledger_id = "c-1"
+
+        async def latest_height(self) -> int:
+            return len(flags)
+
+        async def blocks_after(self, height: int, limit: int = 100) -> list[BlockEvents]:
+            blocks = [BlockEvents(n, 0, (), flag == "y") for n, flag in enumerate(flags, 1)]
+            return blocks[height : height + limit]
+
+    if "y" not in flags:
+        with pytest.raises(NotYet, match="c-1"):
+            asyncio.run(newest_provable(Ticking()))
+    else:
+        assert asyncio.run(newest_provable(Ticking())) == flags.rindex("y") + 1
 
 
 def test_four_steps_make_a_pair_and_a_second_run_makes_none(

@@ -73,6 +73,21 @@ def test_the_evidence_stands_right_before_its_packet_and_the_update_before_both(
     assert [type(message) for message in batch] == [UpdateClient, MsgTradeEvidence, RecvPacket]
 
 
+def test_a_trade_between_ledgers_of_which_clients_can_hold_every_third_block() -> None:
+    world = RelayWorld(provable_every=3)
+    position = world.play()
+    world.assert_settled(position, paid_wh=7200)
+    heights = {
+        int.from_bytes(message.client_message.value[:8], "big")
+        for ledger in world.ledgers.values()
+        for _, messages in ledger.submissions
+        for message in messages
+        if isinstance(message, UpdateClient)
+    }
+    assert heights
+    assert all(height % 3 == 0 for height in heights)
+
+
 def test_a_refused_trade_gives_everything_back() -> None:
     world = RelayWorld()
     position = world.pooled()

@@ -22,6 +22,7 @@ from fakes.relay_view import (
 from tieline.interfaces.ledger import BlockEvents
 from tieline.protocol.events import Event
 from tieline.protocol.packet import Acknowledgement, Packet
+from tieline.relay.ledger_view import HEADERS_REMEMBERED
 from tieline.relay.packet_journey import JourneyKey, JourneyStatus
 from tieline.relay.route import Endpoint, LedgerTerms, Route, Topology
 from tieline.relay.view import PROOF_AGE_BLOCKS_MAX
@@ -159,6 +160,27 @@ def test_absence_needs_a_header_from_tau_on(time_s: int, height: int | None) -> 
     world.block("a-1", TAU - 50)
     world.block("a-1", time_s)
     assert want(world, 1, time_s_min=TAU) == height
+
+
+def test_a_proof_waits_for_a_block_that_a_client_can_hold() -> None:
+    """State of block 1 is proved with header 2; blocks 2 and 3 have no time of their own."""
+    world = ViewWorld()
+    world.block("a-1", S)
+    for _ in range(2):
+        world.block("a-1", S, is_provable=False)
+    assert want(world, 1) is None
+    world.block("a-1", S)
+    world.block("a-1", S, is_provable=False)
+    assert want(world, 1) == 4
+
+
+def test_blocks_that_nobody_can_hold_push_the_last_provable_one_out_of_no_memory() -> None:
+    world = ViewWorld()
+    world.block("a-1", TAU)
+    world.block("a-1", TAU)
+    for _ in range(HEADERS_REMEMBERED + 1):
+        world.block("a-1", TAU, is_provable=False)
+    assert want(world, 1, time_s_min=TAU) == 2
 
 
 def test_resuming_starts_below_the_oldest_thing_under_way() -> None:

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from tieline.contract.terms import lock_id_out
 from tieline.interfaces.cell_link import ProposeDelivery
+from tieline.interfaces.errors import NotYet
 from tieline.market.delivery import Attribution, CappedPosition, delivered
 from tieline.market.position import Position as ClearedPosition
 from tieline.protocol.commitment import acknowledgement_key, commit_acknowledgement
@@ -199,7 +200,7 @@ async def prove_locked(
         ledger = cell.indexes[tag].ledger
         lag = ledger.capabilities.proof_lag
         if tag not in heights:
-            heights[tag] = await ledger.latest_height()
+            heights[tag] = _proving_height(cell, tag, locked)
             header = await ledger.header(
                 heights[tag], cell.attestor.trusted_height(tag, heights[tag])
             )
@@ -219,6 +220,17 @@ async def prove_locked(
         if entry.key != key or entry.value != expected:
             raise ProtocolError("not locked under this cap", trade=packet.trade_id.hex())
         await cell.attestor.verified_value(tag, heights[tag], entry)
+
+
+def _proving_height(cell: UtilityCell, chain_tag: bytes, locked: Mapping[bytes, int]) -> int:
+    """Return the newest header, one that proves where these trades were locked; or NotYet."""
+    index = cell.indexes[chain_tag]
+    height = index.newest_provable()
+    locks = [lock for trade in locked if (lock := index.locks.get((trade, "out"))) is not None]
+    applied = max((index.accepted_heights.get(lock.lock_id, 0) for lock in locks), default=0)
+    if height < applied + index.ledger.capabilities.proof_lag:
+        raise NotYet(f"{index.ledger.ledger_id} has no header that proves its block {applied}")
+    return height
 
 
 async def reveal(cell: UtilityCell, work: SlotWork, now_s: int) -> None:

@@ -148,7 +148,7 @@ async def closing_heights(
     Return the header that proves each touched ledger's state at its first block from tau on.
 
     Raises:
-        NotYet: A ledger has no such block, or no header above it.
+        NotYet: A ledger has no such block, or no header that proves it.
     """
     closings: list[ClosingHeight] = []
     for chain_tag in sorted(_packet_tags(evidence)):
@@ -161,17 +161,20 @@ async def closing_heights(
 
 def closing_height(cell: UtilityCell, chain_tag: bytes, tau: int) -> int:
     """
-    Return the height of the header that proves a ledger's state at its first block from tau on.
+    Return the height of the first header that proves a ledger's state at a block from tau on.
 
     Raises:
-        NotYet: The ledger has no such block.
+        NotYet: The ledger has no such block, or no header above it that a light client can hold.
         KeyError: It is no ledger of the set.
     """
     index = cell.indexes[chain_tag]
     closed = index.first_height_from(tau)
     if closed is None:
         raise NotYet(f"{index.ledger.ledger_id} has no block from {tau} on")
-    return closed + index.ledger.capabilities.proof_lag
+    height = index.first_provable_from(closed + index.ledger.capabilities.proof_lag)
+    if height is None:
+        raise NotYet(f"{index.ledger.ledger_id} has no header that proves its block {closed}")
+    return height
 
 
 async def prove_receipts(
