@@ -64,7 +64,7 @@ KINDS: Final = (
         "simapp",
         is_clock_driven=True,
     ),
-    EngineKind("geth", "1.17.5", "Ethereum ledgers in real time", "geth"),
+    EngineKind("geth", "1.17.5", "Ethereum ledgers in real time or on a scenario's clock", "geth"),
     EngineKind(
         "anvil",
         "1.7.1",

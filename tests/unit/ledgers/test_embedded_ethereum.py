@@ -12,8 +12,8 @@ from tieline.contract.accounts import pay_key
 from tieline.contract.genesis import Genesis
 from tieline.interfaces.errors import ConfigError, NotYet, Rejected
 from tieline.ledgers.ethereum.block_file import BLOCKS_FILE, DEPLOYMENT_FILE
-from tieline.ledgers.ethereum.deployment import Deployment
-from tieline.ledgers.ethereum.embedded import EmbeddedEthereum, _fuel
+from tieline.ledgers.ethereum.deployment import Deployment, fuel_of
+from tieline.ledgers.ethereum.embedded import EmbeddedEthereum
 from tieline.ledgers.ethereum.pyevm_chain import PyEvmChain
 from tieline.protocol.commitment import commit_packet, packet_commitment_key
 from tieline.swap.messages import MsgSend, MsgTakeOwed
@@ -202,7 +202,7 @@ def test_blocks_are_py_evms_own_byte_for_byte():
     ledger = link.b.ledger
     plain = PyEvmChain(
         ledger.deployment.chain_id,
-        _fuel(ledger._genesis, key("deployer of second-1")),
+        fuel_of(ledger._genesis, key("deployer of second-1").address),
         sha256(ledger._genesis.to_bytes()),
         PragueVM,
     )

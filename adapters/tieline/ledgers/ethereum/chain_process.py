@@ -20,7 +20,7 @@ from tieline.interfaces.engines import find_engine
 from tieline.interfaces.errors import ConfigError, Unavailable
 from tieline.ledgers.children.guarded import GuardedProgram
 from tieline.ledgers.children.ports import free_ports
-from tieline.ledgers.ethereum.genesis_file import genesis_json
+from tieline.ledgers.ethereum.genesis_file import GAS_LIMIT, genesis_json
 
 READY_S: Final = 30.0
 _ASKED_S: Final = 5.0
@@ -39,6 +39,8 @@ class ChainProcess(ABC):
         balances_wei: Mapping[bytes, int],
         *,
         genesis_time_s: int | None = None,
+        gas_limit: int = GAS_LIMIT,
+        extra_data: bytes = b"",
     ) -> None:
         """
         Lay out the chain's folder, or take up the one that is there.
@@ -48,6 +50,8 @@ class ChainProcess(ABC):
             chain_id: What transactions are signed for, at least 1.
             balances_wei: By 20-byte address; without effect on a folder that is there.
             genesis_time_s: Of block 0, unix seconds; now by default.
+            gas_limit: Of block 0.
+            extra_data: Up to 32 bytes of block 0.
 
         Raises:
             ConfigError: The engine is not here, or the folder is another chain's.
@@ -60,7 +64,9 @@ class ChainProcess(ABC):
         if self.is_new:
             folder.mkdir(parents=True, exist_ok=True)
             born_s = int(time.time()) if genesis_time_s is None else genesis_time_s
-            text = genesis_json(chain_id, balances_wei, born_s)
+            text = genesis_json(
+                *(chain_id, balances_wei, born_s), gas_limit=gas_limit, extra_data=extra_data
+            )
             self.genesis_file.write_text(text, encoding="ascii")
         self._check_folder()
         (self.port,) = free_ports(1)

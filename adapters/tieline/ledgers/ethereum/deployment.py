@@ -32,6 +32,10 @@ def chain_id_of(ledger_id: str) -> int:
     return 1_000_000 + int.from_bytes(named[:_CHAIN_ID_BYTES], "big")
 
 
+FUEL_WEI = 10**24
+"""Of each account of genesis: for half a million transactions at the highest fee."""
+
+
 @dataclass(frozen=True, slots=True)
 class EvmAddresses:
     """Where a ledger's contracts are, 20 bytes each."""
@@ -328,3 +332,9 @@ def check_deployment(
                 f"hash 0x{keccak(code).hex()}, not 0x{expected.hex()}",
                 instead="use the build that deployed it, or deploy again under a new ledger id",
             )
+
+
+def fuel_of(genesis: Genesis, deployer: bytes) -> dict[bytes, int]:
+    """Return the wei of block 0, by account: those with PAY, the cell, and who deploys."""
+    accounts = [account for account, _ in (*genesis.balances, *genesis.vaults)]
+    return dict.fromkeys((*accounts, genesis.cell_address, deployer), FUEL_WEI)

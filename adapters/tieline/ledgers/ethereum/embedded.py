@@ -1,5 +1,6 @@
 """
-An EVM ledger in this process: the contracts on py-evm, in blocks that a driven clock dates.
+An EVM ledger in blocks that a driven clock dates: the contracts on py-evm in this process, or on
+another engine that makes a block when it is told to.
 
 What is missing is consensus: the operator's sealers sign each header that is asked for.
 
@@ -40,9 +41,10 @@ from tieline.ledgers.ethereum.final_proofs import (
     trust_roots,
 )
 from tieline.ledgers.ethereum.host_calls import refusal
+from tieline.ledgers.ethereum.made_blocks import ChainBegins, MadeBlock
 from tieline.ledgers.ethereum.observed import ObservedTransaction, observe_block
 from tieline.ledgers.ethereum.packet_proofs import packet_proofs
-from tieline.ledgers.ethereum.pyevm_chain import MadeBlock, PyEvmChain
+from tieline.ledgers.ethereum.pyevm_chain import PyEvmChain
 from tieline.ledgers.ethereum.refusals import read_refusal
 from tieline.ledgers.ethereum.sealing import HeaderSealer, SealJournal
 from tieline.light_clients.evm.building import client_header, commitment_slot, storage_proof
@@ -74,8 +76,6 @@ TX_BYTES_MAX = 131_072
 """What a node takes from a stranger (geth's ``txMaxSize``)."""
 TXS_PER_BLOCK_MAX = 250
 MAX_FEE_WEI = 10**11
-FUEL_WEI = 10**24
-"""Of each account of genesis: for half a million transactions at the highest fee."""
 TRUSTING_PERIOD_S = 14 * 86_400
 CLOCK_DRIFT_S = 10
 
@@ -94,6 +94,7 @@ class EmbeddedEthereum:
         plain_send: PlainSend | None = None,
         seals: Path | None = None,
         is_synced: bool = False,
+        begin: ChainBegins = PyEvmChain,
     ) -> None:
         """
         Begin a ledger, or open one that has blocks; then call ``resume`` before anything else.
@@ -108,6 +109,7 @@ class EmbeddedEthereum:
             plain_send: How such an application is asked to send a packet.
             seals: File of the sealers' journal; beside the blocks unless given.
             is_synced: Wait for the disk at every block.
+            begin: What executes the blocks; py-evm unless given.
 
         Raises:
             ConfigError: The folder belongs to another ledger, or the genesis is of another kind.
@@ -115,7 +117,7 @@ class EmbeddedEthereum:
         self._genesis, self._deployer, self._store = genesis, deployer, store
         chain_id = contracts.chain_id_of(genesis.chain_id)
         extra = sha256(genesis.to_bytes())
-        self._chain = PyEvmChain(chain_id, _fuel(genesis, deployer), extra)
+        self._chain = begin(chain_id, contracts.fuel_of(genesis, deployer.address), extra)
         self._plan = contracts.plan_deployment(
             genesis, chain_id, self._chain.block_hash(0), deployer.address, artifacts=artifacts
         )
@@ -215,7 +217,8 @@ class EmbeddedEthereum:
         return self.produce_block(time_s, is_deadline=is_deadline)
 
     def close(self) -> None:
-        """Let go of files."""
+        """Let go of files, and of an engine beside this process."""
+        self._chain.close()
         self._journal.close()
         if self._file is not None:
             self._file.close()
@@ -268,7 +271,10 @@ class EmbeddedEthereum:
         """Return what each lane's account has burnt and has left, wei."""
         keys = {name: key.address for name, key in self._lanes.items()}
         left = {name: self._chain.balance(account) for name, account in keys.items()}
-        return [Fuel(name, keys[name], "wei", FUEL_WEI - left[name], left[name]) for name in keys]
+        return [
+            Fuel(name, keys[name], "wei", contracts.FUEL_WEI - left[name], left[name])
+            for name in keys
+        ]
 
     # --- proving --------------------------------------------------------------------------------
 
@@ -393,8 +399,3 @@ class EmbeddedEthereum:
             self._file.keep(DEPLOYMENT_FILE, self._deployment.to_bytes())
             roots = trust_roots(self._deployment, self._chain.header(0), self._sealer.addresses)
             self._file.keep(ROOTS_FILE, roots.encode())
-
-
-def _fuel(genesis: Genesis, deployer: Signer) -> dict[bytes, int]:
-    accounts = [account for account, _ in (*genesis.balances, *genesis.vaults)]
-    return dict.fromkeys((*accounts, genesis.cell_address, deployer.address), FUEL_WEI)

@@ -25,7 +25,14 @@ _FORKS: Final = (
 _BLOBS: Final = {"target": 6, "max": 9, "baseFeeUpdateFraction": 5_007_716}
 
 
-def genesis_json(chain_id: int, balances_wei: Mapping[bytes, int], time_s: int) -> str:
+def genesis_json(
+    chain_id: int,
+    balances_wei: Mapping[bytes, int],
+    time_s: int,
+    *,
+    gas_limit: int = GAS_LIMIT,
+    extra_data: bytes = b"",
+) -> str:
     """
     Return a genesis file as geth and anvil read it; two births differ by their time.
 
@@ -33,6 +40,8 @@ def genesis_json(chain_id: int, balances_wei: Mapping[bytes, int], time_s: int) 
         chain_id: What transactions are signed for, at least 1.
         balances_wei: By 20-byte address.
         time_s: Of block 0, unix seconds.
+        gas_limit: Of a block.
+        extra_data: Up to 32 bytes in block 0, so that its hash names more than the chain id.
     """
     config: dict[str, object] = {"chainId": chain_id, "terminalTotalDifficulty": 0}
     config |= dict.fromkeys(_FORKS, 0)
@@ -40,10 +49,10 @@ def genesis_json(chain_id: int, balances_wei: Mapping[bytes, int], time_s: int) 
     genesis = {
         "config": config,
         "difficulty": "0x0",
-        "gasLimit": hex(GAS_LIMIT),
+        "gasLimit": hex(gas_limit),
         "baseFeePerGas": hex(BASE_FEE_WEI),
         "timestamp": hex(time_s),
-        "extraData": "0x",
+        "extraData": "0x" + extra_data.hex(),
         "nonce": "0x0",
         "mixHash": "0x" + bytes(32).hex(),
         "coinbase": "0x" + bytes(20).hex(),

@@ -7,7 +7,6 @@ Reaching into ``backend.chain`` is no public interface of theirs: both versions 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import rlp as their_rlp
@@ -22,6 +21,7 @@ from trie.hexary import HexaryTrie
 
 from tieline.interfaces.errors import Rejected
 from tieline.ledgers.ethereum.fast_evm import FastVM
+from tieline.ledgers.ethereum.made_blocks import BLOCK_GAS, DOOR, Executed, MadeBlock
 from tieline.ledgers.ethereum.refusals import CODESPACE
 from tieline.wire.evm.blocks import EvmBlock
 from tieline.wire.evm.logs import Log
@@ -33,38 +33,13 @@ _keccak.hasher, _keccak.preimage = pysha3.keccak256, pysha3.preimage
 
 _rlp: Any = their_rlp
 """Of headers and nodes in py-evm's own classes; bytes are ``wire.evm.rlp``'s."""
-BLOCK_GAS = 1 << 32
-"""Nobody waits for room in a block of ours; each transaction has its own limit."""
 _STORAGE_ROOT = 2
 """Place in an account's RLP: nonce, balance, storage root, code hash."""
 _UNREADABLE = (PyEVMError, ValidationError, their_rlp.exceptions.RLPException, ValueError)
-DOOR = 2
-"""Code of what no block could hold."""
-
-
-@dataclass(frozen=True, slots=True)
-class Executed:
-    """What one transaction of a block came to."""
-
-    is_success: bool
-    output: bytes
-    """What was returned, or why it reverted; empty if it broke down."""
-    breakdown: str
-    """The EVM's word for what went wrong; empty for success and for reverts."""
-    logs: tuple[Log, ...]
-    gas_used: int
-
-
-@dataclass(frozen=True, slots=True)
-class MadeBlock:
-    """A block that was just made."""
-
-    block: EvmBlock
-    executed: tuple[Executed, ...]
 
 
 class PyEvmChain:
-    """Blocks one after another, at times that the caller gives."""
+    """Implements ``made_blocks.MadeChain``."""
 
     def __init__(
         self,
@@ -202,6 +177,9 @@ class PyEvmChain:
         trie = self._trie(self.storage_root(address, height))
         stored = trie.get(keccak(slot))
         return (bytes(_rlp.decode(stored)) if stored else None), _nodes(trie, keccak(slot))
+
+    def close(self) -> None:
+        """Nothing runs outside this process."""
 
     def _trie(self, root: bytes) -> Any:
         return HexaryTrie(self._chain.chaindb.db, root)

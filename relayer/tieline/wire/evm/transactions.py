@@ -19,6 +19,9 @@ _V_BASE = 27
 _NUMBER_BYTES = 32
 _DATA_PLACE = 7
 """Of call data among a transaction's fields."""
+_FIELDS = 12
+"""Of a signed transaction."""
+_UINT256_BITS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,3 +83,20 @@ def call_data(raw: bytes) -> bytes:
     if len(items) <= _DATA_PLACE:
         raise Malformed("transaction ends early")
     return rlp.to_octets(items[_DATA_PLACE])
+
+
+def decode_transaction(raw: bytes) -> EvmTransaction:
+    """
+    Return what a signed transaction says; its signature is not looked at.
+
+    Raises:
+        Malformed: Not what ``EvmTransaction.sign`` makes: it moves ether, or has an access list.
+    """
+    if raw[:1] != _TYPE:
+        raise Malformed("not an EIP-1559 transaction")
+    items = rlp.decode_list(raw[1:])
+    if len(items) != _FIELDS or items[6] != b"" or items[8] != []:
+        raise Malformed("not a plain call of EIP-1559")
+    chain_id, nonce, tip, max_fee, gas = (rlp.to_uint(item, _UINT256_BITS) for item in items[:5])
+    to = rlp.to_octets(items[5])
+    return EvmTransaction(chain_id, nonce, gas, max_fee, tip, to or None, rlp.to_octets(items[7]))
