@@ -1,0 +1,1 @@
+"""Light client of a Hyperledger Fabric channel: what was committed there as valid."""
