@@ -1,6 +1,5 @@
 """
-An EVM ledger in blocks that a driven clock dates: the contracts on py-evm in this process, or on
-another engine that makes a block when it is told to.
+An EVM ledger in blocks that a driven clock dates: on py-evm, or on a node that makes them if told.
 
 What is missing is consensus: the operator's sealers sign each header that is asked for.
 
