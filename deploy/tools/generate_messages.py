@@ -1,5 +1,6 @@
 """
-Turns proto/ into relayer/tieline/wire/generated, and writes stubs for the cosmpy messages in use.
+Turns proto/ into relayer/tieline/wire/generated, and writes stubs for the messages in use of
+cosmpy and of hyperledger-fabric-protos.
 
 Run by `make proto`; with --check it changes nothing and fails when something is stale.
 """
@@ -9,6 +10,7 @@ import importlib
 import re
 import sys
 import tempfile
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
@@ -20,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SCHEMAS = ROOT / "proto"
 GENERATED = ROOT / "relayer" / "tieline" / "wire" / "generated"
 STUBS = ROOT / "typings" / "cosmpy" / "protos"
+FABRIC_STUBS = ROOT / "typings" / "fabric_protos"
 
 COSMPY_MODULES = (
     "cosmos.auth.v1beta1.auth_pb2",
@@ -66,6 +69,40 @@ COSMPY_MODULES = (
     "tendermint.version.types_pb2",
 )
 """The cosmpy modules that our code imports; what they need is added."""
+
+FABRIC_MODULES = (
+    "common.common_pb2",
+    "common.configtx_pb2",
+    "common.configuration_pb2",
+    "common.ledger_pb2",
+    "common.policies_pb2",
+    "gateway.gateway_pb2",
+    "ledger.queryresult.kv_query_result_pb2",
+    "ledger.rwset.kvrwset.kv_rwset_pb2",
+    "ledger.rwset.rwset_pb2",
+    "msp.identities_pb2",
+    "msp.msp_config_pb2",
+    "msp.msp_principal_pb2",
+    "orderer.ab_pb2",
+    "orderer.configuration_pb2",
+    "orderer.etcdraft.configuration_pb2",
+    "orderer.smartbft.configuration_pb2",
+    "peer.chaincode_event_pb2",
+    "peer.chaincode_pb2",
+    "peer.chaincode_shim_pb2",
+    "peer.configuration_pb2",
+    "peer.events_pb2",
+    "peer.lifecycle.chaincode_definition_pb2",
+    "peer.lifecycle.db_pb2",
+    "peer.lifecycle.lifecycle_pb2",
+    "peer.policy_pb2",
+    "peer.proposal_pb2",
+    "peer.proposal_response_pb2",
+    "peer.query_pb2",
+    "peer.resources_pb2",
+    "peer.transaction_pb2",
+)
+"""The modules of Fabric's messages that our code may import; what they need is added."""
 
 
 def run_protoc(*arguments: str) -> None:
@@ -114,11 +151,11 @@ def needed_by(file: FileDescriptor, found: dict[str, FileDescriptor]) -> None:
     found[file.name] = file
 
 
-def generate_stubs(target: Path) -> None:
-    """Write .pyi files for cosmpy's modules, from the descriptors that cosmpy itself loads."""
+def generate_stubs(target: Path, package: str, modules: Sequence[str]) -> None:
+    """Write .pyi files for *modules* of *package*, from the descriptors that it loads itself."""
     found: dict[str, FileDescriptor] = {}
-    for name in COSMPY_MODULES:
-        needed_by(importlib.import_module(f"cosmpy.protos.{name}").DESCRIPTOR, found)
+    for name in modules:
+        needed_by(importlib.import_module(f"{package}.{name}").DESCRIPTOR, found)
     descriptors = FileDescriptorSet()
     for file in found.values():
         proto = FileDescriptorProto()
@@ -126,7 +163,7 @@ def generate_stubs(target: Path) -> None:
         descriptors.file.append(proto)
     wanted = [name for name in found if not name.startswith("google/protobuf/")]
     with tempfile.TemporaryDirectory() as scratch:
-        bundle = Path(scratch) / "cosmpy.binpb"
+        bundle = Path(scratch) / "messages.binpb"
         bundle.write_bytes(descriptors.SerializeToString(deterministic=True))
         out = Path(scratch) / "out"
         out.mkdir()
@@ -135,16 +172,27 @@ def generate_stubs(target: Path) -> None:
         for path in sorted(out.rglob("*.pyi")):
             text = re.sub(
                 rf"^from ((?:{roots})(?:\.\w+)*) import",
-                r"from cosmpy.protos.\1 import",
+                rf"from {package}.\1 import",
                 path.read_text(encoding="utf-8"),
                 flags=re.MULTILINE,
             )
             write(target / path.relative_to(out), text)
-    for folder in {target.parent, target, *(path.parent for path in target.rglob("*.pyi"))}:
-        package = folder
-        while package != target.parent.parent:
-            write(package / "__init__.pyi", "")
-            package = package.parent
+    for folder in (path.parent for path in list(target.rglob("*.pyi"))):
+        inner = folder
+        while inner != target.parent:
+            write(inner / "__init__.pyi", "")
+            inner = inner.parent
+
+
+def generate_cosmpy_stubs(target: Path) -> None:
+    """Write cosmpy's, and the empty file of the package above them."""
+    generate_stubs(target, "cosmpy.protos", COSMPY_MODULES)
+    write(target.parent / "__init__.pyi", "")
+
+
+def generate_fabric_stubs(target: Path) -> None:
+    """Write those of hyperledger-fabric-protos."""
+    generate_stubs(target, "fabric_protos", FABRIC_MODULES)
 
 
 def write(path: Path, text: str) -> None:
@@ -171,7 +219,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         for name, target, generate in (
             ("messages", GENERATED, generate_messages),
-            ("cosmpy", STUBS, generate_stubs),
+            ("cosmpy", STUBS, generate_cosmpy_stubs),
+            ("fabric", FABRIC_STUBS, generate_fabric_stubs),
         ):
             fresh_folder = Path(scratch) / name / "fresh" / "tree"
             generate(fresh_folder)
