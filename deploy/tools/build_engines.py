@@ -39,6 +39,9 @@ PACKAGES = {
     "cometbft-driven": "github.com/cometbft/cometbft/cmd/cometbft",
     "simapp": ".",
     "geth": "github.com/ethereum/go-ethereum/cmd/geth",
+    "fabric-peer": "github.com/hyperledger/fabric/cmd/peer",
+    "fabric-orderer": "github.com/hyperledger/fabric/cmd/orderer",
+    "fabric-configtxgen": "github.com/hyperledger/fabric/cmd/configtxgen",
     "anvil": "@foundry-rs/anvil-linux-amd64",
     "forge": "@foundry-rs/forge-linux-amd64",
 }
@@ -49,7 +52,17 @@ CLOCK_PACKAGE = "github.com/cometbft/cometbft/types/time"
 CLOCK_CALL = ("return Canonical(time.Now())", "return Canonical(drivenNow())")
 """What that package says, and what it says with the clock."""
 FLAGS = ("-mod=readonly", "-trimpath", "-buildvcs=false")
+LINKING = {
+    "fabric": "-s -w -X github.com/hyperledger/fabric/common/metadata.Version=v3.1.1",
+}
+"""What the linker is told, by module: a third smaller, and the programs know their version."""
 POLITENESS = 5
+
+
+def go_flags(kind: EngineKind) -> tuple[str, ...]:
+    """Return what Go is told when it builds *kind*."""
+    told = LINKING.get(kind.module)
+    return FLAGS if told is None else (*FLAGS, "-ldflags", told)
 
 
 def source_hash(kind: EngineKind) -> str:
@@ -60,7 +73,7 @@ def source_hash(kind: EngineKind) -> str:
     else:
         sources = [folder / "go.mod", folder / "go.sum", *sorted(folder.glob("*.go"))]
     parts = [source.read_bytes() for source in sources]
-    flags = NPM_FLAGS if kind.is_packaged else FLAGS
+    flags = NPM_FLAGS if kind.is_packaged else go_flags(kind)
     recipe = " ".join((PACKAGES[kind.name], *flags)).encode()
     if kind.is_clock_driven:
         parts += [CLOCK_SOURCE.read_bytes(), "\n".join((CLOCK_PACKAGE, *CLOCK_CALL)).encode()]
@@ -110,7 +123,7 @@ def compile_program(kind: EngineKind, work: Path) -> str:
     if go is None:
         sys.exit("tieline: Go is not here; install Go 1.25 or newer and run `make ledgers` again")
     subprocess.run(
-        [go, "build", *FLAGS, "-o", str(work / kind.name), PACKAGES[kind.name]],
+        [go, "build", *go_flags(kind), "-o", str(work / kind.name), PACKAGES[kind.name]],
         cwd=lay_out(kind, work),
         check=True,
         preexec_fn=lambda: os.nice(POLITENESS),

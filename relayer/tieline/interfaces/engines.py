@@ -33,6 +33,8 @@ class EngineKind:
     """Whether it comes as a program in an npm package; else it is built from Go modules."""
     is_clock_driven: bool = False
     """Whether it takes its time from the file that ``CLOCK_VARIABLE`` names, when that is set."""
+    module_version: str = ""
+    """What Go calls the version, where that is another word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,8 @@ class Engine:
     """SHA-256 of the program."""
 
 
+_FABRIC: Final = "1.4.0-rc1.0.20250510200036-435a7f1a780a"
+"""The commit of 3.1.1: Fabric's tags above 1 are not versions that Go takes."""
 KINDS: Final = (
     EngineKind("cometbft", "0.38.25", "Tendermint ledgers in real time", "cometbft"),
     EngineKind(
@@ -73,6 +77,27 @@ KINDS: Final = (
         is_packaged=True,
     ),
     EngineKind("forge", "1.7.1", "tests of the Solidity contracts", "foundry", is_packaged=True),
+    EngineKind(
+        "fabric-peer",
+        "3.1.1",
+        "Fabric ledgers: endorses, validates, keeps the state",
+        "fabric",
+        module_version=_FABRIC,
+    ),
+    EngineKind(
+        "fabric-orderer",
+        "3.1.1",
+        "Fabric ledgers: makes blocks, on Raft or SmartBFT",
+        "fabric",
+        module_version=_FABRIC,
+    ),
+    EngineKind(
+        "fabric-configtxgen",
+        "3.1.1",
+        "Fabric ledgers: a channel's first block",
+        "fabric",
+        module_version=_FABRIC,
+    ),
 )
 CLOCK_VARIABLE: Final = "TIELINE_CLOCK_FILE"
 """Names a file of 8 bytes, unix nanoseconds, little endian: an engine's time."""
