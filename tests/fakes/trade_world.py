@@ -134,11 +134,13 @@ class TradeLedger:
     names: tuple[str, ...]
     parameters: Parameters = field(default_factory=lambda: Parameters(vault_shards=2))
     now_s: int = START_S
+    kind: str = "cometbft"
 
     def __post_init__(self) -> None:
         names = (*self.names, self.cell, "connector", "relayer")
         self.genesis = Genesis(
             chain_id=self.chain_id,
+            kind=self.kind,
             network_id=NETWORK_ID,
             cell_address=key(self.cell).address,
             founding_cells=tuple(cell.address for cell in cell_keys()),
@@ -146,9 +148,9 @@ class TradeLedger:
             vaults=((account("connector"), MONEY),),
             parameters=self.parameters,
         )
-        installed = replace(microgrid_installation(), light_clients=(FakeLightClient(),))
+        self.installed = replace(microgrid_installation(), light_clients=(FakeLightClient(),))
         self.app = Application(
-            self.genesis, tree=HashChain(), installation=installed, record_access=True
+            self.genesis, tree=HashChain(), installation=self.installed, record_access=True
         )
         self.sequences: dict[str, int] = {}
         self.client_height = 10
@@ -171,12 +173,15 @@ class TradeLedger:
     def block(self, *transactions: bytes) -> tuple[TxResult, ...]:
         """Run and commit one block at ``now_s``."""
         height = self.app.height + 1
-        header_hash = sha256(self.chain_id.encode() + height.to_bytes(8, "big"))
         result = self.app.finalize_block(
-            BlockInput(height, self.now_s * 10**9, header_hash, transactions)
+            BlockInput(height, self.now_s * 10**9, self.header_hash(height), transactions)
         )
         self.app.commit()
         return result.tx_results
+
+    def header_hash(self, height: int) -> bytes:
+        """What a block's header would hash to."""
+        return sha256(self.chain_id.encode() + height.to_bytes(8, "big"))
 
     def run(self, name: str, *messages: object, at: int | None = None) -> TxResult:
         """Run messages as one transaction in a block of its own; books must balance after it."""
@@ -316,8 +321,8 @@ class TradeWorld:
     """Ledgers a and b, paired, with one cell set of three cells and an open book."""
 
     def __init__(self, **rules: Parameters) -> None:
-        self.a = TradeLedger("tieline-a-1", "cell a", ("ann", "amy", "abe", "sol"), **rules)
-        self.b = TradeLedger("tieline-b-1", "cell b", ("bob", "ben", "bea"), **rules)
+        self.a = self.open_ledger("tieline-a-1", "cell a", ("ann", "amy", "abe", "sol"), **rules)
+        self.b = self.open_ledger("tieline-b-1", "cell b", ("bob", "ben", "bea"), **rules)
         rows = [
             RegistryRow(key("cell a").address, self.a.tag, Role.MICROGRID),
             RegistryRow(key("cell b").address, self.b.tag, Role.MICROGRID),
@@ -342,6 +347,12 @@ class TradeWorld:
             )
         self.b.must("connector", self.mandate())
         self.nonce = 0
+
+    def open_ledger(
+        self, chain_id: str, cell: str, names: tuple[str, ...], **rules: Parameters
+    ) -> TradeLedger:
+        """One of the two ledgers, at height 1."""
+        return TradeLedger(chain_id, cell, names, **rules)
 
     def ledger_of(self, tag_: bytes) -> TradeLedger:
         """The ledger with a tag."""

@@ -14,7 +14,7 @@ from hashlib import sha256
 
 from tieline.contract import accounts, auth, fees
 from tieline.contract.assembly import microgrid_installation, microgrid_light_clients
-from tieline.contract.context import GasMeter, LedgerNames
+from tieline.contract.context import GasMeter
 from tieline.contract.errors import InvalidMessage, InvalidPublicKey, UnknownMessage
 from tieline.contract.fees import GasPrice
 from tieline.contract.genesis import Genesis
@@ -22,18 +22,18 @@ from tieline.contract.genesis_state import CHAIN_TAG_KEY, GENESIS_KEY, write_gen
 from tieline.contract.installation import Installation
 from tieline.contract.limits import ADMITTED_MAX
 from tieline.contract.multistore import MultiStore
+from tieline.contract.naming import chain_tag_of, ledger_names
 from tieline.contract.results import Access, BlockInput, BlockResult, Sender, TxResult
 from tieline.contract.runner import BlockRun, failure
 from tieline.contract.state_tree import StateTree
 from tieline.contract.store import STORES, TIELINE, Overlay
+from tieline.contract.turns import AccountTurns
 from tieline.protocol.client import LightClient
 from tieline.protocol.errors import ProtocolError
 from tieline.protocol.time import TimestampNanoseconds
-from tieline.wire import ids
 from tieline.wire.codec import DecodedTransaction
 from tieline.wire.errors import Malformed
 from tieline.wire.keys import address_of
-from tieline.wire.typed_data import domain_separator
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,6 @@ class Application:
         installed = installation or microgrid_installation(microgrid_light_clients(genesis))
         self._dispatch = installed.dispatch()
         self._rules = installed.rules_by_type()
-        self._domain = domain_separator(genesis.network_id)
         self._record_access = record_access
         self._height = 0
         self._time_ns = 0
@@ -213,7 +212,7 @@ class Application:
         self._require_next(block)
         self._tree.rollback()
         first = block.height == 1
-        chain_tag = self._tag_of(block.header_hash) if first else self._chain_tag
+        chain_tag = chain_tag_of(self.genesis, block.header_hash) if first else self._chain_tag
         overlays = {name: Overlay(self._flat[name]) for name in STORES}
         if first:
             overlays[TIELINE].set(CHAIN_TAG_KEY, chain_tag)
@@ -286,12 +285,12 @@ class Application:
         self, block: BlockInput, chain_tag: bytes, overlays: dict[str, Overlay]
     ) -> BlockRun:
         return BlockRun(
-            names=self._names(chain_tag),
+            names=ledger_names(self.genesis, chain_tag),
             parameters=self.genesis.parameters,
             dispatch=self._dispatch,
             light_clients=self._rules,
-            height=block.height,
-            now_ns=TimestampNanoseconds(block.time_ns),
+            turns=AccountTurns(block.height),
+            clock=lambda: TimestampNanoseconds(block.time_ns),
             overlays=overlays,
             admitted=self._admitted,
             record_access=self._record_access,
@@ -307,21 +306,6 @@ class Application:
         if len(block.header_hash) != 32:
             message = f"header hash must have 32 bytes: got {len(block.header_hash)}"
             raise ValueError(message)
-
-    def _tag_of(self, genesis_hash: bytes) -> bytes:
-        genesis = self.genesis
-        return ids.chain_tag(genesis.kind, genesis.chain_id, genesis_hash, genesis.host_id)
-
-    def _names(self, chain_tag: bytes) -> LedgerNames:
-        genesis = self.genesis
-        return LedgerNames(
-            genesis.chain_id,
-            chain_tag,
-            genesis.network_id,
-            self._domain,
-            genesis.cell_address,
-            genesis.kind,
-        )
 
     def _apply_flat(self, writes: dict[str, list[tuple[bytes, bytes | None]]]) -> None:
         for name, pairs in writes.items():

@@ -13,7 +13,7 @@ from tieline.contract.errors import OutOfGas
 from tieline.protocol.time import TimestampNanoseconds, TimestampSeconds, to_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from tieline.contract.genesis import Parameters
     from tieline.contract.store import Overlay
@@ -78,21 +78,25 @@ class Checkpoint:
 
 
 class Context:
-    """One transaction under way. Time is the block's; *before T* means ``now_s < T``."""
+    """
+    One transaction under way. Time is the ledger's; *before T* means ``now_s < T``.
+
+    The clock is asked only when a message asks for the time: where it is a key of the state, those
+    that do not would otherwise meet those that set it.
+    """
 
     __slots__ = (
+        "_clock",
+        "_now_ns",
         "chain_id",
         "chain_tag",
         "domain",
         "events",
         "gas",
-        "height",
         "ibc",
         "light_clients",
         "names",
         "network_id",
-        "now_ns",
-        "now_s",
         "parameters",
         "signer",
         "signer_address",
@@ -106,8 +110,7 @@ class Context:
         names: LedgerNames,
         parameters: Parameters,
         light_clients: Mapping[str, LightClient],
-        height: int,
-        now_ns: TimestampNanoseconds,
+        clock: Callable[[], TimestampNanoseconds],
         ibc: Overlay,
         state: Overlay,
         gas: GasMeter,
@@ -122,9 +125,8 @@ class Context:
         self.parameters = parameters
         self.light_clients = light_clients
         """The rules this ledger can verify others by, by client type."""
-        self.height = height
-        self.now_ns = now_ns
-        self.now_s: TimestampSeconds = to_seconds(now_ns)
+        self._clock = clock
+        self._now_ns: TimestampNanoseconds | None = None
         self.ibc = ibc
         """Store ``ibc``: only IBC v2 keys."""
         self.state = state
@@ -140,6 +142,23 @@ class Context:
         replaced, never changed in place.
         """
         self.events: list[Event] = []
+
+    @property
+    def now_ns(self) -> TimestampNanoseconds:
+        """
+        The ledger's time, the same throughout the transaction.
+
+        Raises:
+            ContractError: The ledger has no time yet; true later.
+        """
+        if self._now_ns is None:
+            self._now_ns = self._clock()
+        return self._now_ns
+
+    @property
+    def now_s(self) -> TimestampSeconds:
+        """The ledger's time, cut to whole seconds. Raises as ``now_ns`` does."""
+        return to_seconds(self.now_ns)
 
     def emit(self, event: Event) -> None:
         """Add an event; it is lost if the transaction is undone."""

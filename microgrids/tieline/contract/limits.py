@@ -34,6 +34,18 @@ Transactions whose signature is remembered between mempool and block, a gigabyte
 beyond it they are checked twice.
 """
 
+TICK_APART_S_MIN: Final = 15
+"""
+Between two settings of Fabric's clock: transactions that read it and one that sets it cannot both
+be valid in one block.
+"""
+
+TICK_SKEW_S_MAX: Final = 30
+"""How far a new time may be from the endorser's own clock, either way."""
+
+READ_BACK_KEYS_MAX: Final = 256
+"""Keys of one read-back: the batch of packets that one proof is asked for."""
+
 AMOUNT_MAX: Final = 2**128 - 1
 """Amounts are 16 bytes."""
 

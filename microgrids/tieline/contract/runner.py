@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from tieline.contract import accounts, auth, fees
+from tieline.contract import auth
 from tieline.contract.context import Context, GasMeter, LedgerNames, Outcome
 from tieline.contract.cosmos_form import responses_of
 from tieline.contract.dispatch import Dispatch
@@ -13,6 +13,7 @@ from tieline.contract.errors import InvalidMessage
 from tieline.contract.genesis import Parameters
 from tieline.contract.results import Access, Sender, TxResult
 from tieline.contract.store import IBC, STORES, TIELINE, Overlay, TransactionStore
+from tieline.contract.turns import Turns
 from tieline.protocol.client import LightClient
 from tieline.protocol.errors import ProtocolError
 from tieline.protocol.time import TimestampNanoseconds
@@ -49,8 +50,8 @@ class BlockRun:
     parameters: Parameters
     dispatch: Dispatch
     light_clients: Mapping[str, LightClient]
-    height: int
-    now_ns: TimestampNanoseconds
+    turns: Turns
+    clock: Callable[[], TimestampNanoseconds]
     overlays: dict[str, Overlay]
     admitted: dict[bytes, Sender]
     """Transactions whose signature was checked when they entered the mempool."""
@@ -85,8 +86,7 @@ class BlockRun:
             names = self.names
             account = auth.require_signer(decoded, names.chain_id, names.cell_address)
             sender = Sender(decoded, account)
-        auth.require_height(sender.decoded, self.height)
-        auth.require_turn(self.overlays[TIELINE], sender.account, sender.decoded)
+        self.turns.require(self.overlays[TIELINE], sender)
         return sender
 
     def _run(
@@ -96,8 +96,7 @@ class BlockRun:
         before = state.checkpoint()
         try:
             gas.charge(auth.ante_gas(size))
-            fees.pay_fee(state, account, decoded.fee)
-            accounts.set_next_sequence(state, account, decoded.sequence + 1)
+            self.turns.take(state, sender)
         except ProtocolError as exc:
             state.rollback(before)
             return failure(exc, gas)
@@ -105,8 +104,7 @@ class BlockRun:
             names=self.names,
             parameters=self.parameters,
             light_clients=self.light_clients,
-            height=self.height,
-            now_ns=self.now_ns,
+            clock=self.clock,
             ibc=stores[IBC],
             state=state,
             gas=gas,

@@ -1,0 +1,178 @@
+"""
+The trade world's ledgers on two hosts at once: every transaction runs in a block of the
+Application and as an invocation of the chaincode, and both must come to the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from fakes.trade_world import TradeLedger, TradeWorld
+from tieline.contract.chaincode import Chaincode, Invocation
+from tieline.contract.genesis import Parameters
+from tieline.contract.invocation_replay import RecordedCall, ReplayedState
+from tieline.contract.results import TxResult
+from tieline.contract.store import STORES, TIELINE
+from tieline.wire.fabric.invocations import (
+    CLOCK_KEY,
+    InvocationRefusal,
+    decode_events,
+    decode_refusal,
+    encode_number,
+    init_args,
+    store_key_of,
+    submit_args,
+)
+from tieline.wire.hashes import sha256
+
+_SEQUENCE = b"\x02"
+
+
+class WatchedState(ReplayedState):
+    """World state that remembers what was read since it was last asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read: list[str] = []
+
+    def get_state(self, key: str, /) -> bytes:
+        """Return a value and remember the key."""
+        self.read.append(key)
+        return super().get_state(key)
+
+    def stores(self) -> dict[str, dict[bytes, bytes]]:
+        """The contract's own stores, by the contract's own keys."""
+        found: dict[str, dict[bytes, bytes]] = {name: {} for name in STORES}
+        for physical, value in self.values.items():
+            place = store_key_of(physical)
+            if place is not None:
+                found[place[0]][place[1]] = value
+        return found
+
+
+@dataclass(frozen=True)
+class Watched:
+    """An invocation with the keys that it read, each once: a peer's read set."""
+
+    invocation: Invocation
+    reads: frozenset[str]
+
+    @property
+    def writes(self) -> frozenset[str]:
+        """The keys of its write set."""
+        return frozenset(key for key, _ in self.invocation.writes)
+
+
+class Channel:
+    """A chaincode and its world state."""
+
+    def __init__(self, chaincode: Chaincode) -> None:
+        self.chaincode = chaincode
+        self.state = WatchedState()
+        self.calls: list[RecordedCall] = []
+
+    def endorse(self, args: Iterable[bytes], wall_s: int = 0) -> Watched:
+        """Run one invocation on the committed state, and leave that as it is."""
+        self.state.read.clear()
+        invocation = self.chaincode.invoke(tuple(args), self.state, lambda: wall_s)
+        assert len(set(self.state.read)) == len(self.state.read), "a key is asked for once"
+        return Watched(invocation, frozenset(self.state.read))
+
+    def commit(self, *watched: Watched) -> None:
+        """Apply what invocations wrote, as if in one block."""
+        for each in watched:
+            self.state.apply(each.invocation.writes)
+
+    def invoke(self, args: Iterable[bytes], wall_s: int = 0) -> Watched:
+        """Run one invocation and commit it."""
+        call = RecordedCall(tuple(args), wall_s)
+        self.calls.append(call)
+        done = self.endorse(call.args, wall_s)
+        self.commit(done)
+        return done
+
+    def set_clock(self, now_s: int) -> None:
+        """Be at a time, as if Ticks had led there."""
+        self.state.values[CLOCK_KEY] = encode_number(now_s)
+
+
+def refusal_of(watched: Watched) -> InvocationRefusal:
+    """Why an invocation was refused."""
+    assert not watched.invocation.is_ok
+    assert watched.invocation.writes == ()
+    assert watched.invocation.event == b""
+    return decode_refusal(watched.invocation.message)
+
+
+def shared_keys(watched: Iterable[Watched]) -> set[str]:
+    """Keys that one of them wrote and another read or wrote: what MVCC would refuse one for."""
+    rows = list(watched)
+    return {
+        key
+        for here, one in enumerate(rows)
+        for there, other in enumerate(rows)
+        if here != there
+        for key in one.writes & (other.reads | other.writes)
+    }
+
+
+class FabricLedger(TradeLedger):
+    """A trade world's ledger on both hosts."""
+
+    def __post_init__(self) -> None:
+        self.kind = "fabric"
+        self.channel: Channel | None = None
+        super().__post_init__()
+        genesis = self.genesis.to_bytes()
+        self.channel = Channel(Chaincode(sha256(genesis), self.installed))
+        begun = self.channel.invoke(init_args(genesis, self.header_hash(1)))
+        assert begun.invocation.payload == self.tag
+        self.last: Watched = begun
+        self.compare_stores()
+
+    def block(self, *transactions: bytes) -> tuple[TxResult, ...]:
+        """Run a block on the one host, then each of its transactions on the other."""
+        results = super().block(*transactions)
+        if self.channel is not None:
+            self.channel.set_clock(self.now_s)
+            for raw, result in zip(transactions, results, strict=True):
+                self.last = self.channel.invoke(submit_args(raw))
+                compare(result, self.last)
+            self.compare_stores()
+        return results
+
+    def compare_stores(self) -> None:
+        """Both hosts hold the same, but for the sequences that the one counts."""
+        assert self.channel is not None
+        there = self.channel.state.stores()
+        for name in STORES:
+            here = dict(self.app.scan(name, b""))
+            if name == TIELINE:
+                here = {key: value for key, value in here.items() if not is_sequence(key)}
+            assert there[name] == here
+
+
+def is_sequence(key: bytes) -> bool:
+    """Whether a key of store ``tieline`` counts an account's transactions."""
+    return len(key) == 22 and key.startswith(b"a") and key.endswith(_SEQUENCE)
+
+
+def compare(result: TxResult, watched: Watched) -> None:
+    """The same events and data, or the same refusal."""
+    if result.code:
+        assert refusal_of(watched) == InvocationRefusal(result.codespace, result.code, result.log)
+        return
+    invocation = watched.invocation
+    assert invocation.is_ok, invocation.message
+    assert decode_events(invocation.event) == result.events
+    assert invocation.payload == result.data
+
+
+class FabricWorld(TradeWorld):
+    """The trade world on both hosts."""
+
+    def open_ledger(
+        self, chain_id: str, cell: str, names: tuple[str, ...], **rules: Parameters
+    ) -> TradeLedger:
+        return FabricLedger(chain_id, cell, names, **rules)
