@@ -81,17 +81,9 @@ def known_config(block: bytes) -> KnownConfig:
     return KnownConfig(number, Fields(payload.octets(2), known=2).octets(1))
 
 
-def definition_step(block: bytes, index: int, payload: bytes) -> DefinitionStep:
-    """
-    Return the next definition of the chaincode.
-
-    Args:
-        block: ``common.Block`` with the ``_lifecycle`` transaction.
-        index: Of that transaction.
-        payload: Of a prepared ReadBack of the chaincode that was endorsed after that block by
-            whoever the channel's LifecycleEndorsement asks for.
-    """
-    return DefinitionStep(signed_block(block), index, read_back(payload))
+def definition_step(block: bytes, index: int) -> DefinitionStep:
+    """Return the next definition: block (``common.Block``) and index of ``_lifecycle``'s write."""
+    return DefinitionStep(signed_block(block), index)
 
 
 def client_header(
@@ -107,7 +99,8 @@ def client_header(
     Args:
         block: ``common.Block``.
         tick_index: Of the Tick's transaction.
-        payload: Of a prepared ReadBack of the Tick's marker.
+        payload: Of a prepared ReadBack of the Tick's marker. With *definitions*, it is endorsed
+            by whoever the channel's LifecycleEndorsement asks for as well.
         config_blocks: All config blocks above the trusted height, ascending.
         definitions: All definitions that were committed above it, ascending.
     """

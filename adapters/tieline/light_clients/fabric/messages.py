@@ -193,21 +193,24 @@ class ConfigStep:
 
 @dataclass(frozen=True, slots=True)
 class DefinitionStep:
-    """The transaction with the chaincode's next definition."""
+    """
+    The transaction with the chaincode's next definition.
+
+    It reads the version of the definition before; the header's read-back reads that of the last.
+    """
 
     block: SignedBlock
     index: int
-    read_back: ReadBack
-    """An answer of the chaincode, whose read set names the definition's version."""
 
     def encode(self) -> bytes:
         """Write ``DefinitionStep``."""
-        return _proved(self.block, self.index, self.read_back)
+        return message_field(1, self.block.encode()) + uint_field(2, self.index)
 
     @staticmethod
     def decode(data: bytes) -> DefinitionStep:
         """Read what ``encode`` writes."""
-        return DefinitionStep(*_read_proved(Fields(data, known=3)))
+        fields = Fields(data, known=2)
+        return DefinitionStep(SignedBlock.decode(fields.octets(1)), fields.uint(2))
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,14 +122,12 @@ class ConfigStep(_message.Message):
     def __init__(self, block: _Optional[_Union[SignedBlock, _Mapping]] = ...) -> None: ...
 
 class DefinitionStep(_message.Message):
-    __slots__ = ("block", "index", "read_back")
+    __slots__ = ("block", "index")
     BLOCK_FIELD_NUMBER: _ClassVar[int]
     INDEX_FIELD_NUMBER: _ClassVar[int]
-    READ_BACK_FIELD_NUMBER: _ClassVar[int]
     block: SignedBlock
     index: int
-    read_back: ReadBack
-    def __init__(self, block: _Optional[_Union[SignedBlock, _Mapping]] = ..., index: _Optional[int] = ..., read_back: _Optional[_Union[ReadBack, _Mapping]] = ...) -> None: ...
+    def __init__(self, block: _Optional[_Union[SignedBlock, _Mapping]] = ..., index: _Optional[int] = ...) -> None: ...
 
 class Header(_message.Message):
     __slots__ = ("block", "tick_index", "read_back", "config_steps", "definition_steps")
