@@ -24,7 +24,8 @@ class Chain:
     @property
     def times(self) -> dict[int, int]:
         """By height."""
-        time_s, times = 1000, {}
+        time_s = 1000
+        times: dict[int, int] = {}
         for height, (after_s, _) in enumerate(self.blocks, start=1):
             time_s += after_s
             times[height] = time_s
