@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt
 
-from tieline.wire.accounts import EVM_KIND
+from tieline.wire.accounts import EVM_KIND, FABRIC_KIND
 
 TICK_S = 900
 """Profiles, forecasts and statements have one value a quarter of an hour."""
@@ -134,6 +134,7 @@ class LedgerKind(StrEnum):
 
     TENDERMINT = "tendermint"
     ETHEREUM = "ethereum"
+    FABRIC = "fabric"
 
     @property
     def chain_kind(self) -> str:
@@ -141,7 +142,11 @@ class LedgerKind(StrEnum):
         return CHAIN_KINDS[self]
 
 
-CHAIN_KINDS = {LedgerKind.TENDERMINT: "cometbft", LedgerKind.ETHEREUM: EVM_KIND}
+CHAIN_KINDS = {
+    LedgerKind.TENDERMINT: "cometbft",
+    LedgerKind.ETHEREUM: EVM_KIND,
+    LedgerKind.FABRIC: FABRIC_KIND,
+}
 """Kinds of ledgers as scenarios and as chain tags name them."""
 
 

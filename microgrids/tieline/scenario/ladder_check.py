@@ -7,7 +7,7 @@ Sources:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import permutations
 from typing import Annotated
@@ -19,13 +19,21 @@ from tieline.scenario.config import (
     ChainId,
     Finality,
     Inclusion,
+    LedgerKind,
     Microgrid,
     Operator,
     Preset,
     ScenarioConfig,
     Strict,
 )
-from tieline.swap.ladder import PRESETS, LadderSum, LedgerTimes, PairTimes, ladder_sums
+from tieline.swap.ladder import (
+    FABRIC_TIMES,
+    PRESETS,
+    LadderSum,
+    LedgerTimes,
+    PairTimes,
+    ladder_sums,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +45,8 @@ class PairCheck:
     destination: str
     """Chain id: the sellers' ledger."""
     sums: tuple[LadderSum, ...]
+    fitting: frozenset[str]
+    """Presets under which every sum of this pair holds."""
 
     @property
     def failed(self) -> tuple[LadderSum, ...]:
@@ -49,31 +59,41 @@ def ledger_times(inclusion_s: int, finality_s: int, preset: str) -> LedgerTimes:
     return LedgerTimes(inclusion_s, finality_s, PRESETS[preset][1].source.halt_s)
 
 
-def check_pairs(preset: str, ledgers: Mapping[str, LedgerTimes]) -> tuple[PairCheck, ...]:
+def check_pairs(
+    preset: str, ledgers: Mapping[str, LedgerTimes], ticking: Set[str] = frozenset()
+) -> tuple[PairCheck, ...]:
     """
     Work out the ladder of every ordered pair.
 
     Args:
         preset: Name of the governed leads: fast, slow or fabric.
         ledgers: What each ledger takes, by chain id.
+        ticking: Those whose clock is Fabric's Tick, which may be as far behind as the preset
+            ``fabric`` allows for.
     """
-    leads, base = PRESETS[preset]
     finality_s_max = max(times.finality_s for times in ledgers.values())
 
-    def times(source: str, destination: str) -> PairTimes:
-        return PairTimes(
+    def sums(name: str, source: str, destination: str) -> tuple[LadderSum, ...]:
+        leads, base = PRESETS[name]
+        ticks = not ticking.isdisjoint((source, destination))
+        times = PairTimes(
             ledgers[source],
             ledgers[destination],
             finality_s_max,
             base.poll_s,
-            base.clock_error_s,
+            max(base.clock_error_s, FABRIC_TIMES.clock_error_s if ticks else 0),
             base.verdict_s,
             base.grace_s,
         )
+        return ladder_sums(leads, times)
 
     return tuple(
-        PairCheck(source, destination, ladder_sums(leads, times(source, destination)))
-        for source, destination in permutations(ledgers, 2)
+        PairCheck(
+            *pair,
+            sums(preset, *pair),
+            frozenset(name for name in PRESETS if all(one.holds for one in sums(name, *pair))),
+        )
+        for pair in permutations(ledgers, 2)
     )
 
 
@@ -84,7 +104,8 @@ def scenario_pairs(config: ScenarioConfig) -> tuple[PairCheck, ...]:
     ledgers = {
         zone.chain_id: ledger_times(zone.inclusion_s, zone.finality_s, preset) for zone in zones
     }
-    return check_pairs(preset, ledgers)
+    ticking = {zone.chain_id for zone in zones if zone.ledger is LedgerKind.FABRIC}
+    return check_pairs(preset, ledgers, ticking)
 
 
 def require_fit(preset: str, pairs: Sequence[PairCheck], file: str) -> None:
@@ -102,14 +123,17 @@ def require_fit(preset: str, pairs: Sequence[PairCheck], file: str) -> None:
     failed = [(pair, one) for pair in pairs for one in pair.failed]
     if failed:
         pair, worst = max(failed, key=lambda row: row[1].need_s - row[1].have_s)
+        fitting = frozenset(PRESETS).intersection(*(one.fitting for one in pairs))
+        quickest = next((name for name in ("fast", "fabric", "slow") if name in fitting), None)
+        faster = "clock errs less" if quickest == "fabric" else "blocks are final sooner"
         raise ConfigError(
             f"the ladder of {pair.source} -> {pair.destination} does not fit: {worst}",
             file=file,
             key="preset",
             instead=(
                 "take a ledger whose blocks are final sooner"
-                if preset == "slow"
-                else "write preset: slow, or take a ledger whose blocks are final sooner"
+                if quickest is None
+                else f"write preset: {quickest}, or take a ledger whose {faster}"
             ),
         )
 
@@ -128,6 +152,7 @@ def tightest(pairs: Sequence[PairCheck]) -> list[tuple[PairCheck, LadderSum]]:
 class PairLedger(Strict):
     """What one ledger takes."""
 
+    ledger: LedgerKind = LedgerKind.TENDERMINT
     inclusion_s: Inclusion = 30
     finality_s: Finality = 10
 
@@ -147,4 +172,5 @@ class PairFile(Strict):
                 name: ledger_times(one.inclusion_s, one.finality_s, preset)
                 for name, one in self.ledgers.items()
             },
+            {name for name, one in self.ledgers.items() if one.ledger is LedgerKind.FABRIC},
         )

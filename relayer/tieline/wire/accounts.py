@@ -13,6 +13,8 @@ from tieline.wire.keys import address_of, cosmos_account_of
 
 EVM_KIND: Final = "evm"
 """What chain tags call Ethereum and its like."""
+FABRIC_KIND: Final = "fabric"
+"""What chain tags call a channel of Hyperledger Fabric."""
 
 
 def account_of(kind: str, public_key: bytes) -> bytes:

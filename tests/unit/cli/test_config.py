@@ -54,6 +54,32 @@ def test_the_slow_leads_leave_it_the_time(pair: Path) -> None:
     assert "DOES NOT FIT" not in done.output
 
 
+FABRIC = "preset: {preset}\nledgers: {{north-1: {{}}, farms: {{ledger: fabric}}}}\n"
+
+
+def test_a_clock_that_ticks_does_not_fit_the_fast_leads(pair: Path) -> None:
+    pair.write_text(FABRIC.format(preset="fast"))
+    done = RUNNER.invoke(app, ["config", "check", str(pair)])
+    assert isinstance(done.exception, ConfigError)
+    assert "have 160 s, need 205 s = F_A 10 + P 30 + 2 I_B 60 + K 105" in str(done.exception)
+    assert "write preset: fabric" in done.exception.instead
+
+
+@pytest.mark.parametrize("preset", ["fabric", "slow"])
+def test_the_leads_of_fabric_leave_its_clock_the_time(pair: Path, preset: str) -> None:
+    pair.write_text(FABRIC.format(preset=preset))
+    done = RUNNER.invoke(app, ["config", "check", str(pair)])
+    assert done.exit_code == 0
+    assert "K 105" in done.output
+
+
+def test_what_fits_no_preset_needs_another_ledger(pair: Path) -> None:
+    pair.write_text(PAIR.format(preset="slow").replace("960", "7200"))
+    done = RUNNER.invoke(app, ["config", "check", str(pair)])
+    assert isinstance(done.exception, ConfigError)
+    assert done.exception.instead == "take a ledger whose blocks are final sooner"
+
+
 def test_json_has_every_sum_of_every_ordered_pair(pair: Path) -> None:
     done = RUNNER.invoke(app, ["config", "check", str(pair), "--json"])
     told = json.loads(done.output)

@@ -234,8 +234,21 @@ def test_main_net_finality_does_not_fit_a_lead_of_fifteen_minutes(tmp_path: Path
     assert load_scenario(path).microgrids[0].finality_s == 960
 
 
+def test_a_fabric_ledger_needs_its_preset(tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    text = TEXT.replace("    chain_id: mg-a\n", "    chain_id: mg-a\n    ledger: fabric\n")
+    path.write_text(text)
+    with pytest.raises(ConfigError) as refusal:
+        load_scenario(path)
+    assert refusal.value.key == "preset"
+    assert "have 160 s, need 205 s = F_A 10 + P 30 + 2 I_B 60 + K 105" in refusal.value.what
+    assert "write preset: fabric" in refusal.value.instead
+    path.write_text(text.replace("preset: fast", "preset: fabric"))
+    assert load_scenario(path).microgrids[0].ledger.chain_kind == "fabric"
+
+
 def test_an_unknown_kind_of_ledger_lists_the_known_ones(tmp_path: Path) -> None:
     path = tmp_path / "own.yaml"
     path.write_text(TEXT.replace("    chain_id: mg-a\n", "    chain_id: mg-a\n    ledger: besu\n"))
-    with pytest.raises(ConfigError, match="'tendermint' or 'ethereum'"):
+    with pytest.raises(ConfigError, match="'tendermint', 'ethereum' or 'fabric'"):
         load_scenario(path)
