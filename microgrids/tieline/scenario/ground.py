@@ -27,9 +27,8 @@ from tieline.scenario.run_folder import EngineName, RunFolder
 from tieline.swap.ladder import PRESETS
 from tieline.swap.records import Role
 from tieline.utility.bootstrap import (
-    NATIVE_KINDS,
     DrivenLedger,
-    DrivenPlan,
+    NativePlan,
     open_embedded_ledger,
     open_native_ledgers,
 )
@@ -85,21 +84,20 @@ async def lay_ground(
         party.ledger_id: _genesis(config, ring, parties, party, network_id, households, engine)
         for party in parties
     }
-    # No node of Ethereum's lets its clock be driven and keeps its blocks: it stays in this process.
-    native = [one for one in parties if engine == "native" and one.kind in NATIVE_KINDS]
-    plans = [_native_plan(folder, party, born[party.ledger_id], clock) for party in native]
-    opened = {one.ledger_id: one for one in await open_native_ledgers(plans)} if plans else {}
-    ledgers = {
-        party.ledger_id: opened[party.ledger_id]
-        if party.ledger_id in opened
-        else open_embedded_ledger(
-            born[party.ledger_id],
-            party.validator_seeds,
-            party.lanes,
-            folder.ledger(party.ledger_id),
-        )
-        for party in parties
-    }
+    if engine == "native":
+        plans = [_native_plan(folder, party, born[party.ledger_id], clock) for party in parties]
+        opened = await open_native_ledgers(plans)
+    else:
+        opened = [
+            open_embedded_ledger(
+                born[party.ledger_id],
+                party.validator_seeds,
+                party.lanes,
+                folder.ledger(party.ledger_id),
+            )
+            for party in parties
+        ]
+    ledgers = {one.ledger_id: one for one in opened}
     clock.jump(folder.read_clock())
     return Ground(
         config,
@@ -118,10 +116,11 @@ async def lay_ground(
 
 def _native_plan(
     folder: RunFolder, party: Party, genesis: Genesis, clock: DrivenClock
-) -> DrivenPlan:
-    return DrivenPlan(
+) -> NativePlan:
+    return NativePlan(
         genesis=genesis,
         lanes=party.lanes,
+        seeds=party.validator_seeds,
         heartbeat=party.heartbeat,
         validator_count=party.native_validators,
         start_s=clock.now_s(),

@@ -19,7 +19,7 @@ from pydantic_core import ErrorDetails
 
 from tieline.interfaces.errors import ConfigError
 from tieline.scenario.checks import check_scenario
-from tieline.scenario.config import OwnLedger, ScenarioConfig, ScenarioEvent
+from tieline.scenario.config import ScenarioConfig, ScenarioEvent
 from tieline.scenario.ladder_check import require_fit, scenario_pairs
 
 DATA = Path(__file__).parent / "data"
@@ -75,17 +75,6 @@ def first_slots(config: ScenarioConfig, count: int) -> ScenarioConfig:
         elif slots := [slot for slot in event.slots if slot < count]:
             events.append(event.model_copy(update={"slots": slots}))
     return config.model_copy(update={"slot_count": count, "events": events})
-
-
-def on_tendermint(config: ScenarioConfig) -> ScenarioConfig:
-    """Return the scenario with every ledger on Tendermint, at its usual pace."""
-    usual = {name: OwnLedger.model_fields[name].default for name in OwnLedger.model_fields}
-    return config.model_copy(
-        update={
-            "operator": config.operator.model_copy(update=usual),
-            "microgrids": [one.model_copy(update=usual) for one in config.microgrids],
-        }
-    )
 
 
 def load_scenario(path: Path) -> ScenarioConfig:

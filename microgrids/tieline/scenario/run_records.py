@@ -256,7 +256,7 @@ class RunSummary(Record):
     slot_length_s: int
     preset: str
     engine: str = "embedded"
-    """What the ledgers ran on; ``native``: CometBFT's own processes."""
+    """What the ledgers ran on; ``native``: processes of their own."""
     print_time_zone: str = "UTC"
     """Zone in which the report shows times."""
     wall_seconds: float

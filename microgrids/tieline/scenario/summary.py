@@ -34,19 +34,23 @@ PLACE = (
     "All parties ran on one machine: no network lay between cells, relayer and ledgers, and all "
     "clocks were one."
 )
-ETHEREUM_NOT_SHOWN = (
-    "The Ethereum ledger's contracts run on py-evm: headers, receipts and proofs are an EVM's, the "
-    "consensus is not run; its operator's keys seal the headers. Toward it, attestors are the only "
-    "light client: more than two thirds of the cells could lie to it."
-)
+ETHEREUM_NOT_SHOWN: Mapping[str, str] = {
+    engine: f"The Ethereum ledger's contracts run on {evm}: headers, receipts and proofs are an "
+    "EVM's, the consensus is not run; its operator's keys seal the headers. Toward it, attestors "
+    "are the only light client: more than two thirds of the cells could lie to it."
+    for engine, evm in {
+        "embedded": "py-evm",
+        "native": "geth, which is told when to make a block",
+    }.items()
+}
 LEDGERS_NOT_SHOWN: Mapping[str, str] = {
     "embedded": (
         "The ledgers are embedded: blocks, commits, proofs and light clients are CometBFT's, the "
         "consensus between its validators is not run."
     ),
     "native": (
-        "The ledgers are CometBFT's own processes, but their clock was driven: block times are the "
-        "scenario's, and say nothing of how fast blocks are made."
+        "The ledgers run on processes of their own, but their clock was driven: block times are "
+        "the scenario's, and say nothing of how fast blocks are made."
     ),
 }
 NOT_SHOWN = (
@@ -135,7 +139,7 @@ def _summary(
 def _ledgers_not_shown(material: Material) -> list[str]:
     kinds = {history.kind for history in material.histories.values()}
     said = [LEDGERS_NOT_SHOWN[material.world.engine]]
-    return [*said, ETHEREUM_NOT_SHOWN] if EVM_KIND in kinds else said
+    return [*said, ETHEREUM_NOT_SHOWN[material.world.engine]] if EVM_KIND in kinds else said
 
 
 def _level(level: Level, trades: Sequence[TradeRecord]) -> LevelRow:

@@ -19,6 +19,7 @@ from tieline.scenario.driven_world import Progress, World
 from tieline.scenario.run_folder import EngineName, RunFolder, RunState
 from tieline.scenario.summary import write_results
 from tieline.scenario.version import tieline_version
+from tieline.utility.bootstrap import NATIVE_PROGRAMS
 from tieline.utility.keys import KeyRing
 
 
@@ -51,16 +52,20 @@ def run(
     if resume:
         engine = _require_same(config, folder, engine)
     engine = engine or "embedded"
-    require_engines(engine)
+    require_engines(config, engine)
     if not resume:
         _begin(config, folder, engine)
     asyncio.run(_run(config, folder, progress, engine, keys_from=keys_from))
 
 
-def require_engines(engine: EngineName) -> None:
+def require_engines(config: ScenarioConfig, engine: EngineName) -> None:
     """Raise ConfigError, which says how to get it, if something that *engine* needs is missing."""
     if engine == "native":
-        find_engine("cometbft-driven")
+        for kind in sorted(
+            {zone.ledger.chain_kind for zone in (*config.microgrids, config.operator)}
+        ):
+            for program in NATIVE_PROGRAMS[kind]:
+                find_engine(program)
 
 
 def prepare(config: ScenarioConfig, path: Path, engine: EngineName = "embedded") -> None:
@@ -71,7 +76,7 @@ def prepare(config: ScenarioConfig, path: Path, engine: EngineName = "embedded")
         ConfigError: As ``run``.
         Unavailable: As ``run``.
     """
-    require_engines(engine)
+    require_engines(config, engine)
     asyncio.run(_prepare(config, RunFolder(path), engine))
 
 

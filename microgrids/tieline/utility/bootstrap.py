@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -24,7 +25,7 @@ from tieline.wire.keys import SecpKey
 
 __all__ = [
     "DrivenLedger",
-    "DrivenPlan",
+    "NativePlan",
     "light_client_of",
     "open_embedded_ledger",
     "open_native_ledgers",
@@ -156,8 +157,31 @@ EMBEDDED: dict[str, Opener] = {"cometbft": _open_tendermint, "evm": _open_ethere
 """Engines in this process, by kind of ledger."""
 
 
-NATIVE_KINDS = frozenset({"cometbft"})
-"""Kinds whose native engines take their time from a scenario's clock."""
+@dataclass(frozen=True, slots=True)
+class NativePlan:
+    """What a ledger on native engines of its own is started with."""
+
+    genesis: Genesis
+    lanes: Mapping[str, Signer]
+    """Keys that sign transactions, by lane; of an EVM ledger, its deployer among them."""
+    seeds: Sequence[bytes]
+    """32 secret bytes each: its sealers' on an EVM ledger; CometBFT's validators draw their own."""
+    heartbeat: Signer
+    """Makes a block where nobody else does; an account of genesis with some PAY."""
+    validator_count: int
+    start_s: int
+    """Time of block 1, unix seconds."""
+    export: Path
+    """Folder for blocks and what belongs to them."""
+    home: Path
+    """Folder of the engines: their keys, their stores, their logs."""
+
+
+NATIVE_PROGRAMS: Mapping[str, tuple[str, ...]] = {
+    "cometbft": ("cometbft-driven",),
+    "evm": ("geth",),
+}
+"""By kind of ledger: the engines that take their time from a scenario's clock."""
 
 
 def light_client_of(kind: str, engine: str) -> LightClient:
@@ -186,22 +210,59 @@ LIGHT_CLIENTS: dict[str, Callable[[str], LightClient]] = {
 }
 
 
-async def open_native_ledgers(plans: Sequence[DrivenPlan]) -> list[DrivenLedger]:
+async def open_native_ledgers(plans: Sequence[NativePlan]) -> list[DrivenLedger]:
     """
-    Start ledgers on CometBFT engines, all at the same time, with the blocks they have already.
+    Start ledgers on engines of their own, with the blocks they have already.
 
     Raises:
-        ConfigError: The engine is not built, or a folder is another ledger's.
+        ConfigError: An engine is not built, or a folder is another ledger's.
         Unavailable: Engines do not come up.
     """
-    ledgers = [DrivenTendermint(plan) for plan in plans]
-    starting = [asyncio.ensure_future(asyncio.to_thread(one.start)) for one in ledgers]
     with ExitStack() as undo:
-        for ledger in ledgers:
+        # Those of CometBFT come up at the same time, while the others are opened here.
+        driven = {
+            plan.genesis.chain_id: DrivenTendermint(_driven_plan(plan))
+            for plan in plans
+            if plan.genesis.kind == "cometbft"
+        }
+        starting = [asyncio.ensure_future(asyncio.to_thread(one.start)) for one in driven.values()]
+        opened: dict[str, DrivenLedger] = {**driven}
+        for ledger in driven.values():
             undo.callback(ledger.close)  # after an interrupt too: no engine may be left running
-        # All have come up or given up before one is closed.
-        await asyncio.wait(starting)
+        for plan in plans:
+            if plan.genesis.kind == "evm":
+                geth = opened[plan.genesis.chain_id] = _start_geth(plan)
+                undo.callback(geth.close)
+        if starting:  # all have come up or given up before one is closed
+            await asyncio.wait(starting)
         for started in starting:
             started.result()
         undo.pop_all()
-    return [*ledgers]
+    return [opened[plan.genesis.chain_id] for plan in plans]
+
+
+def _driven_plan(plan: NativePlan) -> DrivenPlan:
+    return DrivenPlan(
+        genesis=plan.genesis,
+        lanes=plan.lanes,
+        heartbeat=plan.heartbeat,
+        validator_count=plan.validator_count,
+        start_s=plan.start_s,
+        export=plan.export,
+        home=plan.home,
+    )
+
+
+def _start_geth(plan: NativePlan) -> DrivenLedger:
+    from tieline.ledgers.ethereum.driven_geth import open_driven_geth  # noqa: PLC0415 -- as above
+
+    sealers = [SecpKey(seed) for seed in plan.seeds]
+    deployer = plan.lanes[DEPLOYER_LANE]
+    ledger = open_driven_geth(plan.genesis, deployer, sealers, plan.export, plan.home)
+    with ExitStack() as undo:
+        undo.callback(ledger.close)
+        ledger.resume()
+        for name, key in plan.lanes.items():
+            ledger.add_lane(name, key)
+        undo.pop_all()
+    return ledger

@@ -23,15 +23,13 @@ def demo(
     """
     Three microgrids and the grid operator trade through an evening on four ledgers.
 
-    One of the microgrids is on Ethereum. With --engine native all four ledgers are CometBFT's own
-    processes: four for the operator's, one for each of the others.
+    One of the microgrids is on Ethereum. With --engine native the ledgers run on processes of their
+    own: CometBFT (four for the operator's, one for each microgrid's) and geth.
     """
     from tieline.cli.screen import run_and_show
-    from tieline.scenario.reading import first_slots, load_scenario, on_tendermint, shipped_scenario
+    from tieline.scenario.reading import first_slots, load_scenario, shipped_scenario
 
     config = load_scenario(shipped_scenario("day" if day else "evening"))
-    if engine == "native":  # no node of Ethereum's follows a scenario's clock
-        config = on_tendermint(config)
     if slots is not None:
         config = first_slots(config, slots)
     run_and_show(config, out, as_json=json, engine=engine)

@@ -37,8 +37,8 @@ EngineOption = Annotated[
     Engine | None,
     typer.Option(
         "--engine",
-        help="embedded: in this process (the default); native: CometBFT's own program, as children "
-        "(after `make ledgers`).",
+        help="embedded: in this process (the default); native: the ledgers' own programs, as "
+        "children (after `make ledgers`).",
     ),
 ]
 
