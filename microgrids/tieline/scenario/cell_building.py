@@ -29,12 +29,11 @@ from tieline.utility.journal import SigningJournal
 from tieline.utility.ledger_index import LedgerIndex
 from tieline.utility.network_check import NetworkCheck
 from tieline.utility.preimages import PreimageStore
+from tieline.utility.setup import first_provable
 
 PPM = 1_000_000
 SLACK_STEP_PPM = 100
 """Slack voltages are reported in these steps, so that 1 % corners of them are whole ppm."""
-TRUST_HEIGHT = 1
-"""Light clients begin at the first header: its validators stand in genesis."""
 
 
 async def build_cell(
@@ -143,7 +142,9 @@ async def _attestor(
     attestor = CellAttestor(party.cell_key.address, journal, ground.clock)
     for cell in topology.cells:
         ledger = ground.ledgers[cell.ledger_id]
-        states = await ledger.trust_at(TRUST_HEIGHT)
+        first = await first_provable(ledger)
+        assert first is not None, "all ledgers are set up"
+        states = await ledger.trust_at(first.height)
         attestor.follow(
             FollowedLedger(
                 ledger,

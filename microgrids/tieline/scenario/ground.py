@@ -33,10 +33,14 @@ from tieline.utility.bootstrap import (
     open_native_ledgers,
 )
 from tieline.utility.keys import KeyRing
+from tieline.wire.accounts import FABRIC_KIND
+from tieline.wire.fabric.invocations import CHAINCODE_NAME
+from tieline.wire.hashes import tag
 from tieline.wire.typed_data import domain_separator
 
 SETUP_LEAD_S = 900
 """At least so long before the first slot's freeze the world begins."""
+FABRIC_VAULT_SHARDS = 16
 FUEL_EUR = 10
 """In each account that signs for an operator."""
 
@@ -169,6 +173,7 @@ def _genesis(
         role=party.role,
         balances=tuple(sorted(balances.items())),
         kind=party.kind,
+        host_id=tag(CHAINCODE_NAME) if party.kind == FABRIC_KIND else bytes(32),
         vaults=((party.account(party.connector), config.connector.deposit_eur * NANO_EUR_PER_EUR),),
         parameters=Parameters(
             tau_lead_s=leads.tau_lead_s,
@@ -178,8 +183,9 @@ def _genesis(
             min_claim_window_s=leads.min_claim_window_s,
             min_margin_s=leads.min_margin_s,
             gate_lead_s=leads.gate_lead_s,
-            # These ledgers run transactions one after the other: no need to split vaults.
-            vault_shards=1,
+            # Where transactions run one after the other there is no need to split vaults; Fabric's
+            # are simulated side by side, and two that write one key undo each other.
+            vault_shards=FABRIC_VAULT_SHARDS if party.kind == FABRIC_KIND else 1,
         ),
     )
 

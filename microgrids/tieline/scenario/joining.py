@@ -37,8 +37,6 @@ from tieline.utility.bootstrap import DrivenLedger
 
 MANDATE_EUR = 1_000_000
 PPM = 1_000_000
-TRUST_HEIGHT = 1
-"""Light clients begin at the first header: its validators stand in genesis."""
 
 
 async def set_up(ground: Ground) -> Topology:
@@ -48,11 +46,11 @@ async def set_up(ground: Ground) -> Topology:
     # A crash may have fallen between the first blocks of two ledgers.
     is_begun = any([await ledger.latest_height() for ledger in ground.ledgers.values()])
     for ledger in ground.ledgers.values() if is_begun else ():
-        if await ledger.latest_height() <= TRUST_HEIGHT:
+        if await setup.first_provable(ledger) is None:
             await ledger.advance(ground.clock.now_s(), is_deadline=True)
     land = _lander(ground)
     for ledger in ground.ledgers.values():
-        while await ledger.latest_height() <= TRUST_HEIGHT:
+        while await setup.first_provable(ledger) is None:
             await _tick(ground, everybody=True)
     cells = _cells(ground)
     routes = _routes(ground)
@@ -127,10 +125,11 @@ async def _client_states(
     own_cell: bytes,
 ) -> tuple[AnyMessage, AnyMessage]:
     """Return what *host* begins to trust *tracked* with."""
+    first = await setup.first_provable(tracked)
+    assert first is not None, "the caller waited for it"
     if host.capabilities.client_type_for(tracked.capabilities) == ATTESTATIONS:
-        first = (await tracked.blocks_after(TRUST_HEIGHT - 1, 1))[0]
         return setup.attested_states(attestors, first.height, first.time_s)
-    return setup.paired_states(await tracked.trust_at(TRUST_HEIGHT), attestors, own_cell)
+    return setup.paired_states(await tracked.trust_at(first.height), attestors, own_cell)
 
 
 async def _tick(ground: Ground, *, everybody: bool = False) -> None:

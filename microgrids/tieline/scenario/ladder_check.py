@@ -108,12 +108,11 @@ def scenario_pairs(config: ScenarioConfig) -> tuple[PairCheck, ...]:
     return check_pairs(preset, ledgers, ticking)
 
 
-def require_fit(preset: str, pairs: Sequence[PairCheck], file: str) -> None:
+def require_fit(pairs: Sequence[PairCheck], file: str) -> None:
     """
     Refuse ledgers that are slower than their deadlines.
 
     Args:
-        preset: Of the leads that the pairs were checked for.
         pairs: See ``check_pairs``.
         file: Where it was written.
 

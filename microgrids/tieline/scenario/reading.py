@@ -87,7 +87,7 @@ def load_scenario(path: Path) -> ScenarioConfig:
             file, line, key and what to write instead.
     """
     config = read_scenario(path)
-    require_fit(config.preset.value, scenario_pairs(config), str(path))
+    require_fit(scenario_pairs(config), str(path))
     return config
 
 

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tieline.contract.keys import mandate_record_key
-from tieline.interfaces.ledger import Ledger, Message
+from tieline.interfaces.ledger import BlockEvents, Ledger, Message
 from tieline.interfaces.signer import Signer
 from tieline.light_clients.attestations import messages as attestations
 from tieline.protocol.commitment import client_prefix
@@ -75,6 +75,24 @@ def sign_attestor_key(
     return SignedAttestorKey(
         record, sign_record(cell, domain, record), sign_record(attestor, domain, record)
     )
+
+
+async def first_provable(ledger: Ledger) -> BlockEvents | None:
+    """
+    Return the first block that a light client can hold, where trust in a ledger begins.
+
+    None while there is none, or no block above it, whose header would prove its state.
+    """
+    height = 0
+    found: BlockEvents | None = None
+    while blocks := await ledger.blocks_after(height):
+        for block in blocks:
+            if found is not None:
+                return found
+            if block.is_provable:
+                found = block
+        height = blocks[-1].height
+    return None
 
 
 async def post_cell_set(ledger: Ledger, lane: str, signed: SignedCellSet, land: Land) -> None:

@@ -63,7 +63,7 @@ def check(
         print_json(_as_json(preset, pairs))
     else:
         _print_pairs(file, preset, pairs)
-    require_fit(preset, pairs, str(file))
+    require_fit(pairs, str(file))
 
 
 def _document(file: Path) -> dict[str, Any]:
