@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from tieline.interfaces.errors import Contradicted
 from tieline.ledgers.fabric.port import CHAINCODE
 from tieline.ledgers.fabric.seen_blocks import SeenBlock, SeenInvocation
+from tieline.wire.errors import Malformed
 from tieline.wire.fabric.invocations import (
     CLOCK_KEY,
     Function,
@@ -22,6 +23,8 @@ from tieline.wire.fabric.invocations import (
     physical_key,
     store_key_of,
 )
+from tieline.wire.fabric.lifecycle import ChaincodeDefinition, after_writes
+from tieline.wire.fabric.rwsets import Write
 from tieline.wire.hashes import tag
 from tieline.wire.ids import chain_tag
 
@@ -37,6 +40,15 @@ class Written:
     index: int
     value: bytes | None
     """None: it was deleted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Defined:
+    """A definition of our chaincode, and the transaction that committed it."""
+
+    block: int
+    index: int
+    definition: ChaincodeDefinition
 
 
 class History:
@@ -56,7 +68,7 @@ class History:
         """Blocks with a valid Tick, and its place."""
         self._tick_blocks: list[int] = []
         self._configs: list[int] = []
-        self._definitions: list[tuple[int, int]] = []
+        self._definitions: list[Defined] = []
         self._changed_at = -1
         self.genesis: bytes = b""
         """What the ledger was begun with, as Init was given it; empty before."""
@@ -87,7 +99,8 @@ class History:
         self._times.append(time_s)
         if block.is_config:
             self._configs.append(block.number)
-        self._definitions += [(block.number, index) for index in block.definitions]
+        for index, writes in block.definitions:
+            self._define(block.number, index, writes)
 
     def _run(self, number: int, invocation: SeenInvocation, time_s: int) -> int:
         for key, value in sorted(invocation.writes.items()):
@@ -104,6 +117,15 @@ class History:
             self.genesis = invocation.args[1]
         self._changed_at = number
         return time_s
+
+    def _define(self, number: int, index: int, writes: Sequence[Write]) -> None:
+        before = self._definitions[-1].definition if self._definitions else None
+        try:
+            definition = after_writes(CHAINCODE, before, writes)
+        except Malformed as exc:
+            raise Contradicted(f"no definition, yet valid: block={number}: {exc}") from exc
+        if definition is not None:
+            self._definitions.append(Defined(number, index, definition))
 
     # --- blocks -----------------------------------------------------------------------------
 
@@ -160,9 +182,9 @@ class History:
         configs = self._configs
         return configs[bisect_right(configs, above) : bisect_right(configs, up_to)]
 
-    def definitions(self, above: int, up_to: int) -> Sequence[tuple[int, int]]:
-        """Return block and place of each change of the chaincode's definition in that range."""
-        return [one for one in self._definitions if above < one[0] <= up_to]
+    def definitions(self, above: int, up_to: int) -> Sequence[Defined]:
+        """Return the definitions of the chaincode that were committed in that range."""
+        return [one for one in self._definitions if above < one.block <= up_to]
 
     # --- keys -------------------------------------------------------------------------------
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from tieline.contract.chaincode_errors import AlreadyExecuted
+from tieline.contract.errors import TransactionTooLarge
 from tieline.interfaces.errors import Rejected
 from tieline.ledgers.fabric.port import InvocationRefused, Validation
 from tieline.wire.errors import Malformed
@@ -16,7 +18,9 @@ CODESPACE: Final = "fabric"
 """Of refusals that only Fabric knows; the number is its ``TxValidationCode``, or the one below."""
 CHAINCODE_FAILED: Final = 500
 """The chaincode broke down instead of refusing: another one, or not at its best."""
-TOO_LARGE: Final = ("sdk", 21)
+TOO_LARGE: Final = (TransactionTooLarge.codespace, TransactionTooLarge.code)
+EXECUTED: Final = (AlreadyExecuted.codespace, AlreadyExecuted.code)
+"""Its marker is there: all that it would do is done."""
 _LOG_MAX: Final = 400
 
 RETRIED: Final = frozenset(

@@ -13,10 +13,11 @@ from tieline.interfaces.errors import Contradicted
 from tieline.ledgers.fabric.port import CHAINCODE, Validation
 from tieline.wire.errors import Malformed
 from tieline.wire.fabric.blocks import Block, is_config_block
+from tieline.wire.fabric.lifecycle import LIFECYCLE, sequence_key
+from tieline.wire.fabric.rwsets import Write
 from tieline.wire.fabric.transactions import EndorserTransaction, decode_transaction
 
-_LIFECYCLE: Final = "_lifecycle"
-_DEFINED_BY: Final = f"namespaces/fields/{CHAINCODE}/Sequence"
+_DEFINED_BY: Final = sequence_key(CHAINCODE)
 """The key that every new definition of our chaincode writes."""
 
 
@@ -57,8 +58,8 @@ class SeenBlock:
     invocations: tuple[SeenInvocation, ...]
     is_config: bool
     """Whether it holds a configuration of the channel."""
-    definitions: tuple[int, ...]
-    """Places of valid transactions that changed the definition of our chaincode."""
+    definitions: tuple[tuple[int, tuple[Write, ...]], ...]
+    """Places of valid transactions that defined our chaincode anew, and what they wrote."""
 
 
 def read_block(raw: bytes, fabric_channel: str) -> SeenBlock:
@@ -88,15 +89,17 @@ def read_block(raw: bytes, fabric_channel: str) -> SeenBlock:
             f"transactions={len(block.data)}; orderers do not know it, ask a peer"
         )
     found: list[SeenInvocation] = []
-    defined: list[int] = []
+    defined: list[tuple[int, tuple[Write, ...]]] = []
     for index, envelope in enumerate(() if is_config else block.data):
         transaction = _read(envelope, codes[index], (number, index), fabric_channel)
         if transaction is None:
             continue
         if transaction.chaincode == CHAINCODE:
             found.append(_invocation(transaction, index, codes[index]))
-        elif codes[index] == Validation.VALID and _defines(transaction):
-            defined.append(index)
+        elif transaction.chaincode == LIFECYCLE and codes[index] == Validation.VALID:
+            writes = transaction.opened.content.sets.of(LIFECYCLE).writes
+            if any(write.key == _DEFINED_BY for write in writes):
+                defined.append((index, writes))
     return SeenBlock(
         number=number,
         previous_hash=block.header.previous_hash,
@@ -144,9 +147,3 @@ def _invocation(transaction: EndorserTransaction, index: int, code: int) -> Seen
         event=b"" if content.event is None else content.event.payload,
     )
 
-
-def _defines(transaction: EndorserTransaction) -> bool:
-    if transaction.chaincode != _LIFECYCLE:
-        return False
-    writes = transaction.opened.content.sets.of(_LIFECYCLE).writes
-    return any(write.key == _DEFINED_BY for write in writes)

@@ -7,6 +7,8 @@ from typing import Final
 
 TICK_INTERVAL_S: Final = 15
 """The chaincode takes no Tick sooner after the last."""
+TICK_DRIFT_S: Final = 30
+"""Endorsers refuse a Tick that is further from their own clocks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,15 +20,25 @@ class FabricSettings:
     Proposals of one transaction that others may undo by their writes. A try that lost to a
     transaction of this process is not counted: something of ours went on.
     """
-    resolve_s: float = 20.0
-    """So long is looked for an envelope of which it is not known whether it was ordered."""
     again_s: float = 3.0
     """An envelope that is in no block is handed in again after so long: the same bytes."""
     poll_s: float = 0.2
-    """Between two looks at the network while something is under way."""
+    """Before peers that did not agree are asked again."""
+    tx_bytes_max: int = 480 * 1024
+    """Of one inner transaction: identities, endorsements and writes stand beside it."""
+    envelope_bytes_max: int = 512 * 1024
+    """The channel's AbsoluteMaxBytes: orderers take no larger envelope, and proofs hold blocks."""
+    idle_tick_s: int = 60
+    """So long the clock may stand still although nothing has changed; timeouts rest on it."""
     blocks_a_read: int = 32
     """Blocks asked for at once."""
     blocks_kept: int = 64
     """Whole blocks remembered for proofs; others are asked for again."""
-    readbacks_kept: int = 4096
+    read_backs_kept: int = 4096
     """Endorsed read-backs remembered; a marker is written once, so they never change."""
+    trusting_period_s: int = 14 * 24 * 3600
+    """How long others trust a height of this ledger, in the client states made here."""
+    max_clock_drift_s: int = 60
+    """A Tick may be 30 s ahead of a peer, and a peer ahead of the verifier."""
+    in_flight_max: int = 1
+    """Transactions of one lane that the hub may have under way at once."""

@@ -1,0 +1,349 @@
+"""
+A Fabric ledger: one channel with our chaincode, on whichever engine answers behind the port.
+
+Heights are block numbers. What peers call valid is believed for what is observed here, as unproved
+answers are; what is shown to other ledgers is proved, and they ask the peers' signatures, not us.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Final
+
+from tieline.contract.auth import ACCOUNT_NUMBER
+from tieline.contract.genesis import Genesis, Parameters
+from tieline.interfaces.errors import Rejected, Unavailable
+from tieline.interfaces.ledger import (
+    BlockEvents,
+    Capabilities,
+    Finality,
+    Fuel,
+    Message,
+    PacketProof,
+    StoredValue,
+    SubmitResult,
+    TxEvents,
+)
+from tieline.interfaces.signer import Signer
+from tieline.ledgers.fabric.history import History
+from tieline.ledgers.fabric.packet_proofs import packet_proofs
+from tieline.ledgers.fabric.port import FabricPort
+from tieline.ledgers.fabric.proving import FabricProver
+from tieline.ledgers.fabric.refusals import EXECUTED, TOO_LARGE
+from tieline.ledgers.fabric.seen_blocks import SeenBlock, read_block
+from tieline.ledgers.fabric.settings import FabricSettings
+from tieline.ledgers.fabric.submitting import Submitter
+from tieline.ledgers.fabric.ticking import TickKeeper
+from tieline.protocol.messages import AnyMessage
+from tieline.wire.codec import build_transaction, decode_transaction
+from tieline.wire.fabric.invocations import Function, decode_events, physical_key, submit_args
+from tieline.wire.hashes import sha256
+from tieline.wire.keys import cosmos_account_of
+
+CAPABILITIES: Final = Capabilities(
+    kind="fabric",
+    client_type="fabric-block",
+    merkle_prefix=(b"",),
+    finality=Finality.DETERMINISTIC,
+    proof_lag=0,
+)
+_SUBMIT = Function.SUBMIT.encode()
+_NONCES_TRIED: Final = 16
+"""A nonce is taken when another process has sent the same messages from this account."""
+
+
+class FabricLedger:
+    """Implements ``interfaces.ledger.Ledger`` and ``BulkProofSource``."""
+
+    def __init__(
+        self,
+        port: FabricPort,
+        settings: FabricSettings | None = None,
+        *,
+        wall_s: Callable[[], int] | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """
+        Talk to a channel; nothing is asked of it yet. It is read from block 0 on.
+
+        Args:
+            port: The way in.
+            settings: Budgets and paces.
+            wall_s: This computer's clock, unix seconds, by which Ticks are handed in when they are
+                due; None: somebody else does that.
+            monotonic: Seconds of a clock that never goes back.
+        """
+        self._port = port
+        self._settings = settings or FabricSettings()
+        self._history = History(port.fabric_channel)
+        self._submitter = Submitter(port, self._settings, monotonic)
+        self._prover = FabricProver(port, self._history, self._submitter, self._settings)
+        self._ticks = None
+        if wall_s is not None:
+            self._ticks = TickKeeper(self._history, self._submitter, self._settings, wall_s)
+        self._events: list[BlockEvents] = []
+        self._counts: dict[bytes, int] = {}
+        """Transactions by account, as far as blocks were read."""
+        self._lanes: dict[str, Signer] = {}
+        self._parameters: Parameters | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._turn = asyncio.Lock()
+
+    # --- who it is --------------------------------------------------------------------------
+
+    @property
+    def ledger_id(self) -> str:
+        """The name of the Fabric channel."""
+        return self._port.fabric_channel
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this ledger can do."""
+        return replace(CAPABILITIES, in_flight_max=self._settings.in_flight_max)
+
+    @property
+    def chain_tag(self) -> bytes:
+        """The 32 bytes that name this ledger. Raises LookupError before block 0 was read."""
+        return self._history.chain_tag
+
+    @property
+    def history(self) -> History:
+        """What was written when, as far as blocks were read."""
+        return self._history
+
+    def add_lane(self, name: str, key: Signer) -> None:
+        """Let *name* submit with *key*. A lane keeps its key."""
+        assert name not in self._lanes, f"lane twice: {name}"
+        self._lanes[name] = key
+
+    def lane_account(self, lane: str) -> bytes:
+        """Return the 20-byte account of *lane*."""
+        return self._lanes[lane].cosmos_account
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self._port.close()
+
+    # --- reading ----------------------------------------------------------------------------
+
+    async def latest_height(self) -> int:
+        """
+        Return the number of the newest block; 0 before the first behind the genesis block.
+
+        Raises:
+            Contradicted: A peer shows blocks that do not follow those that were read.
+            ConfigError: The operator must act.
+            Unavailable: No peer answers.
+        """
+        await self.read_on()
+        return max(self._history.height, 0)
+
+    async def latest_time_s(self) -> int:
+        """Return what the clock showed after the newest block; 0 before the first Tick."""
+        await self.read_on()
+        return self._history.time_s
+
+    async def query(self, store: str, key: bytes) -> bytes | None:
+        """Return the committed value of *key* in store ``ibc`` or ``tieline``, unproved."""
+        await self._begin()
+        return self._history.value(physical_key(store, key))
+
+    async def scan(self, store: str, prefix: bytes) -> Sequence[tuple[bytes, bytes]]:
+        """Return all committed pairs under *prefix*, ascending."""
+        await self._begin()
+        return self._history.scan(store, prefix)
+
+    async def blocks_after(self, height: int, limit: int = 100) -> Sequence[BlockEvents]:
+        """
+        Return blocks above *height*, ascending, without gaps, at most *limit*.
+
+        Raises:
+            Unavailable: *height* is above all that there is, or no peer answers.
+        """
+        await self.read_on()
+        if height > max(self._history.height, 0):
+            raise Unavailable(
+                f"{self.ledger_id} has {self._history.height} blocks and was read up to {height}: "
+                "its peers are behind, or the channel was begun anew"
+            )
+        first = max(height + 1, 1)
+        return self._events[first : first + limit]
+
+    async def is_idle(self) -> bool:
+        """Return whether nothing of ours is under way and all that happened can be shown."""
+        await self.read_on()
+        return not self._submitter.under_way and not self._history.owes_tick
+
+    # --- proofs -----------------------------------------------------------------------------
+
+    async def prove(self, key: bytes, height: int) -> StoredValue:
+        """Prove *key* in store ``ibc`` as of *height*. Raises NotYet, Unavailable."""
+        return (await self.prove_many([key], height))[0]
+
+    async def prove_many(self, keys: Sequence[bytes], height: int) -> Sequence[StoredValue]:
+        """
+        Prove *keys* as of *height*, in their order.
+
+        Raises:
+            NotYet: There is no such block yet; or an absence is being recorded, once for all keys.
+            Unavailable: Nobody answers, or *height* has no Tick.
+        """
+        await self._read_up_to(height)
+        entries: list[StoredValue] = []
+        waits: NotYet | None = None
+        for key in keys:
+            try:
+                entries.append(await self._prover.prove(key, height))
+            except NotYet as exc:
+                waits = waits or exc  # the others' absences are recorded meanwhile
+        if waits is not None:
+            raise waits
+        return entries
+
+    async def header(self, height: int, trusted_height: int) -> AnyMessage:
+        """Return the client message between two heights. Raises NotYet, Unavailable."""
+        await self._read_up_to(height)
+        return await self._prover.header(height, trusted_height)
+
+    async def trust_at(self, height: int) -> tuple[AnyMessage, AnyMessage]:
+        """
+        Return client and consensus state by which others begin to trust it.
+
+        Raises:
+            NotYet: There is no such block yet.
+            Unavailable: Nobody answers, or *height* has no Tick.
+        """
+        await self._read_up_to(height)
+        return await self._prover.client_states(height)
+
+    async def _read_up_to(self, height: int) -> None:
+        if height > self._history.height:
+            await self.read_on()
+
+    # --- writing ----------------------------------------------------------------------------
+
+    async def submit(self, lane: str, messages: Sequence[Message]) -> SubmitResult:
+        """
+        Sign *messages* as one transaction, have it endorsed and ordered; all or none takes effect.
+        It is under way until a block holds it, over as many proposals as that takes.
+
+        Raises:
+            Rejected: The contract refused it, or it is too large.
+            EndorsementsDiffer: Peers do not agree; it was not ordered.
+            Unavailable: No peer answers; it was not ordered.
+        """
+        await self._begin()
+        key = self._lanes[lane]
+        account = key.cosmos_account
+        parameters = self._parameters or Parameters()
+        most = min(parameters.tx_bytes_max, self._settings.tx_bytes_max)
+        nonce = self._counts.get(account, 0) + self._submitter.count_of(account)
+        for taken in range(_NONCES_TRIED):
+            raw = build_transaction(
+                *(messages, key, self.ledger_id, ACCOUNT_NUMBER, nonce + taken),
+                gas_limit=parameters.tx_gas_max,
+            )
+            if len(raw) > most:
+                raise Rejected(*TOO_LARGE, f"transaction too large: bytes={len(raw)} most={most}")
+            if self._submitter.is_under_way(submit_args(raw)):
+                continue
+            try:
+                return SubmitResult(await self._submitter.submit(submit_args(raw), account))
+            except Rejected as exc:
+                if (exc.codespace, exc.code) != EXECUTED:
+                    raise
+        raise Rejected(*EXECUTED, f"sent {_NONCES_TRIED} times by somebody else: lane={lane}")
+
+    async def broadcast(self, raw: bytes) -> SubmitResult:
+        """Hand in a transaction that a wallet signed. Raises as ``submit``."""
+        await self._begin()
+        account = cosmos_account_of(decode_transaction(raw).public_key)
+        return SubmitResult(await self._submitter.submit(submit_args(raw), account))
+
+    def want_time(self, time_s: int) -> None:
+        """See to it that the clock passes an instant, unix seconds, soon after it has come."""
+        if self._ticks is not None:
+            self._ticks.want(time_s)
+
+    # --- reading on -------------------------------------------------------------------------
+
+    async def _begin(self) -> None:
+        """Read the channel if that was never done; later reads are the observer's to order."""
+        if self._history.height < 0:
+            await self.read_on()
+
+    async def read_on(self) -> None:
+        """
+        Read what is committed now, and see to what is under way.
+
+        Raises:
+            Contradicted: A peer shows blocks that do not follow those that were read.
+            ConfigError: The operator must act.
+            Unavailable: No peer answers.
+        """
+        async with self._lock():
+            most = self._settings.blocks_a_read
+            while raws := await self._port.blocks_after(self._history.height, most):
+                for raw in raws:
+                    self._take(raw)
+                self._add_failed(await self._submitter.go_on())
+            self._add_failed(await self._submitter.go_on())
+            if self._ticks is not None:
+                await self._ticks.keep_time()
+
+    def _take(self, raw: bytes) -> None:
+        block = read_block(raw, self.ledger_id)
+        self._history.take(block)
+        self._prover.keep(block.number, raw)
+        failed = self._submitter.take(block)
+        self._events.append(
+            BlockEvents(
+                height=block.number,
+                time_s=self._history.time_s,
+                transactions=(*self._landed(block), *failed),
+                is_provable=self._history.tick_at(block.number) is not None,
+            )
+        )
+        if self._parameters is None and self._history.genesis:
+            self._parameters = Genesis.from_bytes(self._history.genesis).parameters
+
+    def _landed(self, block: SeenBlock) -> list[TxEvents]:
+        landed: list[TxEvents] = []
+        for invocation in block.invocations:
+            if not invocation.is_valid or invocation.function != _SUBMIT:
+                continue
+            raw = invocation.args[1]
+            account = cosmos_account_of(decode_transaction(raw).public_key)
+            self._counts[account] = self._counts.get(account, 0) + 1
+            landed.append(TxEvents(sha256(raw), 0, "", decode_events(invocation.event)))
+        return landed
+
+    def _add_failed(self, failed: Sequence[TxEvents]) -> None:
+        """What fails after its block was read is told with the newest block, which nobody saw."""
+        if failed:
+            newest = self._events[-1]
+            self._events[-1] = replace(newest, transactions=(*newest.transactions, *failed))
+
+    async def packet_proofs(self) -> Sequence[PacketProof]:
+        """Return what proved each packet message that took effect, in the order of the blocks."""
+        await self.read_on()
+        found: list[PacketProof] = []
+        number = -1
+        while raws := await self._port.blocks_after(number, self._settings.blocks_a_read):
+            found += packet_proofs([read_block(raw, self.ledger_id) for raw in raws])
+            number += len(raws)
+        return found
+
+    async def fuel(self) -> Sequence[Fuel]:
+        """Return nothing: transactions are free."""
+        return ()
+
+    def _lock(self) -> asyncio.Lock:
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:
+            # A lock belongs to the loop that it was first waited for in.
+            self._loop, self._turn = loop, asyncio.Lock()
+        return self._turn
