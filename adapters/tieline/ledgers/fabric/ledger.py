@@ -15,7 +15,7 @@ from typing import Final
 
 from tieline.contract.auth import ACCOUNT_NUMBER
 from tieline.contract.genesis import Genesis, Parameters
-from tieline.interfaces.errors import Rejected, Unavailable
+from tieline.interfaces.errors import NotYet, Rejected, Unavailable
 from tieline.interfaces.ledger import (
     BlockEvents,
     Capabilities,
@@ -85,6 +85,8 @@ class FabricLedger:
         if wall_s is not None:
             self._ticks = TickKeeper(self._history, self._submitter, self._settings, wall_s)
         self._events: list[BlockEvents] = []
+        self._untold: list[TxEvents] = []
+        """Finally failed, while there was no block to tell it with."""
         self._counts: dict[bytes, int] = {}
         """Transactions by account, as far as blocks were read."""
         self._lanes: dict[str, Signer] = {}
@@ -113,6 +115,11 @@ class FabricLedger:
     def history(self) -> History:
         """What was written when, as far as blocks were read."""
         return self._history
+
+    @property
+    def under_way(self) -> int:
+        """How many invocations of this process are in no block yet."""
+        return self._submitter.under_way
 
     def add_lane(self, name: str, key: Signer) -> None:
         """Let *name* submit with *key*. A lane keeps its key."""
@@ -289,8 +296,8 @@ class FabricLedger:
             while raws := await self._port.blocks_after(self._history.height, most):
                 for raw in raws:
                     self._take(raw)
-                self._add_failed(await self._submitter.go_on())
-            self._add_failed(await self._submitter.go_on())
+                self._tell(await self._submitter.go_on())
+            self._untold += await self._submitter.go_on()
             if self._ticks is not None:
                 await self._ticks.keep_time()
 
@@ -303,10 +310,11 @@ class FabricLedger:
             BlockEvents(
                 height=block.number,
                 time_s=self._history.time_s,
-                transactions=(*self._landed(block), *failed),
+                transactions=(*self._untold, *self._landed(block), *failed),
                 is_provable=self._history.tick_at(block.number) is not None,
             )
         )
+        self._untold.clear()
         if self._parameters is None and self._history.genesis:
             self._parameters = Genesis.from_bytes(self._history.genesis).parameters
 
@@ -321,8 +329,8 @@ class FabricLedger:
             landed.append(TxEvents(sha256(raw), 0, "", decode_events(invocation.event)))
         return landed
 
-    def _add_failed(self, failed: Sequence[TxEvents]) -> None:
-        """What fails after its block was read is told with the newest block, which nobody saw."""
+    def _tell(self, failed: Sequence[TxEvents]) -> None:
+        """Tell what failed since with the newest block, which was not shown to anybody yet."""
         if failed:
             newest = self._events[-1]
             self._events[-1] = replace(newest, transactions=(*newest.transactions, *failed))

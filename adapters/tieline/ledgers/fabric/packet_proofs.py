@@ -1,4 +1,4 @@
-"""Finds, in what was invoked of a Fabric ledger, what proved each packet message that took effect."""
+"""Finds, in the blocks of a Fabric ledger, what proved each packet message that took effect."""
 
 from __future__ import annotations
 

@@ -11,13 +11,12 @@ from typing import Final
 
 from tieline.interfaces.errors import Contradicted, NotYet, Rejected, Unavailable
 from tieline.interfaces.ledger import StoredValue
-from tieline.ledgers.fabric.history import Defined, History
+from tieline.ledgers.fabric.history import History
 from tieline.ledgers.fabric.port import CHAINCODE, Endorsed, FabricPort, InvocationRefused
 from tieline.ledgers.fabric.refusals import refusal_of
 from tieline.ledgers.fabric.settings import FabricSettings
 from tieline.ledgers.fabric.submitting import Submitter
 from tieline.light_clients.fabric import building
-from tieline.light_clients.fabric.messages import DefinitionStep
 from tieline.light_clients.fabric.states import (
     ClientState,
     ConsensusState,
@@ -84,7 +83,10 @@ class FabricProver:
         block = await self._block(height)
         answer = await self._marked(height, index)
         configs = [await self._block(one) for one in history.configs(trusted_height, height)]
-        steps = [await self._step(one) for one in history.definitions(trusted_height, height)]
+        steps = [
+            building.definition_step(await self._block(one.block), one.index)
+            for one in history.definitions(trusted_height, height)
+        ]
         return building.client_header(block, index, answer, configs, steps).as_any()
 
     async def client_states(self, height: int) -> tuple[AnyMessage, AnyMessage]:
@@ -121,20 +123,6 @@ class FabricProver:
         time_ns = history.time_at(height) * NANOSECONDS_PER_SECOND
         consensus = ConsensusState(time_ns, history.hash_at(height))
         return client.as_any(), consensus.as_any()
-
-    async def _step(self, defined: Defined) -> DefinitionStep:
-        """Return what shows a definition: an answer that was given while it was in force."""
-        newest = self._history.definitions(-1, self._history.height)[-1]
-        if defined is not newest:
-            raise Unavailable(
-                f"definition {defined.definition.sequence} of {CHAINCODE} is no longer in force, "
-                "so no peer answers under it; begin the client anew at a later height"
-            )
-        number = self._history.newest_tick
-        answer = await self._read_back(self._history.marker(number, self._tick_index(number)))
-        return building.definition_step(
-            await self._block(defined.block), defined.index, _payload(answer)
-        )
 
     def _tick_index(self, height: int) -> int:
         if height > self._history.height:
@@ -275,4 +263,3 @@ def _packet_key(key: bytes) -> _PacketKey | None:
     if not client_id or len(sequence) != _SEQUENCE_BYTES:
         return None
     return _PacketKey(head[-1], client_id, int.from_bytes(sequence, "big"))
-

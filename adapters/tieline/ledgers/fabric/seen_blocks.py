@@ -146,4 +146,3 @@ def _invocation(transaction: EndorserTransaction, index: int, code: int) -> Seen
         },
         event=b"" if content.event is None else content.event.payload,
     )
-

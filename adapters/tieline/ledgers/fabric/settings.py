@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -42,3 +43,7 @@ class FabricSettings:
     """A Tick may be 30 s ahead of a peer, and a peer ahead of the verifier."""
     in_flight_max: int = 1
     """Transactions of one lane that the hub may have under way at once."""
+
+
+DRIVEN: Final = FabricSettings(again_s=math.inf)
+"""Of ledgers on a scenario's clock: nothing is lost there, and what is done twice would show."""

@@ -9,6 +9,7 @@ known is handed in again as it is.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -65,6 +66,8 @@ class Flight:
     reads: frozenset[str] = _NO_KEYS
     """As of its last simulation."""
     writes: frozenset[str] = _NO_KEYS
+    is_busy: bool = True
+    """Whether it is being endorsed or handed in right now."""
 
 
 class Submitter:
@@ -120,19 +123,19 @@ class Submitter:
         name = invocation_hash(args)
         before = frozenset(self._flights)
         flight = self._flights[name] = Flight(tuple(args), name, account)
-        try:
-            endorsed = await self._endorse_often(flight)
-            await self._take_up(flight, endorsed)
-        except InvocationRefused as refused:
-            said = refusal_of(refused)
-            is_executed = (said.codespace, said.code) == EXECUTED
-            if not account or is_executed or not before & frozenset(self._flights):
-                self._flights.pop(name, None)
-                raise said from refused
-            flight.waits_for = before
-        except BaseException:  # cancelled too: nothing of it is ordered
-            self._flights.pop(name, None)
-            raise
+        with contextlib.ExitStack() as undo:
+            # Refused, or cancelled in the middle: nothing of it is under way.
+            undo.callback(self._flights.pop, name, None)
+            try:
+                await self._take_up(flight, await self._endorse_often(flight))
+            except InvocationRefused as refused:
+                said = refusal_of(refused)
+                may_rest = bool(account) and (said.codespace, said.code) != EXECUTED
+                if not may_rest or before.isdisjoint(self._flights):
+                    raise said from refused
+                flight.waits_for = before
+            undo.pop_all()
+        flight.is_busy = False
         return name
 
     async def _endorse_often(self, flight: Flight) -> Endorsed:
@@ -221,7 +224,7 @@ class Submitter:
         """
         failed: list[TxEvents] = []
         for flight in list(self._flights.values()):
-            if flight.name not in self._flights:
+            if flight.is_busy or flight.name not in self._flights:
                 continue
             try:
                 if flight.envelope:
