@@ -155,7 +155,10 @@ SPOILED = [
             response_payload=replace(CONTENT, sets=ReadWriteSet(SETS.namespaces * 2)).encode(),
         ),
     ),
-    ("too many endorsements", replace(ENDORSED, endorsements=ENDORSED.endorsements * 129)),
+    (
+        "too many endorsements",
+        replace(ENDORSED, endorsements=(Endorsement(b"", b""),) * ((1 << 18) + 1)),
+    ),
 ]
 
 

@@ -27,7 +27,8 @@ COMMIT_HASH = 4
 METADATA_COUNT = 5
 
 BLOCK_BYTES_MAX = 16 << 20
-TRANSACTIONS_MAX = 4_096
+TRANSACTIONS_MAX = 65_536
+"""More than a channel's administrators let orderers put into a block."""
 SIGNATURES_MAX = 256
 """More orderers than any channel has."""
 METADATA_MAX = 16

@@ -38,7 +38,6 @@ ENDORSEMENT = "Endorsement"
 LIFECYCLE_ENDORSEMENT = "LifecycleEndorsement"
 
 CONSENTERS_MAX = 256
-_IMPLICIT_ORDERER_POLICY = "/Channel/Orderer/Admins"
 _DATA_HASHING_WIDTH = (1 << 32) - 1
 _HASHING = "SHA256"
 
@@ -250,7 +249,6 @@ def _value(group: ConfigGroup, key: str) -> bytes:
 
 def config_group(config: ChannelConfig) -> ConfigGroup:
     """Return the tree of a configuration, every part of it changed by the Admins right above."""
-    addresses: ConfigValue = ConfigValue(b"", _IMPLICIT_ORDERER_POLICY)
     return ConfigGroup(
         {
             ORDERER: _orderer_group(config.orderer),
@@ -259,7 +257,6 @@ def config_group(config: ChannelConfig) -> ConfigGroup:
         {
             "HashingAlgorithm": ConfigValue(bytes_field(1, _HASHING.encode())),
             "BlockDataHashingStructure": ConfigValue(uint_field(1, _DATA_HASHING_WIDTH)),
-            "OrdererAddresses": addresses,
             "Capabilities": _capabilities_value(config.capabilities),
         },
         _config_policies(config.policies),

@@ -262,7 +262,7 @@ class _RuleReader:
         if inner is None:
             index = fields.int32(1)
             # An index that is 0 is written all the same: no field at all is no rule.
-            if not data or not 0 <= index < self._principals:
+            if not fields.has_number(1) or not 0 <= index < self._principals:
                 raise Malformed(f"rule names no principal: index={index}")
             return SignedBy(index)
         if fields.has_number(1):

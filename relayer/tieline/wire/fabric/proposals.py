@@ -18,7 +18,8 @@ from tieline.wire.proto_fields import bytes_field, message_field, uint_field
 
 NONCE_BYTES = 24
 """As Fabric's clients draw them; peers ask only that there are any."""
-ARGUMENTS_MAX = 1_024
+ARGUMENTS_MAX = 1 << 18
+"""No fewer than a block has room for: another chaincode may take them all."""
 _GOLANG = 1
 _NS_PER_S = 10**9
 

@@ -24,7 +24,8 @@ from tieline.wire.fabric.reader import Message
 from tieline.wire.fabric.rwsets import ReadWriteSet
 from tieline.wire.proto_fields import bytes_field, int_field, message_field
 
-ENDORSEMENTS_MAX = 128
+ENDORSEMENTS_MAX = 1 << 18
+"""A client may add what it likes, and peers pass over it: no fewer than a block has room for."""
 SUCCESS = 200
 
 

@@ -4,7 +4,7 @@ ECDSA on P-256 with SHA-256 as Fabric has it: DER, low s.
 Nonces follow RFC 6979, so signing draws no randomness.
 
 Sources:
-    Fabric 3.1 ``bccsp/sw/ecdsa.go``, ``bccsp/utils/ecdsa.go``; Go ``encoding/asn1``.
+    fabric-lib-go 1.1 ``bccsp/sw/ecdsa.go``, ``bccsp/utils/ecdsa.go``; Go ``encoding/asn1``.
 """
 
 from __future__ import annotations
@@ -28,8 +28,6 @@ P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 _HALF_ORDER = P256_ORDER >> 1
 _SIGNING = ECDSA(SHA256(), deterministic_signing=True)
 _VERIFYING = ECDSA(SHA256())
-SIGNATURE_BYTES_MAX = 1_024
-"""A signature takes 72 bytes; Go passes over what follows the two numbers."""
 
 _SEQUENCE = 0x30
 _INTEGER = 0x02
@@ -62,9 +60,7 @@ def verify(key: EllipticCurvePublicKey, signature: bytes, message: bytes) -> boo
 
 
 def read_signature(signature: bytes) -> tuple[int, int]:
-    """Return r and s as Go reads them from DER. Raises Malformed."""
-    if len(signature) > SIGNATURE_BYTES_MAX:
-        raise Malformed(f"signature too long: bytes={len(signature)}")
+    """Return r and s as Go reads them from DER, passing over what follows. Raises Malformed."""
     start, end = _element(signature, 0, len(signature), _SEQUENCE)
     r_start, r_end = _element(signature, start, end, _INTEGER)
     s_start, s_end = _element(signature, r_end, end, _INTEGER)
