@@ -404,5 +404,12 @@ def _verify_absence(root: bytes, stored_key: bytes, proof: bytes) -> None:
 def targets() -> tuple[Target, ...]:
     """Return all of them."""
     from fuzz.evm_decoders import evm_targets
+    from fuzz.fabric_decoders import fabric_targets
 
-    return (*transaction_targets(), *proof_targets(), *contract_targets(), *evm_targets())
+    return (
+        *transaction_targets(),
+        *proof_targets(),
+        *contract_targets(),
+        *evm_targets(),
+        *fabric_targets(),
+    )

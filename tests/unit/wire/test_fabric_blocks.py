@@ -8,6 +8,7 @@ from hashlib import sha256
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from fakes.fabric_messages import official
+from fakes.fabric_samples import BLOCK, ENVELOPES, HEADER, VALUE
 
 from tieline.wire.errors import Malformed
 from tieline.wire.fabric import blocks
@@ -24,20 +25,6 @@ from tieline.wire.fabric.blocks import (
 from tieline.wire.fabric.envelopes import Envelope
 from tieline.wire.fabric.signatures import P256_ORDER, read_signature, sign, verify
 
-ENVELOPES = (Envelope(b"one", b"1").encode(), Envelope(b"two", b"2").encode())
-HEADER = BlockHeader(300, b"\x01" * 32, data_hash(ENVELOPES))
-VALUE = OrdererMetadata(0, b"consenters")
-BLOCK = Block(
-    HEADER,
-    ENVELOPES,
-    (
-        Metadata(VALUE.encode(), (MetadataSignature(b"s", b"h"),)).encode(),
-        b"",
-        b"\x00\x0b",
-        b"",
-        b"hash",
-    ),
-)
 KEY = ec.derive_private_key(7, ec.SECP256R1())
 
 

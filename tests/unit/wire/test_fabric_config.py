@@ -7,22 +7,15 @@ from typing import Any
 
 import pytest
 from fakes.fabric_messages import official, rewritten
+from fakes.fabric_samples import CONFIG, GROUP, MAJORITY, NESTED
 
 from tieline.wire.errors import Malformed
 from tieline.wire.fabric import config_groups, policies
 from tieline.wire.fabric.blocks import Block, OrdererMetadata, check_well_formed
 from tieline.wire.fabric.config import (
     APPLICATION,
-    BFT,
     ORDERER,
-    ApplicationConfig,
-    BatchLimits,
-    ChannelConfig,
-    Consenter,
-    OrdererConfig,
-    Organisation,
     channel_config,
-    config_group,
     decode_channel_config,
 )
 from tieline.wire.fabric.config_groups import (
@@ -41,20 +34,14 @@ from tieline.wire.fabric.lifecycle import (
     definition_of_state,
     sequence_key,
 )
-from tieline.wire.fabric.organisations import MspConfig, NodeUnits, UnitIdentifier
 from tieline.wire.fabric.policies import (
     ApplicationPolicy,
-    IdentityPrincipal,
-    ImplicitMetaPolicy,
-    MetaRule,
     NOutOf,
     OtherPrincipal,
     Policy,
     Role,
-    RolePrincipal,
     SignaturePolicy,
     SignedBy,
-    UnitPrincipal,
     decode_policy,
     decode_principal,
     encode_policy,
@@ -62,60 +49,6 @@ from tieline.wire.fabric.policies import (
     roles_out_of,
 )
 from tieline.wire.fabric.rwsets import Write
-
-MAJORITY = ImplicitMetaPolicy("Endorsement", MetaRule.MAJORITY)
-NESTED = SignaturePolicy(
-    NOutOf(1, (SignedBy(0), NOutOf(2, (SignedBy(1), SignedBy(0), SignedBy(2))))),
-    (
-        RolePrincipal("Org1MSP", Role.MEMBER),
-        UnitPrincipal("Org1MSP", "grid", b"certifier"),
-        IdentityPrincipal(b"identity"),
-    ),
-)
-UNITS = NodeUnits(
-    True, UnitIdentifier("client", b"ca"), UnitIdentifier("peer"), None, UnitIdentifier("orderer")
-)
-
-
-def organisation(name: str) -> Organisation:
-    msp = MspConfig(
-        f"{name}MSP",
-        (b"root", b"second root"),
-        (b"intermediate",),
-        (b"admin",),
-        (b"revoked",),
-        (UnitIdentifier("grid", b"issuer"),),
-        (b"tls",),
-        (b"tls intermediate",),
-        UNITS,
-    )
-    endorsement = roles_out_of(1, [(f"{name}MSP", Role.PEER)])
-    return Organisation(name, msp, {"Endorsement": endorsement}, {"AnchorPeers": b"anchor"})
-
-
-CONFIG = ChannelConfig(
-    "lab",
-    0,
-    OrdererConfig(
-        BFT,
-        b"options",
-        BatchLimits(100, 512 << 10, 256 << 10, "100ms"),
-        (organisation("Orderers"),),
-        {"BlockValidation": NESTED},
-        frozenset({"V2_0"}),
-        (Consenter(1, "localhost", 7050, "OrderersMSP", b"PEM", b"client", b"server"),),
-        1,
-    ),
-    ApplicationConfig(
-        (organisation("Org1"), organisation("Org2")),
-        {"Endorsement": MAJORITY, "LifecycleEndorsement": MAJORITY},
-        frozenset({"V2_5"}),
-        b"acls",
-    ),
-    {"Readers": ImplicitMetaPolicy("Readers", MetaRule.ANY)},
-    frozenset({"V3_0"}),
-)
-GROUP = config_group(CONFIG)
 
 
 def test_a_configuration_reads_back_whole() -> None:

@@ -6,50 +6,22 @@ from dataclasses import replace
 
 import pytest
 from fakes.fabric_messages import official
+from fakes.fabric_samples import CONTENT, CREATOR, ENDORSED, PROPOSAL, SETS, envelope_of
 
 from tieline.wire.errors import Malformed
 from tieline.wire.fabric.envelopes import ChannelHeader, Envelope, Payload, SignatureHeader
-from tieline.wire.fabric.identities import SerializedIdentity
 from tieline.wire.fabric.proposals import Proposal, SignedProposal, propose
 from tieline.wire.fabric.responses import (
     ChaincodeEvent,
     EndorsedResponse,
     Endorsement,
-    Response,
     ResponsePayload,
 )
-from tieline.wire.fabric.rwsets import NamespaceSet, Read, ReadWriteSet, Version, Write
+from tieline.wire.fabric.rwsets import NamespaceSet, ReadWriteSet
 from tieline.wire.fabric.transactions import (
     decode_transaction,
-    endorsed_response,
     transaction_payload,
 )
-
-CREATOR = SerializedIdentity("Org1MSP", b"-----BEGIN CERTIFICATE-----").encode()
-PROPOSAL = propose("lab", "toy", [b"put", b"k", b""], CREATOR, b"n" * 24, 10**18 + 5)
-SETS = ReadWriteSet(
-    (
-        NamespaceSet("_lifecycle", (Read("namespaces/fields/toy/Sequence", Version(5, 0)),)),
-        NamespaceSet(
-            "toy",
-            (Read("absent"), Read("genesis", Version(0, 0)), Read("k", Version(7, 300))),
-            (Write("gone", b"", is_delete=True), Write("k", b"v")),
-        ),
-    )
-)
-CONTENT = ResponsePayload(
-    PROPOSAL.hash(),
-    "toy",
-    "1.0",
-    SETS,
-    Response(200, "", b"answer"),
-    ChaincodeEvent("toy", PROPOSAL.tx_id, "tieline", b"event"),
-)
-ENDORSED = endorsed_response(PROPOSAL, CONTENT.encode(), (Endorsement(CREATOR, b"signature"),))
-
-
-def envelope_of(endorsed: EndorsedResponse) -> bytes:
-    return Envelope(transaction_payload(endorsed), b"signature").encode()
 
 
 def test_a_proposal_is_what_the_official_classes_write() -> None:
