@@ -395,7 +395,7 @@ def test_an_address_without_our_code_is_refused(anvil, changed, said):
 
 def test_a_node_that_is_behind_is_not_asked_first(tmp_path, caplog, monkeypatch):
     """Two nodes with one history; one stays where it is."""
-    monkeypatch.setattr("tieline.ledgers.ethereum.endpoints.LOOK_ROUND_S", 0.0)
+    monkeypatch.setattr("tieline.ledgers.endpoints.LOOK_ROUND_S", 0.0)
     chain = EvmChain("anvil", tmp_path / "anvil", is_mining=False)
     chain.process.stop()
     old = EvmChain.__new__(EvmChain)

@@ -8,7 +8,7 @@ import pytest
 from fakes.comet_chain import CHAIN_ID, CometChain, FakePeer
 
 from tieline.interfaces.errors import ConfigError, Contradicted, NotYet, Pruned, Unavailable
-from tieline.ledgers.tendermint import endpoints as module
+from tieline.ledgers import endpoints as module
 from tieline.ledgers.tendermint.comet_reader import CometReader
 from tieline.ledgers.tendermint.endpoints import CometEndpoints
 

@@ -10,10 +10,11 @@ from typing import Final
 
 from tieline.interfaces.errors import Contradicted, NotYet, Pruned, Unavailable
 from tieline.interfaces.ledger import BlockEvents, StoredValue, TxEvents
+from tieline.ledgers.endpoints import EndpointState
 from tieline.ledgers.tendermint import rpc_records
 from tieline.ledgers.tendermint.chain_reader import BLOCKS_KEPT, ChainReader, ReadEvents
 from tieline.ledgers.tendermint.client_terms import ClientTerms, client_states
-from tieline.ledgers.tendermint.endpoints import CometEndpoints, EndpointState
+from tieline.ledgers.tendermint.endpoints import CometEndpoints
 from tieline.ledgers.tendermint.rpc import PAGE, Call, CometRpc, Hook, Json, from_base64
 from tieline.light_clients.tendermint.messages import ClientHeader, revision_of
 from tieline.protocol.height import Height

@@ -1,98 +1,33 @@
 """
-Several peers of one ledger behind one door: one is asked, the next when it fails or falls behind.
+The peers of one CometBFT ledger behind one door.
 
 A peer that says what cannot be true beside what was seen (another ledger, a height that goes back,
-another block at a height) is put aside until this process ends, and its reason is kept. Nothing
-here verifies a header: light clients do, where it counts.
+another block at a height) is put aside.
 """
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
-from tieline.interfaces.errors import (
-    ConfigError,
-    Contradicted,
-    HubError,
-    NotYet,
-    Pruned,
-    Unavailable,
-)
+from tieline.interfaces.errors import ConfigError, Contradicted, HubError, NotYet, Pruned
+from tieline.ledgers.endpoints import Endpoint, Endpoints, result_of
 from tieline.ledgers.tendermint import rpc_records
 from tieline.ledgers.tendermint.rpc import Call, CometRpc, Hook, Json, as_base64
 
-LOOK_ROUND_S: Final = 5.0
-"""How often all peers are asked where they are."""
-LAG_BLOCKS: Final = 2
-"""A peer that is so far behind another is not asked first; one block is the way between them."""
-SILENCE_S: Final = 0.25
-SILENCE_S_MAX: Final = 30.0
 _HELD_BY_HEIGHT: Final = frozenset({"block", "commit", "header"})
 """What a peer has as soon as it tells a height."""
 
-_LOG = logging.getLogger(__name__)
 _T = TypeVar("_T")
 Read = Callable[[Sequence[Json]], _T]
 """Makes something of the answers; raises Contradicted if they cannot be true, Unavailable if they
 make no sense."""
 
 
-@dataclass(frozen=True, slots=True)
-class EndpointState:
-    """One peer, for an operator."""
-
-    address: str
-    height: int
-    """The last that it told; 0 before the first."""
-    is_used: bool
-    """Whether it is asked first."""
-    is_aside: bool
-    """Whether it is asked no more."""
-    reason: str
-    """Why it is silent or put aside; empty for one that answers."""
-
-
-class _Endpoint:
-    def __init__(self, rpc: CometRpc) -> None:
-        self.rpc = rpc
-        self.height = 0
-        self.is_known = False
-        """It has said that it is of this ledger, and was not silent since."""
-        self.is_aside = False
-        self.reason = ""
-        self.silences = 0
-        self.silent_until = 0.0
-
-    def note_silence(self, error: Unavailable) -> None:
-        if not self.silences:
-            _LOG.warning("peer silent address=%s %s", self.rpc.address, error)
-        self.silences += 1
-        delay_s = min(SILENCE_S * 2 ** (self.silences - 1), SILENCE_S_MAX)
-        self.silent_until = time.monotonic() + delay_s
-        self.reason = str(error)
-        self.is_known = False
-
-    def note_answer(self) -> None:
-        if self.silences:
-            _LOG.info("peer answers again address=%s", self.rpc.address)
-            self.reason = ""
-        self.silences = 0
-        self.silent_until = 0.0
-
-    def put_aside(self, error: Contradicted) -> None:
-        if not self.is_aside:
-            _LOG.error("peer put aside address=%s %s", self.rpc.address, error)
-        self.is_aside = True
-        self.reason = str(error)
-
-
-class CometEndpoints:
+class CometEndpoints(Endpoints[CometRpc]):
     """The peers of one ledger that this process may ask."""
+
+    _distrust = Contradicted
 
     def __init__(self, chain_id: str, rpcs: Sequence[CometRpc]) -> None:
         """
@@ -111,22 +46,13 @@ class CometEndpoints:
                 f"peers of {chain_id}: {addresses}", instead="name at least one, each once"
             )
         self.chain_id = chain_id
-        self._endpoints = [_Endpoint(rpc) for rpc in rpcs]
-        self._first = self._endpoints[0]
-        self._next_look = 0.0
+        super().__init__(rpcs)
         self._confirmed: tuple[int, bytes] | None = None
-
-    def states(self) -> tuple[EndpointState, ...]:
-        """Return where every peer stands."""
-        return tuple(
-            EndpointState(one.rpc.address, one.height, one is self._first, one.is_aside, one.reason)
-            for one in self._endpoints
-        )
 
     @property
     def height(self) -> int:
         """The highest that a peer has told which is believed; no less than what was confirmed."""
-        told = [one.height for one in self._endpoints if not one.is_aside]
+        told = [one.height for one in self._endpoints if not one.refusal]
         return max(told + ([self._confirmed[0]] if self._confirmed else [0]))
 
     def confirm(self, height: int, header_hash: bytes) -> None:
@@ -163,8 +89,7 @@ class CometEndpoints:
         Raises:
             Unavailable: No peer answers, or none that may be believed.
         """
-        if len(self._endpoints) > 1 and time.monotonic() >= self._next_look:
-            await self.look_round()
+        await self._look_round_if_due()
         return await self._ask([Call("abci_info")], _read_committed)
 
     async def broadcast(self, transactions: Sequence[bytes]) -> tuple[list[Json | HubError], bool]:
@@ -178,124 +103,47 @@ class CometEndpoints:
             Unavailable: It is not known whether they went in.
         """
         calls = [Call("broadcast_tx_sync", {"tx": as_base64(raw)}) for raw in transactions]
-        failure: HubError | None = None
-        for endpoint in self._in_turn():
-            try:
-                await self._check(endpoint)
-                outcomes = await endpoint.rpc.batch(calls)
-            except Contradicted as exc:
-                endpoint.put_aside(exc)
-                failure = failure or exc
-            except Unavailable as exc:
-                endpoint.note_silence(exc)
-                failure = exc
-            else:
-                endpoint.note_answer()
-                self._first = endpoint
-                return outcomes, failure is not None
-        raise failure or self._all_aside()
+        return await self._of_one(lambda endpoint: endpoint.rpc.batch(calls))
 
-    async def look_round(self) -> None:
-        """Ask every peer where it is, and put the highest first if the first is behind."""
-        self._next_look = time.monotonic() + LOOK_ROUND_S
-        now = time.monotonic()
-        asked = [one for one in self._endpoints if not one.is_aside and one.silent_until <= now]
-        await asyncio.gather(*(self._look_at(one) for one in asked))
-        best = max(self._in_turn(), key=lambda one: one.height, default=self._first)
-        is_usable = not self._first.is_aside and self._first.silent_until <= time.monotonic()
-        if not is_usable or self._first.height + LAG_BLOCKS <= best.height:
-            if best is not self._first:
-                _LOG.info("peer chosen address=%s height=%d", best.rpc.address, best.height)
-            self._first = best
-
-    def close(self) -> None:
-        """Let go of connections."""
-        for endpoint in self._endpoints:
-            endpoint.rpc.close()
-
-    async def _look_at(self, endpoint: _Endpoint) -> None:
+    async def _ask_where(self, endpoint: Endpoint[CometRpc]) -> None:
         confirmed, told = self._confirmed, endpoint.height
         calls = [Call("abci_info")]
         if confirmed:
             calls.append(Call("header", {"height": str(confirmed[0])}))
-        try:
-            await self._check(endpoint)
-            info, *headers = await endpoint.rpc.batch(calls)
-            _read_committed(endpoint, told, [_result(info)])
-            for header in headers:
-                if isinstance(header, dict) and confirmed:
-                    height, seen = confirmed
-                    found = rpc_records.plain_header_of(header, height).hash()
-                    require_same_block(height, found, seen)
-        except Contradicted as exc:
-            endpoint.put_aside(exc)
-        except Unavailable as exc:
-            endpoint.note_silence(exc)
-        except HubError as exc:
-            _LOG.debug("peer has nothing to tell address=%s %s", endpoint.rpc.address, exc)
-        else:
-            endpoint.note_answer()
+        info, *headers = await endpoint.rpc.batch(calls)
+        _read_committed(endpoint, told, [result_of(info)])
+        for header in headers:
+            if isinstance(header, dict) and confirmed:
+                height, seen = confirmed
+                found = rpc_records.plain_header_of(header, height).hash()
+                require_same_block(height, found, seen)
 
     async def _ask(
         self,
         calls: Sequence[Call],
-        read: Callable[[_Endpoint, int, Sequence[Json]], _T],
+        read: Callable[[Endpoint[CometRpc], int, Sequence[Json]], _T],
         hook: Hook | None = None,
     ) -> _T:
-        failure: HubError | None = None
-        for endpoint in self._in_turn():
+        async def answer(endpoint: Endpoint[CometRpc]) -> _T:
             told = endpoint.height  # before asking: answers may overtake one another
-            try:
-                await self._check(endpoint)
-                outcomes = await endpoint.rpc.batch(calls, hook)
-            except Contradicted as exc:
-                endpoint.put_aside(exc)
-                failure = exc
-                continue
-            except Unavailable as exc:
-                endpoint.note_silence(exc)
-                failure = exc
-                continue
-            endpoint.note_answer()
-            try:
-                _require_held(endpoint, told, calls, outcomes)
-                value = read(endpoint, told, [_result(one) for one in outcomes])
-            except Contradicted as exc:
-                endpoint.put_aside(exc)
-                failure = exc
-            except (NotYet, Pruned) as exc:
-                failure = exc  # another may be further on, or keep more
-            except Unavailable as exc:
-                failure = exc
-            else:
-                if self._first.silences or self._first.is_aside:
-                    self._first = endpoint
-                return value
-        raise failure or self._all_aside()
+            outcomes = await endpoint.rpc.batch(calls, hook)
+            _require_held(endpoint, told, calls, outcomes)
+            return read(endpoint, told, [result_of(one) for one in outcomes])
 
-    def _in_turn(self) -> Iterator[_Endpoint]:
-        """Give the peers to ask, the first first; if all are silent, all of them."""
-        now = time.monotonic()
-        believed = [one for one in self._endpoints if not one.is_aside]
-        awake = [one for one in believed if one.silent_until <= now]
-        awake.sort(key=lambda one: (one is not self._first, -one.height))
-        return iter(awake or sorted(believed, key=lambda one: one.silent_until))
+        value, _ = await self._of_one(answer)
+        return value
 
-    def _all_aside(self) -> Contradicted:
-        reasons = "; ".join(f"{one.rpc.address}: {one.reason}" for one in self._endpoints)
-        return Contradicted(f"no peer of {self.chain_id} is believed: {reasons}")
-
-    async def _check(self, endpoint: _Endpoint) -> None:
-        """Ask a peer that is new, or was silent, whether it is of this ledger."""
-        if endpoint.is_known:
-            return
+    async def _identify(self, endpoint: Endpoint[CometRpc]) -> None:
         chain_id = rpc_records.network_of(await endpoint.rpc.call("status"))
         if chain_id != self.chain_id:
             address = endpoint.rpc.address
             raise Contradicted(
                 f"another ledger answers at {address}: {chain_id!r}, not {self.chain_id!r}"
             )
-        endpoint.is_known = True
+
+    def _all_aside(self) -> HubError:
+        reasons = "; ".join(f"{one.rpc.address}: {one.reason}" for one in self._endpoints)
+        return Contradicted(f"no peer of {self.chain_id} is believed: {reasons}")
 
 
 def require_same_block(height: int, found: bytes, seen: bytes) -> None:
@@ -306,14 +154,8 @@ def require_same_block(height: int, found: bytes, seen: bytes) -> None:
         )
 
 
-def _result(outcome: Json | HubError) -> Json:
-    if isinstance(outcome, HubError):
-        raise outcome
-    return outcome
-
-
 def _read_committed(
-    endpoint: _Endpoint, told: int, answers: Sequence[Json]
+    endpoint: Endpoint[CometRpc], told: int, answers: Sequence[Json]
 ) -> tuple[str, int, bytes]:
     """Read ``abci_info``; *told* is the height that the peer had told before it was asked."""
     name, height, app_hash = rpc_records.committed_of(answers[0])
@@ -327,7 +169,10 @@ def _read_committed(
 
 
 def _require_held(
-    endpoint: _Endpoint, told: int, calls: Sequence[Call], outcomes: Sequence[Json | HubError]
+    endpoint: Endpoint[CometRpc],
+    told: int,
+    calls: Sequence[Call],
+    outcomes: Sequence[Json | HubError],
 ) -> None:
     """Raise if a peer lacks what belongs to a height that it had told before it was asked."""
     for call, outcome in zip(calls, outcomes, strict=True):
