@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from clock import at_most, report
-from fakes.trade_world import START_S, T_B, TAU, D, E
+from fakes.trade_records import START_S, T_B, TAU, D, E
 from fakes.twin.book import Book, Deal
 from fakes.twin.decisions import Council
 from fakes.twin.evm_ledger import EvmLedger, deploy

@@ -10,20 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from fakes.relay_ledger import RelayLedger
-from fakes.trade_world import (
-    CLIENT,
-    MONEY,
-    T_A,
-    T_B,
-    TAU,
-    D,
-    E,
-    Position,
-    S,
-    TradeWorld,
-    account,
-    signed_by,
-)
+from fakes.trade_records import CLIENT, T_A, T_B, TAU, D, E, S
+from fakes.trade_world import MONEY, Position, TradeWorld, account, signed_by
 from tieline.contract.store import IBC
 from tieline.hub.attestor_pool import AttestorPool
 from tieline.hub.journal_sql import SqlJournal

@@ -20,7 +20,8 @@ from google.protobuf.any_pb2 import Any as AnyProto
 from fakes.driven import LANES, Link, NativeAlongside, Stock, finish, genesis_of
 from fakes.microgrid import key
 from fakes.stock_chain import NEUR, QUICK
-from fakes.trade_world import DOMAIN, NETWORK_EPOCH, NETWORK_ID, allocate, signed_by
+from fakes.trade_records import NETWORK_EPOCH, allocate
+from fakes.trade_world import DOMAIN, NETWORK_ID, signed_by
 from tieline.contract import vouchers
 from tieline.contract.conditional_transfers import NOBODY
 from tieline.contract.keys import lock_key

@@ -13,19 +13,8 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from fakes.trade_world import (
-    T_A,
-    T_B,
-    TAU,
-    D,
-    E,
-    Position,
-    S,
-    TradeLedger,
-    TradeWorld,
-    account,
-    events,
-)
+from fakes.trade_records import T_A, T_B, TAU, D, E, S
+from fakes.trade_world import Position, TradeLedger, TradeWorld, account, events
 from tieline.contract.keys import lock_key
 from tieline.contract.records import LockRecord, decode_lock
 from tieline.contract.results import TxResult

@@ -11,6 +11,24 @@ from typing import Any
 
 from fakes.light_client import CONSENSUS, STATE, FakeLightClient, header, prove
 from fakes.microgrid import key
+from fakes.trade_records import (
+    CLIENT,
+    NETWORK_EPOCH,
+    PRICE_IN,
+    PRICE_OUT,
+    START_S,
+    TAU,
+    Bargain,
+    D,
+    S,
+    allocate,
+    make_local_trade,
+    make_mandate,
+    make_order,
+    make_trade,
+    make_verdict,
+    prove_leaves,
+)
 from tieline.contract.assembly import microgrid_installation
 from tieline.contract.block import Application
 from tieline.contract.books import Books, audit_books
@@ -53,7 +71,6 @@ from tieline.swap.messages import (
     MsgSetMandate,
     MsgTradeEvidence,
     ProvedDeliveryLeaf,
-    ProvedVerdictLeaf,
 )
 from tieline.swap.records import (
     LOCAL_CLIENT,
@@ -63,12 +80,10 @@ from tieline.swap.records import (
     Clearing,
     Decision,
     Delivery,
-    DeliveryKind,
     DeliveryLeaf,
     EnergyTrade,
     Level,
     LocalTrade,
-    Mandate,
     Order,
     OwnLeaf,
     Reason,
@@ -82,31 +97,19 @@ from tieline.swap.records import (
 )
 from tieline.wire import ids
 from tieline.wire.abi import (
-    encode_allocation,
     encode_delivery_leaf,
-    encode_id_leaf,
-    encode_verdict_leaf,
 )
 from tieline.wire.codec import build_transaction, decode_acknowledgement, decode_packet
 from tieline.wire.hashes import keccak, sha256, tag
 from tieline.wire.keys import SecpKey
 from tieline.wire.merkle import MerkleTree
-from tieline.wire.typed_data import domain_separator, order_id, sign_record
+from tieline.wire.typed_data import domain_separator, sign_record
 
-START_S = 1_767_225_600
-S = START_S + 7200
-"""Start of the slot that tests trade in."""
-E = S + 900
-TAU, D = S - 400, S - 100
-T_B = E + 900
-T_A = T_B + 900
 NETWORK_ID = b"\xee" * 32
 DOMAIN = domain_separator(NETWORK_ID)
-NETWORK_EPOCH = b"\x51" * 32
 GRID_TAG = b"\x0c" * 32
-CLIENT = "07-fake-0"
 CELLS = ("cell a", "cell b", "cell grid")
-PRICE_IN, PRICE_OUT, BOND_PRICE = 200_400, 200_000, 20_000
+BOND_PRICE = 20_000
 MONEY = 10**15
 
 
@@ -302,21 +305,6 @@ class LocalPosition:
         return TradeEvidence(self.trade.trade_id, (), self.leaves)
 
 
-def allocate(
-    sides: Sequence[tuple[int, Sequence[tuple[Order, int]]]],
-    forge: Callable[[Allocation], Allocation] = lambda leaf: leaf,
-) -> tuple[bytes, list[OwnLeaf]]:
-    """Root and leaves of fills: (price, (order, Wh)) a side; offsets by ascending order id."""
-    leaves: list[Allocation] = []
-    for price, fills in sides:
-        offset = 0
-        for order, wh in sorted(fills, key=lambda fill: order_id(fill[0])):
-            leaves.append(forge(Allocation(order_id(order), order.account, wh, price, offset)))
-            offset += wh
-    tree = MerkleTree([encode_allocation(leaf) for leaf in leaves])
-    return tree.root, [OwnLeaf(leaf, tree.proof(encode_allocation(leaf))) for leaf in leaves]
-
-
 class TradeWorld:
     """Ledgers a and b, paired, with one cell set of three cells and an open book."""
 
@@ -361,20 +349,7 @@ class TradeWorld:
     def mandate(self, **change: Any) -> MsgSetMandate:
         """The connector's permission on b, for packets from a."""
         connector = account("connector")
-        mandate = Mandate(
-            chain_tag=self.b.tag,
-            source_chain_tag=self.a.tag,
-            client=tag(CLIENT),
-            connector_in=connector,
-            connector_out=connector,
-            max_trade=10**13,
-            max_open=10**14,
-            min_fee=100,
-            min_margin=600,
-            expiry=START_S + 86_400,
-            nonce=1,
-        )
-        mandate = replace(mandate, **change)
+        mandate = make_mandate(self.b.tag, self.a.tag, connector, CLIENT, **change)
         return MsgSetMandate(connector, mandate, sign_record(key("connector"), DOMAIN, mandate))
 
     # --- orders -------------------------------------------------------------------------------
@@ -383,22 +358,8 @@ class TradeWorld:
         """An order of a name on its ledger; not placed."""
         ledger = self.a if name in self.a.names else self.b
         self.nonce += 1
-        order = Order(
-            chain_tag=ledger.tag,
-            account=account(name),
-            meter_id=ids.meter_id(ledger.tag, key(f"{name} meter").address),
-            side=side,
-            levels=7,
-            delivery=DeliveryKind.FIRM,
-            slot_start=S,
-            slot_length=900,
-            energy_wh=wh,
-            price_min=100_000 if side is Side.SELL else 0,
-            price_max=300_000 if side is Side.BUY else 400_000,
-            anchor=ZERO_HASH,
-            nonce=self.nonce,
-        )
-        return replace(order, **change)
+        made = {"nonce": self.nonce, **change}
+        return make_order(ledger.tag, account(name), f"{name} meter", side, wh, **made)
 
     def sign(self, name: str, order: Order) -> SignedOrder:
         """An order with its account's signature."""
@@ -430,43 +391,10 @@ class TradeWorld:
         Clear a trade from a to b. Named arguments go into the ids; *change* spoils fields that the
         trade id does not cover.
         """
-        root, leaves = allocate([(PRICE_IN, buys), (PRICE_OUT, sells)], forge)
-        hashlock = sha256(preimage)
         source = self.a.tag if source_tag is None else source_tag
-        trade_id = ids.trade_id(source, self.b.tag, S, slot_length, level, root, hashlock)
-        is_direct = len(sells) == 1 and sells[0][0].anchor == hashlock
-        trade = EnergyTrade(
-            version=1,
-            level=level,
-            trade_id=trade_id,
-            cell_set_id=self.cell_set_id,
-            cell_set_epoch=1,
-            slot_start=S,
-            slot_length=slot_length,
-            source_chain_tag=source,
-            dest_chain_tag=self.b.tag,
-            allocations_root=root,
-            buyer=buys[0][0].account
-            if len(buys) == 1
-            else ids.pool_account(self.a.tag, trade_id, Side.BUY),
-            seller=sells[0][0].account
-            if is_direct
-            else ids.pool_account(self.b.tag, trade_id, Side.SELL),
-            connector_in=account("connector"),
-            connector_out=account("connector"),
-            energy_wh=sum(wh for _, wh in buys),
-            price_in=PRICE_IN,
-            price_out=PRICE_OUT,
-            hashlock=hashlock,
-            expiry_in=T_A + slot_length - 900,
-            expiry_out=T_B + slot_length - 900,
-            verdict_deadline=D,
-            lock_id_in=ZERO_HASH,
-            clearing_root=MerkleTree([encode_id_leaf(trade_id)]).root,
-        )
-        trade = replace(trade, **change)
-        if "lock_id_in" not in change:
-            trade = replace(trade, lock_id_in=lock_id_in(trade))
+        bargain = Bargain(source, self.b.tag, buys, sells, preimage, level, slot_length)
+        root, leaves = allocate([(PRICE_IN, buys), (PRICE_OUT, sells)], forge)
+        trade = make_trade(bargain, root, self.cell_set_id, account("connector"), **change)
         return Position(
             trade,
             preimage,
@@ -590,19 +518,7 @@ class TradeWorld:
 
     def verdict(self, leaves: Sequence[VerdictLeaf], **change: Any) -> Verdict:
         """A verdict over leaves."""
-        verdict = Verdict(
-            cell_set_id=self.cell_set_id,
-            epoch=1,
-            slot_start=S,
-            slot_length=900,
-            network_epoch=NETWORK_EPOCH,
-            baseline_hash=b"\x52" * 32,
-            pending_root=b"\x53" * 32,
-            decisions_root=MerkleTree([encode_verdict_leaf(leaf) for leaf in leaves]).root,
-            flow_proof_hash=b"\x54" * 32,
-            setpoints_hash=b"\x55" * 32,
-        )
-        return replace(verdict, **change)
+        return make_verdict(self.cell_set_id, leaves, **change)
 
     def apply_verdict(
         self,
@@ -612,14 +528,10 @@ class TradeWorld:
         lane: str = "relayer",
     ) -> MsgApplyVerdict:
         """A signed verdict with some of its leaves (all unless said otherwise)."""
-        tree = MerkleTree([encode_verdict_leaf(leaf) for leaf in leaves])
         verdict = self.verdict(leaves)
-        proved = tuple(
-            ProvedVerdictLeaf(leaf, tree.proof(encode_verdict_leaf(leaf)))
-            for leaf in (leaves if apply is None else apply)
-        )
+        proved = prove_leaves(leaves, apply)
         return MsgApplyVerdict(
-            account(lane), S, tree.root, proved, verdict, signed_by(verdict, names)
+            account(lane), S, verdict.decisions_root, proved, verdict, signed_by(verdict, names)
         )
 
     def delivery(
@@ -682,30 +594,9 @@ class TradeWorld:
         **change: Any,
     ) -> LocalPosition:
         """Clear an INTRA trade on a."""
+        bargain = Bargain(self.a.tag, self.a.tag, buys, sells, preimage, Level.INTRA)
         root, leaves = allocate([(price, buys), (price, sells)])
-        hashlock = sha256(preimage)
-        trade_id = ids.trade_id(self.a.tag, self.a.tag, S, 900, Level.INTRA, root, hashlock)
-        is_direct = len(sells) == 1 and sells[0][0].anchor == hashlock
-        trade = LocalTrade(
-            trade_id=trade_id,
-            cell_set_id=self.cell_set_id,
-            cell_set_epoch=1,
-            slot_start=S,
-            slot_length=900,
-            allocations_root=root,
-            buyer=buys[0][0].account
-            if len(buys) == 1
-            else ids.pool_account(self.a.tag, trade_id, Side.BUY),
-            seller=sells[0][0].account
-            if is_direct
-            else ids.pool_account(self.a.tag, trade_id, Side.SELL),
-            energy_wh=sum(wh for _, wh in buys),
-            price=price,
-            hashlock=hashlock,
-            expiry=T_B,
-            clearing_root=MerkleTree([encode_id_leaf(trade_id)]).root,
-        )
-        trade = replace(trade, **change)
+        trade = make_local_trade(bargain, root, self.cell_set_id, price, **change)
         return LocalPosition(
             trade,
             preimage,

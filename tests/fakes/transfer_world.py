@@ -9,17 +9,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from fakes.light_client import MISBEHAVIOUR, prove
-from fakes.trade_world import (
-    CLIENT,
-    PRICE_IN,
-    PRICE_OUT,
-    TAU,
-    Position,
-    TradeLedger,
-    TradeWorld,
-    account,
-    events,
-)
+from fakes.trade_records import CLIENT, PRICE_IN, PRICE_OUT, TAU
+from fakes.trade_world import Position, TradeLedger, TradeWorld, account, events
 from tieline.contract.conditional_transfers import NOBODY
 from tieline.contract.keys import voucher_key, voucher_supply_key
 from tieline.contract.records import decode_amount

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 from fakes.light_client import prove
-from fakes.trade_world import T_A, T_B, TAU, D, E, TradeLedger, account, events
+from fakes.trade_records import T_A, T_B, TAU, D, E
+from fakes.trade_world import TradeLedger, account, events
 from fakes.transfer_world import (
     HOME,
     RELAYER,

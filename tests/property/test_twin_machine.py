@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 import pytest
-from fakes.trade_world import T_A, T_B, TAU, D, E, S
+from fakes.trade_records import T_A, T_B, TAU, D, E, S
 from fakes.twin.decisions import REFUSE
 from fakes.twin.neighbour import SENTINEL, accepted
 from fakes.twin.parties import CELL, account

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from fakes.trade_world import T_B, TAU, D, E, S
+from fakes.trade_records import T_B, TAU, D, E, S
 from fakes.twin.neighbour import accepted
 from fakes.twin.parties import CELL, CLIENT, TAG_Y, account
 from fakes.twin.rows import C, make_stages, reported

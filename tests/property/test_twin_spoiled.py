@@ -12,7 +12,7 @@ import fakes.twin.spoiled_book
 import fakes.twin.spoiled_locks
 import fakes.twin.spoiled_packets
 import pytest
-from fakes.trade_world import TAU
+from fakes.trade_records import TAU
 from fakes.twin.parties import account
 from fakes.twin.reply import Reply
 from fakes.twin.rows import make_stages

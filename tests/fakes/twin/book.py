@@ -7,37 +7,33 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from fakes.microgrid import key
-from fakes.trade_world import (
-    DOMAIN,
+from fakes.trade_records import (
     PRICE_IN,
     PRICE_OUT,
-    START_S,
-    T_A,
-    T_B,
-    D,
-    S,
+    Bargain,
     allocate,
+    make_local_trade,
+    make_mandate,
+    make_order,
+    make_trade,
 )
+from fakes.trade_world import DOMAIN
 from fakes.twin.parties import CLIENT, TAG_Y, Cells, account
 from tieline.contract.terms import lock_id_in, lock_id_local, lock_id_out
 from tieline.swap.messages import MsgSetMandate
 from tieline.swap.records import (
-    ZERO_HASH,
     Clearing,
-    DeliveryKind,
     EnergyTrade,
     Level,
     LocalTrade,
-    Mandate,
     Order,
     OwnLeaf,
     Side,
     SignedOrder,
     TradeEvidence,
 )
-from tieline.wire import ids
 from tieline.wire.abi import encode_id_leaf
-from tieline.wire.hashes import keccak, sha256, tag
+from tieline.wire.hashes import keccak
 from tieline.wire.merkle import MerkleTree
 from tieline.wire.typed_data import sign_record
 
@@ -92,22 +88,8 @@ class Book:
     def order(self, name: str, side: Side, wh: int, **change: Any) -> Order:
         """An order of a name on x, unless another chain tag is given."""
         self.nonce += 1
-        order = Order(
-            chain_tag=self.tag_x,
-            account=account(name),
-            meter_id=ids.meter_id(self.tag_x, key(f"{name} meter").address),
-            side=side,
-            levels=7,
-            delivery=DeliveryKind.FIRM,
-            slot_start=S,
-            slot_length=900,
-            energy_wh=wh,
-            price_min=100_000 if side is Side.SELL else 0,
-            price_max=300_000 if side is Side.BUY else 400_000,
-            anchor=ZERO_HASH,
-            nonce=self.nonce,
-        )
-        return replace(order, **change)
+        made = {"nonce": self.nonce, **change}
+        return make_order(self.tag_x, account(name), f"{name} meter", side, wh, **made)
 
     def sign(self, name: str, order: Order) -> SignedOrder:
         """An order with a name's signature."""
@@ -116,20 +98,7 @@ class Book:
     def mandate(self, signer: str = "connector", **change: Any) -> MsgSetMandate:
         """The connector's permission on x, for packets from y."""
         connector = account("connector")
-        mandate = Mandate(
-            chain_tag=self.tag_x,
-            source_chain_tag=TAG_Y,
-            client=tag(CLIENT),
-            connector_in=connector,
-            connector_out=connector,
-            max_trade=10**13,
-            max_open=10**14,
-            min_fee=100,
-            min_margin=600,
-            expiry=START_S + 86_400,
-            nonce=1,
-        )
-        mandate = replace(mandate, **change)
+        mandate = make_mandate(self.tag_x, TAG_Y, connector, CLIENT, **change)
         return MsgSetMandate(connector, mandate, sign_record(key(signer), DOMAIN, mandate))
 
     def deal(
@@ -149,37 +118,9 @@ class Book:
         """
         source, dest = buys[0][0].chain_tag, sells[0][0].chain_tag
         root, leaves = allocate([(PRICE_IN, buys), (PRICE_OUT, sells)])
-        hashlock = sha256(preimage)
-        trade_id = ids.trade_id(source, dest, S, slot_length, level, root, hashlock)
-        is_direct = len(sells) == 1 and sells[0][0].anchor == hashlock
-        trade = EnergyTrade(
-            version=1,
-            level=level,
-            trade_id=trade_id,
-            cell_set_id=self.cells.set_id(),
-            cell_set_epoch=1,
-            slot_start=S,
-            slot_length=slot_length,
-            source_chain_tag=source,
-            dest_chain_tag=dest,
-            allocations_root=root,
-            buyer=_party(buys, source, trade_id, Side.BUY, is_direct=len(buys) == 1),
-            seller=_party(sells, dest, trade_id, Side.SELL, is_direct=is_direct),
-            connector_in=account("connector"),
-            connector_out=account("connector"),
-            energy_wh=sum(wh for _, wh in buys),
-            price_in=PRICE_IN,
-            price_out=PRICE_OUT,
-            hashlock=hashlock,
-            expiry_in=T_A + slot_length - 900,
-            expiry_out=T_B + slot_length - 900,
-            verdict_deadline=D,
-            lock_id_in=ZERO_HASH,
-            clearing_root=MerkleTree([encode_id_leaf(trade_id)]).root,
-        )
-        trade = replace(trade, **change)
-        if "lock_id_in" not in change:
-            trade = replace(trade, lock_id_in=lock_id_in(trade))
+        bargain = Bargain(source, dest, buys, sells, preimage, level, slot_length)
+        connector = account("connector")
+        trade = make_trade(bargain, root, self.cells.set_id(), connector, **change)
         is_source = source == self.tag_x
         price = PRICE_IN if is_source else PRICE_OUT
         own = tuple(leaf for leaf in leaves if leaf.allocation.price == price)
@@ -196,26 +137,9 @@ class Book:
     ) -> Deal:
         """An INTRA trade on x."""
         root, leaves = allocate([(PRICE_LOCAL, buys), (PRICE_LOCAL, sells)])
-        hashlock = sha256(preimage)
         tag_x = self.tag_x
-        trade_id = ids.trade_id(tag_x, tag_x, S, 900, Level.INTRA, root, hashlock)
-        is_direct = len(sells) == 1 and sells[0][0].anchor == hashlock
-        trade = LocalTrade(
-            trade_id=trade_id,
-            cell_set_id=self.cells.set_id(),
-            cell_set_epoch=1,
-            slot_start=S,
-            slot_length=900,
-            allocations_root=root,
-            buyer=_party(buys, tag_x, trade_id, Side.BUY, is_direct=len(buys) == 1),
-            seller=_party(sells, tag_x, trade_id, Side.SELL, is_direct=is_direct),
-            energy_wh=sum(wh for _, wh in buys),
-            price=PRICE_LOCAL,
-            hashlock=hashlock,
-            expiry=T_B,
-            clearing_root=MerkleTree([encode_id_leaf(trade_id)]).root,
-        )
-        trade = replace(trade, **change)
+        bargain = Bargain(tag_x, tag_x, buys, sells, preimage, Level.INTRA)
+        trade = make_local_trade(bargain, root, self.cells.set_id(), PRICE_LOCAL, **change)
         both = tuple(leaves)
         return Deal(name, trade, preimage, both, both, lock_id_local(tag_x, trade))
 
@@ -246,16 +170,3 @@ class Book:
             trade.clearing_root,
         )
         return replace(clearing, **change)
-
-
-def _party(
-    fills: Sequence[tuple[Order, int]],
-    chain_tag: bytes,
-    trade_id: bytes,
-    side: Side,
-    *,
-    is_direct: bool,
-) -> bytes:
-    if is_direct:
-        return fills[0][0].account
-    return ids.pool_account(chain_tag, trade_id, side)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from fakes.microgrid import key
-from fakes.trade_world import DOMAIN, NETWORK_EPOCH, S
+from fakes.trade_records import S, make_verdict, prove_leaves
+from fakes.trade_world import DOMAIN
 from fakes.twin.book import Deal
 from fakes.twin.parties import CELL, CLIENT, Cells, account
 from tieline.protocol.commitment import commit_packet
@@ -21,7 +22,6 @@ from tieline.swap.messages import (
     MsgRefund,
     MsgWaive,
     ProvedDeliveryLeaf,
-    ProvedVerdictLeaf,
 )
 from tieline.swap.records import (
     LOCAL_CLIENT,
@@ -35,7 +35,7 @@ from tieline.swap.records import (
     VerdictLeaf,
     Waive,
 )
-from tieline.wire.abi import encode_delivery_leaf, encode_verdict_leaf
+from tieline.wire.abi import encode_delivery_leaf
 from tieline.wire.hashes import tag
 from tieline.wire.merkle import MerkleTree
 from tieline.wire.typed_data import sign_record
@@ -77,19 +77,7 @@ class Council:
 
     def verdict(self, leaves: Sequence[VerdictLeaf], **change: Any) -> Verdict:
         """The slot's verdict over leaves."""
-        verdict = Verdict(
-            cell_set_id=self.cells.set_id(),
-            epoch=1,
-            slot_start=S,
-            slot_length=900,
-            network_epoch=NETWORK_EPOCH,
-            baseline_hash=b"\x52" * 32,
-            pending_root=b"\x53" * 32,
-            decisions_root=MerkleTree([encode_verdict_leaf(leaf) for leaf in leaves]).root,
-            flow_proof_hash=b"\x54" * 32,
-            setpoints_hash=b"\x55" * 32,
-        )
-        return replace(verdict, **change)
+        return make_verdict(self.cells.set_id(), leaves, **change)
 
     def apply(
         self,
@@ -101,11 +89,7 @@ class Council:
         **change: Any,
     ) -> MsgApplyVerdict:
         """Some leaves of a verdict (all unless said otherwise), signed unless not brought."""
-        tree = MerkleTree([encode_verdict_leaf(leaf) for leaf in leaves])
-        proved = tuple(
-            ProvedVerdictLeaf(leaf, tree.proof(encode_verdict_leaf(leaf)))
-            for leaf in (leaves if apply is None else apply)
-        )
+        proved = prove_leaves(leaves, apply)
         verdict = self.verdict(leaves, **change)
         signatures = self.cells.sign(verdict, names) if is_brought else ()
         return MsgApplyVerdict(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from fakes.trade_world import TAU
+from fakes.trade_records import TAU
 from fakes.twin.book import Deal
 from fakes.twin.parties import (
     CELL,

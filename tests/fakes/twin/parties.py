@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from fakes.microgrid import key
-from fakes.trade_world import DOMAIN, MONEY, NETWORK_EPOCH, NETWORK_ID
+from fakes.trade_records import NETWORK_EPOCH
+from fakes.trade_world import DOMAIN, MONEY, NETWORK_ID
 from tieline.contract.genesis import Genesis, Parameters
 from tieline.protocol.quorum import more_than_two_thirds
 from tieline.swap.records import ZERO_HASH, CellSet, RegistryRow, Role

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from fakes.microgrid import key
-from fakes.trade_world import DOMAIN, T_A, T_B, TAU, D, E, S
+from fakes.trade_records import T_A, T_B, TAU, D, E, S
+from fakes.trade_world import DOMAIN
 from fakes.twin.decisions import REFUSE
 from fakes.twin.neighbour import SENTINEL, accepted
 from fakes.twin.parties import CELL, account

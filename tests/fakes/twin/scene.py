@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fakes.trade_world import START_S
+from fakes.trade_records import START_S
 from fakes.twin.agree import require_agreement
 from fakes.twin.evm_ledger import deploy
 from fakes.twin.parties import GENESIS_HASH, Cells

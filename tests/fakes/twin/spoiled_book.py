@@ -7,7 +7,8 @@ from typing import Any
 
 from coincurve.utils import GROUP_ORDER_INT
 
-from fakes.trade_world import MONEY, START_S, E, S
+from fakes.trade_records import START_S, E, S
+from fakes.trade_world import MONEY
 from fakes.twin.parties import CELL, TAG_Y, account
 from fakes.twin.rows import cancel
 from fakes.twin.spoiled import Sent, flip, spoil_each, spoiled

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from fakes.trade_world import T_A, T_B, TAU, D, S
+from fakes.trade_records import T_A, T_B, TAU, D, S
 from fakes.twin.decisions import REFUSE
 from fakes.twin.parties import CELL, TAG_Y, account
 from fakes.twin.rows import CAP_WH, C, reported

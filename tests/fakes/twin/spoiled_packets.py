@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from fakes.trade_world import MONEY, T_A, T_B, TAU, D, S
+from fakes.trade_records import T_A, T_B, TAU, D, S
+from fakes.trade_world import MONEY
 from fakes.twin.book import Deal
 from fakes.twin.neighbour import SENTINEL, accepted
 from fakes.twin.parties import CELL, CLIENT, PEER_CLIENT, TAG_Y, TAG_Z, account

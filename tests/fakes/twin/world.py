@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from fakes.trade_world import BOND_PRICE, START_S, TAU, S
+from fakes.trade_records import START_S, TAU, S
+from fakes.trade_world import BOND_PRICE
 from fakes.twin.book import Book
 from fakes.twin.decisions import Council
 from fakes.twin.neighbour import Neighbour, accepted

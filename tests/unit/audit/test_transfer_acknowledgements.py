@@ -1,6 +1,6 @@
 """A transfer's success needs a verdict exactly if its memo names a trade."""
 
-from fakes.trade_world import TAU
+from fakes.trade_records import TAU
 from fakes.transfer_world import TransferWorld, sent_packets, text
 
 from tieline.audit.acknowledgements import check_acknowledgements

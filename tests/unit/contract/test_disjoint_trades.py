@@ -12,7 +12,8 @@ import pytest
 from fakes import trade_world
 from fakes.conflicts import conflicts
 from fakes.light_client import prove
-from fakes.trade_world import TAU, E, Position, TradeLedger, TradeWorld, account
+from fakes.trade_records import TAU, E
+from fakes.trade_world import Position, TradeLedger, TradeWorld, account
 
 from tieline.contract.genesis import Parameters
 from tieline.protocol import commitment

@@ -8,16 +8,8 @@ from __future__ import annotations
 
 from itertools import permutations
 
-from fakes.trade_world import (
-    T_A,
-    TAU,
-    E,
-    Position,
-    TradeLedger,
-    TradeWorld,
-    account,
-    events,
-)
+from fakes.trade_records import T_A, TAU, E
+from fakes.trade_world import Position, TradeLedger, TradeWorld, account, events
 
 from tieline.contract.genesis import Parameters
 from tieline.protocol.packet import Packet

@@ -1,19 +1,7 @@
 """A direct trade from order to money on two real ledgers, told once."""
 
-from fakes.trade_world import (
-    BOND_PRICE,
-    MONEY,
-    PRICE_IN,
-    PRICE_OUT,
-    T_A,
-    T_B,
-    TAU,
-    D,
-    E,
-    TradeWorld,
-    account,
-    events,
-)
+from fakes.trade_records import PRICE_IN, PRICE_OUT, T_A, T_B, TAU, D, E
+from fakes.trade_world import BOND_PRICE, MONEY, TradeWorld, account, events
 
 from tieline.swap.lock import LockStatus
 from tieline.swap.messages import MsgRefund, MsgReleaseOrder

@@ -17,19 +17,8 @@ from fakes.golden_host import (
     send,
 )
 from fakes.golden_host import D as GOLDEN_D
-from fakes.trade_world import (
-    CLIENT,
-    PRICE_OUT,
-    T_A,
-    T_B,
-    TAU,
-    D,
-    E,
-    S,
-    TradeWorld,
-    account,
-    events,
-)
+from fakes.trade_records import CLIENT, PRICE_OUT, T_A, T_B, TAU, D, E, S
+from fakes.trade_world import TradeWorld, account, events
 
 from tieline.contract.connector import mandate_id_of, open_amount
 from tieline.contract.energy_trade import EnergyTradeApplication

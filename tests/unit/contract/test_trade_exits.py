@@ -8,21 +8,12 @@ from typing import Any
 import pytest
 from fakes.light_client import MISBEHAVIOUR
 from fakes.microgrid import key
+from fakes.trade_records import CLIENT, PRICE_IN, PRICE_OUT, START_S, T_A, T_B, TAU, D, E, S
 from fakes.trade_world import (
     BOND_PRICE,
-    CLIENT,
     DOMAIN,
     MONEY,
-    PRICE_IN,
-    PRICE_OUT,
-    START_S,
-    T_A,
-    T_B,
-    TAU,
-    D,
-    E,
     Position,
-    S,
     TradeLedger,
     TradeWorld,
     account,

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import fakes.trade_world as fake
 import pytest
-from fakes.trade_world import MONEY, TAU, TradeWorld, account
+from fakes.trade_records import TAU
+from fakes.trade_world import MONEY, TradeWorld, account
 
 from tieline.swap.lock import LockStatus
 from tieline.swap.messages import MsgCollectShare, MsgPlaceOrders

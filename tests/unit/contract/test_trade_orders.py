@@ -9,17 +9,8 @@ from typing import Any
 import pytest
 from coincurve.utils import GROUP_ORDER_INT
 from fakes.microgrid import key
-from fakes.trade_world import (
-    BOND_PRICE,
-    DOMAIN,
-    MONEY,
-    START_S,
-    TAU,
-    S,
-    TradeWorld,
-    account,
-    events,
-)
+from fakes.trade_records import START_S, TAU, S
+from fakes.trade_world import BOND_PRICE, DOMAIN, MONEY, TradeWorld, account, events
 
 from tieline.swap.messages import (
     MsgCancel,

@@ -4,17 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from fakes.trade_records import CLIENT, PRICE_IN, PRICE_OUT, T_A, T_B, TAU, D, E
 from fakes.trade_world import (
     BOND_PRICE,
-    CLIENT,
     MONEY,
-    PRICE_IN,
-    PRICE_OUT,
-    T_A,
-    T_B,
-    TAU,
-    D,
-    E,
     LocalPosition,
     Position,
     TradeWorld,

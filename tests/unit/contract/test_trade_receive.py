@@ -12,23 +12,8 @@ from typing import Any
 import pytest
 from fakes.light_client import prove
 from fakes.microgrid import key
-from fakes.trade_world import (
-    CLIENT,
-    DOMAIN,
-    MONEY,
-    PRICE_IN,
-    PRICE_OUT,
-    T_A,
-    T_B,
-    TAU,
-    D,
-    Position,
-    S,
-    TradeLedger,
-    TradeWorld,
-    account,
-    events,
-)
+from fakes.trade_records import CLIENT, PRICE_IN, PRICE_OUT, T_A, T_B, TAU, D, S
+from fakes.trade_world import DOMAIN, MONEY, Position, TradeLedger, TradeWorld, account, events
 
 from tieline.contract.energy_trade import ENCODING, PORT, VERSION
 from tieline.contract.keys import hash_lock_key, outflow_key

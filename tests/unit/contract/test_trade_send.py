@@ -7,19 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from fakes.trade_world import (
-    CLIENT,
-    PRICE_IN,
-    T_A,
-    T_B,
-    TAU,
-    D,
-    Position,
-    S,
-    TradeWorld,
-    account,
-    events,
-)
+from fakes.trade_records import CLIENT, PRICE_IN, T_A, T_B, TAU, D, S
+from fakes.trade_world import Position, TradeWorld, account, events
 
 from tieline.contract.energy_trade import payload_of
 from tieline.protocol.messages import SendPacket

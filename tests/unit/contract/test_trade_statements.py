@@ -7,17 +7,12 @@ from dataclasses import replace
 
 import pytest
 from fakes.microgrid import key
+from fakes.trade_records import NETWORK_EPOCH, T_A, T_B, TAU, E, S
 from fakes.trade_world import (
     BOND_PRICE,
     CELLS,
     MONEY,
-    NETWORK_EPOCH,
     NETWORK_ID,
-    T_A,
-    T_B,
-    TAU,
-    E,
-    S,
     TradeLedger,
     TradeWorld,
     account,

@@ -8,20 +8,8 @@ from typing import Any
 
 import pytest
 from fakes.light_client import prove
-from fakes.trade_world import (
-    BOND_PRICE,
-    CLIENT,
-    MONEY,
-    PRICE_OUT,
-    T_A,
-    T_B,
-    TAU,
-    D,
-    E,
-    Position,
-    account,
-    events,
-)
+from fakes.trade_records import CLIENT, PRICE_OUT, T_A, T_B, TAU, D, E
+from fakes.trade_world import BOND_PRICE, MONEY, Position, account, events
 from fakes.transfer_world import (
     HOME,
     RELAYER,

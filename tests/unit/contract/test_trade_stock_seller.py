@@ -8,20 +8,8 @@ from typing import Any
 import pytest
 from fakes.light_client import prove
 from fakes.microgrid import key
-from fakes.trade_world import (
-    CLIENT,
-    PRICE_IN,
-    PRICE_OUT,
-    T_A,
-    TAU,
-    D,
-    E,
-    Position,
-    S,
-    TradeLedger,
-    account,
-    events,
-)
+from fakes.trade_records import CLIENT, PRICE_IN, PRICE_OUT, T_A, TAU, D, E, S
+from fakes.trade_world import Position, TradeLedger, account, events
 from fakes.transfer_world import (
     HOME,
     RELAYER,

@@ -7,17 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from fakes.trade_world import (
-    MONEY,
-    TAU,
-    D,
-    LocalPosition,
-    Position,
-    S,
-    TradeWorld,
-    account,
-    events,
-)
+from fakes.trade_records import TAU, D, S
+from fakes.trade_world import MONEY, LocalPosition, Position, TradeWorld, account, events
 
 from tieline.contract.keys import verdict_key
 from tieline.contract.records import decode_verdict

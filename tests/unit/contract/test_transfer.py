@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from fakes.light_client import prove
-from fakes.trade_world import CLIENT, MONEY, account, events
+from fakes.trade_records import CLIENT
+from fakes.trade_world import MONEY, account, events
 from fakes.transfer_world import (
     HOME,
     RELAYER,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from fakes.relay_world import RelayWorld
-from fakes.trade_world import MONEY, PRICE_IN, PRICE_OUT, T_A, T_B, TAU, D, E, S, account
+from fakes.trade_records import PRICE_IN, PRICE_OUT, T_A, T_B, TAU, D, E, S
+from fakes.trade_world import MONEY, account
 from fakes.transfer_world import (
     HOME,
     WH,

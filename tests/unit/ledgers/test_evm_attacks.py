@@ -15,7 +15,8 @@ import fakes.twin.spoiled_packets
 import pytest
 from fakes.artifact import PROBES, SHIPPED, Abi, artifact
 from fakes.microgrid import key
-from fakes.trade_world import MONEY, START_S, T_A, T_B, TAU, D
+from fakes.trade_records import START_S, T_A, T_B, TAU, D
+from fakes.trade_world import MONEY
 from fakes.twin.block_ledger import BlockLedger
 from fakes.twin.neighbour import SENTINEL, accepted
 from fakes.twin.parties import CELL, CLIENT, Cells, account

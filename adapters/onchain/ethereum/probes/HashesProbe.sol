@@ -106,6 +106,10 @@ contract HashesProbe is Payloads {
         return Hashes.registryHash(rows);
     }
 
+    function cellsOf(RegistryRow[] calldata rows) external pure returns (bytes32) {
+        return Hashes.cellsHashOf(rows);
+    }
+
     function meterId(bytes32 chainTag, address meterKey) external pure returns (bytes32) {
         return Hashes.meterId(chainTag, meterKey);
     }

@@ -7,6 +7,7 @@ from typing import Final
 
 from tieline.contract.twin.state import client_id_of
 from tieline.interfaces.ledger import BlockEvents, PacketProof
+from tieline.ledgers.packet_proofs import proofs_of_done
 from tieline.protocol.events import Event
 from tieline.wire.attestations import decode_packet_attestation
 from tieline.wire.errors import Malformed
@@ -25,20 +26,9 @@ _STEPS: Final = {
 def packet_proofs(
     blocks: Sequence[BlockEvents], whole_blocks: Sequence[EvmBlock]
 ) -> list[PacketProof]:
-    """
-    Return the proof of each packet message that took effect.
-
-    Args:
-        blocks: What the transactions did, from height 1.
-        whole_blocks: The same blocks with their transactions.
-    """
-    return [
-        proof
-        for block, whole in zip(blocks, whole_blocks, strict=True)
-        for done, raw in zip(block.transactions, whole.transactions, strict=True)
-        if done.code == 0
-        for proof in _proofs_of(call_data(raw), done.events)
-    ]
+    """Return the proof of each packet message that took effect, as ``proofs_of_done``."""
+    transactions = [whole.transactions for whole in whole_blocks]
+    return proofs_of_done(blocks, transactions, lambda raw, did: _proofs_of(call_data(raw), did))
 
 
 def _proofs_of(data: bytes, events: Sequence[Event]) -> Iterator[PacketProof]:

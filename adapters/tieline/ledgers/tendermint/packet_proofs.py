@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from tieline.interfaces.ledger import BlockEvents, PacketProof
+from tieline.ledgers.packet_proofs import proofs_of_done
+from tieline.protocol.events import Event
 from tieline.protocol.messages import AcknowledgePacket, RecvPacket, TimeoutPacket
 from tieline.wire.blocks import StoredBlock
 from tieline.wire.codec import decode_transaction
@@ -16,24 +18,15 @@ _PROVING = frozenset({"recv_packet", "acknowledge_packet", "timeout_packet"})
 def packet_proofs(
     blocks: Sequence[BlockEvents], whole_blocks: Sequence[StoredBlock]
 ) -> list[PacketProof]:
-    """
-    Return the proof of each packet message that took effect.
-
-    Args:
-        blocks: What the transactions did, from height 1.
-        whole_blocks: The same blocks with their transactions.
-    """
-    return [
-        proof
-        for block, stored in zip(blocks, whole_blocks, strict=True)
-        for done, raw in zip(block.transactions, stored.block.transactions, strict=True)
-        if done.code == 0 and any(event.type in _PROVING for event in done.events)
-        for proof in _proofs_of(decode_transaction(raw).messages)
-    ]
+    """Return the proof of each packet message that took effect, as ``proofs_of_done``."""
+    transactions = [stored.block.transactions for stored in whole_blocks]
+    return proofs_of_done(blocks, transactions, _proofs_of)
 
 
-def _proofs_of(messages: Sequence[object]) -> Iterator[PacketProof]:
-    for message in messages:
+def _proofs_of(raw: bytes, events: Sequence[Event]) -> Iterator[PacketProof]:
+    if not any(event.type in _PROVING for event in events):
+        return
+    for message in decode_transaction(raw).messages:
         match message:
             case RecvPacket(_, packet, proof, height):
                 step, client = "recv", packet.destination_client

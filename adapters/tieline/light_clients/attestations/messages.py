@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from tieline.light_clients.client_messages import ClientMessage, require_spelling
 from tieline.protocol.height import Height
 from tieline.protocol.messages import AnyMessage
 from tieline.wire.attestation_proofs import AttestationProof
@@ -28,8 +29,10 @@ _ADDRESS_HEX_CHARACTERS = 40
 
 
 @dataclass(frozen=True, slots=True)
-class ClientState:
+class ClientState(ClientMessage):
     """Who attests, how many must, and how far they have come. Revision is always 0."""
+
+    URL = CLIENT_STATE_URL
 
     attestor_addresses: tuple[str, ...]
     """0x and 40 hexadecimal digits, in any case."""
@@ -65,13 +68,8 @@ class ClientState:
         except UnicodeDecodeError as exc:
             raise Malformed("attestor address is not text") from exc
         state = ClientState(addresses, fields.uint(2), fields.uint(3), bool(fields.uint(4)))
-        if state.encode() != data:
-            raise Malformed("client state in a second spelling")
+        require_spelling(state.encode(), data, "client state")
         return state
-
-    def as_any(self) -> AnyMessage:
-        """Return the bytes with their type."""
-        return AnyMessage(CLIENT_STATE_URL, self.encode())
 
     @property
     def latest(self) -> Height:
@@ -88,8 +86,10 @@ class ClientState:
 
 
 @dataclass(frozen=True, slots=True)
-class ConsensusState:
+class ConsensusState(ClientMessage):
     """Chain time at a height, ns."""
+
+    URL = CONSENSUS_STATE_URL
 
     time_ns: int
 
@@ -101,13 +101,8 @@ class ConsensusState:
     def decode(data: bytes) -> ConsensusState:
         """Read what ``encode`` writes."""
         state = ConsensusState(Fields(data, known=1).uint(1))
-        if state.encode() != data:
-            raise Malformed("consensus state in a second spelling")
+        require_spelling(state.encode(), data, "consensus state")
         return state
-
-    def as_any(self) -> AnyMessage:
-        """Return the bytes with their type."""
-        return AnyMessage(CONSENSUS_STATE_URL, self.encode())
 
 
 def proof_as_any(proof: AttestationProof) -> AnyMessage:

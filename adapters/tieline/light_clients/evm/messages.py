@@ -12,8 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
+from tieline.light_clients.client_messages import ClientMessage, require_length, require_spelling
 from tieline.protocol.height import Height
-from tieline.protocol.messages import AnyMessage
 from tieline.wire.errors import Malformed
 from tieline.wire.ids import chain_tag
 from tieline.wire.proto_fields import Fields, bytes_field, message_field, uint_field
@@ -65,8 +65,10 @@ class PinnedContract:
 
 
 @dataclass(frozen=True, slots=True)
-class ClientState:
+class ClientState(ClientMessage):
     """What a client believes about its chain's rules, and how far it has come. Spans in ns."""
+
+    URL = CLIENT_STATE_URL
 
     chain_id: int
     genesis_hash: bytes
@@ -128,12 +130,8 @@ class ClientState:
             is_frozen=bool(fields.uint(11)),
             commitments_slot=fields.octets(7),
         )
-        _check_spelling(state.encode(), data, "client state")
+        require_spelling(state.encode(), data, "client state")
         return state
-
-    def as_any(self) -> AnyMessage:
-        """Return the bytes with their type."""
-        return AnyMessage(CLIENT_STATE_URL, self.encode())
 
     @property
     def latest(self) -> Height:
@@ -150,8 +148,10 @@ class ClientState:
 
 
 @dataclass(frozen=True, slots=True)
-class ConsensusState:
+class ConsensusState(ClientMessage):
     """What a client holds of one header."""
+
+    URL = CONSENSUS_STATE_URL
 
     time_ns: int
     """Block time; whole seconds."""
@@ -177,17 +177,15 @@ class ConsensusState:
         state = ConsensusState(
             fields.uint(1), fields.octets(2), fields.octets(3), fields.each_bytes(4)
         )
-        _check_spelling(state.encode(), data, "consensus state")
+        require_spelling(state.encode(), data, "consensus state")
         return state
-
-    def as_any(self) -> AnyMessage:
-        """Return the bytes with their type."""
-        return AnyMessage(CONSENSUS_STATE_URL, self.encode())
 
 
 @dataclass(frozen=True, slots=True)
-class ClientHeader:
+class ClientHeader(ClientMessage):
     """A header with all that is needed to believe it."""
+
+    URL = HEADER_URL
 
     header: bytes
     """RLP, as hashed."""
@@ -210,23 +208,20 @@ class ClientHeader:
     @staticmethod
     def decode(data: bytes) -> ClientHeader:
         """Read what ``encode`` writes. Raises Malformed."""
-        if len(data) > MESSAGE_BYTES_MAX:
-            raise Malformed(f"header too long: bytes={len(data)}")
+        require_length(data, MESSAGE_BYTES_MAX, "header")
         fields = Fields(data, known=4)
         header = ClientHeader(
             fields.octets(1), fields.each_bytes(2), fields.each_bytes(4), fields.uint(3)
         )
-        _check_spelling(header.encode(), data, "header")
+        require_spelling(header.encode(), data, "header")
         return header
-
-    def as_any(self) -> AnyMessage:
-        """Return the bytes with their type."""
-        return AnyMessage(HEADER_URL, self.encode())
 
 
 @dataclass(frozen=True, slots=True)
-class Misbehaviour:
+class Misbehaviour(ClientMessage):
     """Two sealed headers that cannot both be true; the first is not lower than the second."""
+
+    URL = MISBEHAVIOUR_URL
 
     header_1: bytes
     header_2: bytes
@@ -238,16 +233,11 @@ class Misbehaviour:
     @staticmethod
     def decode(data: bytes) -> Misbehaviour:
         """Read what ``encode`` writes. Raises Malformed."""
-        if len(data) > MESSAGE_BYTES_MAX:
-            raise Malformed(f"misbehaviour too long: bytes={len(data)}")
+        require_length(data, MESSAGE_BYTES_MAX, "misbehaviour")
         fields = Fields(data, known=2)
         misbehaviour = Misbehaviour(fields.octets(1), fields.octets(2))
-        _check_spelling(misbehaviour.encode(), data, "misbehaviour")
+        require_spelling(misbehaviour.encode(), data, "misbehaviour")
         return misbehaviour
-
-    def as_any(self) -> AnyMessage:
-        """Return the bytes with their type."""
-        return AnyMessage(MISBEHAVIOUR_URL, self.encode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,13 +254,7 @@ class StorageProof:
     @staticmethod
     def decode(data: bytes) -> StorageProof:
         """Read what ``encode`` writes. Raises Malformed."""
-        if len(data) > MESSAGE_BYTES_MAX:
-            raise Malformed(f"proof too long: bytes={len(data)}")
+        require_length(data, MESSAGE_BYTES_MAX, "proof")
         proof = StorageProof(Fields(data, known=1).each_bytes(1))
-        _check_spelling(proof.encode(), data, "storage proof")
+        require_spelling(proof.encode(), data, "storage proof")
         return proof
-
-
-def _check_spelling(canonical: bytes, data: bytes, what: str) -> None:
-    if canonical != data:
-        raise Malformed(f"{what} in a second spelling")

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from tieline.light_clients.client_messages import ClientMessage, require_length, require_spelling
 from tieline.protocol.height import Height
-from tieline.protocol.messages import AnyMessage
 from tieline.wire.cometbft import SignedHeader, ValidatorSet, decode_time, encode_time
 from tieline.wire.errors import Malformed
 from tieline.wire.proto_fields import Fields, bytes_field, int_field, message_field, uint_field
@@ -96,8 +96,10 @@ SDK_UPGRADE_PATH = ("upgrade", "upgradedIBCState")
 
 
 @dataclass(frozen=True, slots=True)
-class ClientState:
+class ClientState(ClientMessage):
     """What a client believes about its chain's rules, and how far it has come. Spans in ns."""
+
+    URL = CLIENT_STATE_URL
 
     chain_id: str
     trust_numerator: int
@@ -151,12 +153,8 @@ class ClientState:
             proof_specs=fields.each_bytes(8),
             upgrade_path=upgrade_path,
         )
-        _check_spelling(state.encode(), data, "client state")
+        require_spelling(state.encode(), data, "client state")
         return state
-
-    def as_any(self) -> AnyMessage:
-        """Return the bytes with their type."""
-        return AnyMessage(CLIENT_STATE_URL, self.encode())
 
     @property
     def latest(self) -> Height:
@@ -173,8 +171,10 @@ class ClientState:
 
 
 @dataclass(frozen=True, slots=True)
-class ConsensusState:
+class ConsensusState(ClientMessage):
     """What a client holds of one header."""
+
+    URL = CONSENSUS_STATE_URL
 
     time_ns: int
     root: bytes
@@ -195,17 +195,15 @@ class ConsensusState:
         fields = Fields(data, known=3)
         root = Fields(fields.octets(2), known=1).octets(1)
         state = ConsensusState(decode_time(fields.octets(1)), root, fields.octets(3))
-        _check_spelling(state.encode(), data, "consensus state")
+        require_spelling(state.encode(), data, "consensus state")
         return state
-
-    def as_any(self) -> AnyMessage:
-        """Return the bytes with their type."""
-        return AnyMessage(CONSENSUS_STATE_URL, self.encode())
 
 
 @dataclass(frozen=True, slots=True)
-class ClientHeader:
+class ClientHeader(ClientMessage):
     """A header with all that is needed to believe it, starting from a trusted height."""
+
+    URL = HEADER_URL
 
     signed_header: SignedHeader
     validators: ValidatorSet
@@ -231,8 +229,7 @@ class ClientHeader:
     @staticmethod
     def decode(data: bytes) -> ClientHeader:
         """Read what ``encode`` writes."""
-        if len(data) > MESSAGE_BYTES_MAX:
-            raise Malformed(f"header too long: bytes={len(data)}")
+        require_length(data, MESSAGE_BYTES_MAX, "header")
         fields = Fields(data, known=4)
         trusted_height = decode_height(fields.octets(3))
         if trusted_height is None:
@@ -247,20 +244,18 @@ class ClientHeader:
             + message_field(3, encode_height(trusted_height))
             + message_field(4, fields.octets(4))
         )
-        _check_spelling(canonical, data, "header")
+        require_spelling(canonical, data, "header")
         validators = ValidatorSet.decode(fields.octets(2))
         return ClientHeader(
             signed, validators, trusted_height, ValidatorSet.decode(fields.octets(4))
         )
 
-    def as_any(self) -> AnyMessage:
-        """Return the bytes with their type."""
-        return AnyMessage(HEADER_URL, self.encode())
-
 
 @dataclass(frozen=True, slots=True)
-class Misbehaviour:
+class Misbehaviour(ClientMessage):
     """Two headers that cannot both be true; the first is not lower than the second."""
+
+    URL = MISBEHAVIOUR_URL
 
     header_1: bytes
     header_2: bytes
@@ -278,18 +273,8 @@ class Misbehaviour:
     @staticmethod
     def decode(data: bytes) -> Misbehaviour:
         """Read what ``encode`` writes."""
-        if len(data) > MESSAGE_BYTES_MAX:
-            raise Malformed(f"misbehaviour too long: bytes={len(data)}")
+        require_length(data, MESSAGE_BYTES_MAX, "misbehaviour")
         fields = Fields(data, known=3)
         misbehaviour = Misbehaviour(fields.octets(2), fields.octets(3), fields.text(1))
-        _check_spelling(misbehaviour.encode(), data, "misbehaviour")
+        require_spelling(misbehaviour.encode(), data, "misbehaviour")
         return misbehaviour
-
-    def as_any(self) -> AnyMessage:
-        """Return the bytes with their type."""
-        return AnyMessage(MISBEHAVIOUR_URL, self.encode())
-
-
-def _check_spelling(canonical: bytes, data: bytes, what: str) -> None:
-    if canonical != data:
-        raise Malformed(f"{what} in a second spelling")
