@@ -12,6 +12,7 @@ from fakes.trade_world import TradeLedger, TradeWorld
 from tieline.contract.chaincode import Chaincode, Invocation
 from tieline.contract.genesis import Parameters
 from tieline.contract.invocation_replay import RecordedCall, ReplayedState
+from tieline.contract.limits import TICK_APART_S_MIN
 from tieline.contract.results import TxResult
 from tieline.contract.store import STORES, TIELINE
 from tieline.wire.fabric.invocations import (
@@ -23,6 +24,7 @@ from tieline.wire.fabric.invocations import (
     init_args,
     store_key_of,
     submit_args,
+    tick_args,
 )
 from tieline.wire.hashes import sha256
 
@@ -30,16 +32,31 @@ _SEQUENCE = b"\x02"
 
 
 class WatchedState(ReplayedState):
-    """World state that remembers what was read since it was last asked."""
+    """World state that counts each key's writes and remembers what was read at which count."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.read: list[str] = []
+        self.versions: dict[str, int] = {}
+        self.read: dict[str, int] = {}
 
     def get_state(self, key: str, /) -> bytes:
-        """Return a value and remember the key."""
-        self.read.append(key)
+        """Return a value and remember the key's version."""
+        assert key not in self.read, "a key is asked for once"
+        self.read[key] = self.versions.get(key, 0)
         return super().get_state(key)
+
+    def apply(self, writes: Iterable[tuple[str, bytes | None]]) -> None:
+        """Take writes, each a new version of its key."""
+        for key, value in writes:
+            assert value is None or value, "an empty value would delete"
+            self.versions[key] = self.versions.get(key, 0) + 1
+            super().apply([(key, value)])
+
+    def unwatched(self) -> ReplayedState:
+        """The same values, for whoever asks twice."""
+        plain = ReplayedState()
+        plain.values = self.values
+        return plain
 
     def stores(self) -> dict[str, dict[bytes, bytes]]:
         """The contract's own stores, by the contract's own keys."""
@@ -53,10 +70,15 @@ class WatchedState(ReplayedState):
 
 @dataclass(frozen=True)
 class Watched:
-    """An invocation with the keys that it read, each once: a peer's read set."""
+    """An invocation with its read set."""
 
     invocation: Invocation
-    reads: frozenset[str]
+    versions: dict[str, int]
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """The keys of its read set."""
+        return frozenset(self.versions)
 
     @property
     def writes(self) -> frozenset[str]:
@@ -65,36 +87,56 @@ class Watched:
 
 
 class Channel:
-    """A chaincode and its world state."""
+    """A chaincode and its world state, with Fabric's rule of what is valid."""
 
     def __init__(self, chaincode: Chaincode) -> None:
         self.chaincode = chaincode
         self.state = WatchedState()
         self.calls: list[RecordedCall] = []
+        """All that wrote, in order; enough to repeat it unless time has jumped."""
+        self.has_jumped = False
 
     def endorse(self, args: Iterable[bytes], wall_s: int = 0) -> Watched:
         """Run one invocation on the committed state, and leave that as it is."""
-        self.state.read.clear()
-        invocation = self.chaincode.invoke(tuple(args), self.state, lambda: wall_s)
-        assert len(set(self.state.read)) == len(self.state.read), "a key is asked for once"
-        return Watched(invocation, frozenset(self.state.read))
-
-    def commit(self, *watched: Watched) -> None:
-        """Apply what invocations wrote, as if in one block."""
-        for each in watched:
-            self.state.apply(each.invocation.writes)
-
-    def invoke(self, args: Iterable[bytes], wall_s: int = 0) -> Watched:
-        """Run one invocation and commit it."""
+        self.state.read = {}
         call = RecordedCall(tuple(args), wall_s)
         self.calls.append(call)
-        done = self.endorse(call.args, wall_s)
-        self.commit(done)
+        invocation = self.chaincode.invoke(call.args, self.state, call.clock)
+        return Watched(invocation, self.state.read)
+
+    def order(self, *watched: Watched) -> list[bool]:
+        """Commit a block of endorsed invocations; say which are valid (MVCC)."""
+        verdicts: list[bool] = []
+        for each in watched:
+            assert each.invocation.is_ok, each.invocation.message
+            now = self.state.versions
+            is_valid = all(now.get(key, 0) == seen for key, seen in each.versions.items())
+            verdicts.append(is_valid)
+            if is_valid:
+                self.state.apply(each.invocation.writes)
+        return verdicts
+
+    def invoke(self, args: Iterable[bytes], wall_s: int = 0) -> Watched:
+        """Run one invocation and commit it, unless it is refused."""
+        done = self.endorse(args, wall_s)
+        if done.invocation.is_ok:
+            assert self.order(done) == [True]
         return done
 
+    @property
+    def now_s(self) -> int:
+        """What the ledger's clock shows, 0 before the first Tick."""
+        return int.from_bytes(self.state.values.get(CLOCK_KEY, b""), "big")
+
     def set_clock(self, now_s: int) -> None:
-        """Be at a time, as if Ticks had led there."""
-        self.state.values[CLOCK_KEY] = encode_number(now_s)
+        """Be at a time: by a Tick, or where it may not be one by force."""
+        if now_s == self.now_s:
+            return
+        if self.now_s + TICK_APART_S_MIN <= now_s:
+            assert self.invoke(tick_args(now_s), now_s).invocation.is_ok
+        else:
+            self.has_jumped = True
+            self.state.apply([(CLOCK_KEY, encode_number(now_s))])
 
 
 def refusal_of(watched: Watched) -> InvocationRefusal:
@@ -128,7 +170,11 @@ class FabricLedger(TradeLedger):
         self.channel = Channel(Chaincode(sha256(genesis), self.installed))
         begun = self.channel.invoke(init_args(genesis, self.header_hash(1)))
         assert begun.invocation.payload == self.tag
-        self.last: Watched = begun
+        self.sent: list[bytes] = []
+        self.watched: list[Watched] = []
+        """Every transaction, and its invocation."""
+        self.is_side_by_side = False
+        """Endorse all of a block on one state and let none be invalid."""
         self.compare_stores()
 
     def block(self, *transactions: bytes) -> tuple[TxResult, ...]:
@@ -136,9 +182,15 @@ class FabricLedger(TradeLedger):
         results = super().block(*transactions)
         if self.channel is not None:
             self.channel.set_clock(self.now_s)
-            for raw, result in zip(transactions, results, strict=True):
-                self.last = self.channel.invoke(submit_args(raw))
-                compare(result, self.last)
+            if self.is_side_by_side:
+                done = [self.channel.endorse(submit_args(raw)) for raw in transactions]
+                assert all(self.channel.order(*done))
+            else:
+                done = [self.channel.invoke(submit_args(raw)) for raw in transactions]
+            for result, watched in zip(results, done, strict=True):
+                compare(result, watched)
+            self.sent += transactions
+            self.watched += done
             self.compare_stores()
         return results
 

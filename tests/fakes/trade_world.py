@@ -33,6 +33,7 @@ from tieline.contract.assembly import microgrid_installation
 from tieline.contract.block import Application
 from tieline.contract.books import Books, audit_books
 from tieline.contract.genesis import Genesis, Parameters
+from tieline.contract.installation import Installation
 from tieline.contract.keys import lock_key, order_key, vault_key
 from tieline.contract.records import (
     LockRecord,
@@ -128,6 +129,11 @@ def signed_by(record: Any, names: Sequence[str] = CELLS) -> tuple[bytes, ...]:
     return tuple(sign_record(cell, DOMAIN, record) for cell in cell_keys(names))
 
 
+def fake_installation() -> Installation:
+    """What a microgrid's ledger runs, over the light client without cryptography."""
+    return replace(microgrid_installation(), light_clients=(FakeLightClient(),))
+
+
 @dataclass
 class TradeLedger:
     """One microgrid's ledger with its cell, a connector, a relayer and households."""
@@ -151,7 +157,7 @@ class TradeLedger:
             vaults=((account("connector"), MONEY),),
             parameters=self.parameters,
         )
-        self.installed = replace(microgrid_installation(), light_clients=(FakeLightClient(),))
+        self.installed = fake_installation()
         self.app = Application(
             self.genesis, tree=HashChain(), installation=self.installed, record_access=True
         )

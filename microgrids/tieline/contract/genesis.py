@@ -12,6 +12,7 @@ from typing import Any, Final
 from tieline.contract.limits import AMOUNT_MAX, TX_BYTES_MAX, TX_GAS_MAX, TX_MESSAGES_MAX
 from tieline.protocol.limits import TIMEOUT_AHEAD_S_MAX
 from tieline.swap.records import Role
+from tieline.wire.bounded_json import loads
 
 KINDS: Final = ("cometbft", "evm", "fabric", "cosmos", "sim")
 
@@ -159,10 +160,10 @@ class Genesis:
         Raises:
             ValueError: A key is missing, unknown or out of range, or the spelling is not canonical.
         """
-        content = json.loads(data)
+        content = loads(data.decode())
         try:
             genesis = cls(
-                chain_id=content["chain_id"],
+                chain_id=_read_text(content["chain_id"]),
                 kind=content["kind"],
                 host_id=bytes.fromhex(content["host_id"]),
                 network_id=bytes.fromhex(content["network_id"]),
@@ -174,13 +175,20 @@ class Genesis:
                 parameters=Parameters(**content["parameters"]),
                 takes_plain_clients=content["takes_plain_clients"] is True,
             )
-        except (KeyError, TypeError, AttributeError) as exc:
+        except (KeyError, TypeError, AttributeError, OverflowError) as exc:
             message = f"genesis does not have the right keys: {exc}"
             raise ValueError(message) from exc
         if genesis.to_bytes() != data:
             message = "genesis is not in its canonical spelling, or has unknown keys"
             raise ValueError(message)
         return genesis
+
+
+def _read_text(content: object) -> str:
+    if not isinstance(content, str):
+        raise TypeError(f"expected text, got {type(content).__name__}")
+    content.encode()  # a lone half of a surrogate pair has no bytes to be hashed
+    return content
 
 
 def _read_amounts(content: dict[str, str]) -> tuple[tuple[bytes, int], ...]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import Final
 
+from tieline.contract.chaincode_errors import AlreadyExecuted
 from tieline.contract.errors import WrongSequence
 from tieline.protocol.errors import (
     ClientNotActive,
@@ -44,6 +45,7 @@ _KNOWN: Final = {
     (HeightTooHigh.codespace, HeightTooHigh.code): Refusal.CLIENT_BEHIND,
     (ConsensusStateNotFound.codespace, ConsensusStateNotFound.code): Refusal.CLIENT_BEHIND,
     (ClientNotActive.codespace, ClientNotActive.code): Refusal.HELD,
+    (AlreadyExecuted.codespace, AlreadyExecuted.code): Refusal.REDUNDANT,
     ("channel", 22): Refusal.REDUNDANT,
     ("sdk", 5): Refusal.HELD,  # the account cannot pay the fee
     ("sdk", 13): Refusal.HELD,  # the fee is too small

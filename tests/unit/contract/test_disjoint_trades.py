@@ -6,119 +6,43 @@ in one block, are all valid and touch no common key. On ledgers that run transac
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import pytest
-from fakes import trade_world
-from fakes.conflicts import conflicts
-from fakes.light_client import prove
-from fakes.trade_records import TAU, E
-from fakes.trade_world import Position, TradeLedger, TradeWorld, account
+from fakes.disjoint_trades import LANES, SHARDS, households_of, trade_side_by_side
+from fakes.fabric_world import FabricLedger
+from fakes.trade_world import TradeLedger, TradeWorld
 
 from tieline.contract.genesis import Parameters
-from tieline.protocol import commitment
-from tieline.protocol.messages import RecvPacket
-from tieline.protocol.packet import Packet
-from tieline.swap.messages import MsgClaim, MsgPlaceOrders, MsgTradeEvidence
-from tieline.swap.records import Order, Side
-from tieline.wire.hashes import sha256
-
-COUNT = 32
-LANES = tuple(f"lane {n}" for n in range(COUNT))
-BUYERS = tuple(f"buyer {n}" for n in range(COUNT))
-SELLERS = tuple(f"seller {n}" for n in range(COUNT))
-SHARDS = 256
 
 
-def wide_ledger(chain_id: str, cell: str, names: tuple[str, ...]) -> TradeLedger:
-    """A trade world's ledger with a lane and a household for each trade, and every shard."""
-    households = BUYERS if cell == "cell a" else SELLERS
-    parameters = Parameters(vault_shards=SHARDS)
-    ledger = TradeLedger(chain_id, cell, (*names, *LANES, *households), parameters)
-    ledger.app._record_access = True
-    return ledger
+class WideWorld(TradeWorld):
+    """A trade world with a lane and a household for each trade, and every shard."""
+
+    ledger_type: type[TradeLedger] = TradeLedger
+
+    def open_ledger(
+        self, chain_id: str, cell: str, names: tuple[str, ...], **rules: Parameters
+    ) -> TradeLedger:
+        parameters = Parameters(vault_shards=SHARDS)
+        everybody = (*names, *LANES, *households_of(cell))
+        return self.ledger_type(chain_id, cell, everybody, parameters)
 
 
-@pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> TradeWorld:
-    """Two ledgers on which every transaction is watched."""
-    monkeypatch.setattr(trade_world, "TradeLedger", wide_ledger)
-    return TradeWorld()
+class WideFabricWorld(WideWorld):
+    """The same on both hosts."""
+
+    ledger_type = FabricLedger
 
 
-def one_block(ledger: TradeLedger, build: Callable[[int], tuple[object, ...]]) -> None:
-    """Run one transaction a lane in one block: all valid, no key in common."""
-    results = ledger.block(*(ledger.transaction(lane, *build(n)) for n, lane in enumerate(LANES)))
-    assert [result.code for result in results] == [0] * COUNT, results[0].log
-    assert conflicts(ledger.app) == set()
+def test_orders_receives_and_claims_of_disjoint_trades_share_no_key() -> None:
+    trade_side_by_side(WideWorld())
 
 
-def disjoint_trades(world: TradeWorld) -> list[tuple[Order, Order, Position]]:
-    """Orders and direct trades, one a pair of households, each in a vault shard of its own."""
-    made: dict[int, tuple[Order, Order, Position]] = {}
-    secret = 0
-    while len(made) < COUNT:
-        secret += 1
-        preimage = secret.to_bytes(32, "big")
-        buy = world.order(BUYERS[len(made)], Side.BUY, 1_000)
-        sell = world.order(SELLERS[len(made)], Side.SELL, 1_000, anchor=sha256(preimage))
-        position = world.position([(buy, 1_000)], [(sell, 1_000)], preimage)
-        made.setdefault(position.trade.trade_id[0] % SHARDS, (buy, sell, position))
-    return list(made.values())
-
-
-def place_all(world: TradeWorld, ledger: TradeLedger, orders: dict[str, Order]) -> None:
-    """Place all orders of a ledger in one block."""
-    signed = [world.sign(name, order) for name, order in orders.items()]
-    one_block(ledger, lambda n: (MsgPlaceOrders(account(LANES[n]), (signed[n],)),))
-
-
-def receive_all(world: TradeWorld, positions: list[Position], packets: list[Packet]) -> None:
-    """Receive all packets in one block."""
-    height = world.b.update_client(world.a)
-
-    def receive(n: int) -> tuple[object, ...]:
-        packet, lane = packets[n], account(LANES[n])
-        key = commitment.packet_commitment_key(packet.source_client, packet.sequence)
-        proof = prove(height.revision_height, (b"ibc", key), commitment.commit_packet(packet))
-        return (
-            MsgTradeEvidence(lane, positions[n].evidence(Side.SELL)),
-            RecvPacket(lane, packet, proof, height),
-        )
-
-    one_block(world.b, receive)
-
-
-def claim_all(world: TradeWorld, positions: list[Position]) -> None:
-    """Claim all sellers' locks in one block."""
-    delivered = [(position.trade.trade_id, 900) for position in positions]
-    world.b.must("relayer", world.delivery(delivered), at=E + 300)
-
-    def claim(n: int) -> tuple[object, ...]:
-        position = positions[n]
-        leaf = world.delivery_leaf(delivered, position.trade.trade_id)
-        return (MsgClaim(account(LANES[n]), position.lock_out, position.preimage, leaf),)
-
-    one_block(world.b, claim)
-
-
-def test_orders_receives_and_claims_of_disjoint_trades_share_no_key(world: TradeWorld) -> None:
-    trades = disjoint_trades(world)
-    place_all(world, world.a, {name: buy for name, (buy, _, _) in zip(BUYERS, trades, strict=True)})
-    place_all(
-        world, world.b, {name: sell for name, (_, sell, _) in zip(SELLERS, trades, strict=True)}
-    )
-    positions = [position for _, _, position in trades]
-    packets = [world.send(position) for position in positions]
-    for position in positions:
-        world.b.must("relayer", world.post_clearing(position.clearing))
-    world.b.now_s = TAU - 60
-    receive_all(world, positions, packets)
-    leaves = [
-        world.leaf(position, packet, group=n + 1)
-        for n, (position, packet) in enumerate(zip(positions, packets, strict=True))
-    ]
-    world.b.now_s = TAU
-    for leaf in leaves:
-        world.b.must("relayer", world.apply_verdict(leaves, [leaf]))
-    claim_all(world, positions)
+def test_on_fabric_all_of_them_are_valid_in_one_block_by_their_real_read_sets() -> None:
+    """The chaincode's own read and write sets under MVCC, markers and the clock among them."""
+    world = WideFabricWorld()
+    for ledger in (world.a, world.b):
+        assert isinstance(ledger, FabricLedger)
+        ledger.is_side_by_side = True
+    trade_side_by_side(world)
+    for ledger in (world.a, world.b):
+        assert isinstance(ledger, FabricLedger)
+        assert len(ledger.watched) > 64
