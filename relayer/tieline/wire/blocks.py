@@ -163,6 +163,15 @@ def split_frames(data: bytes) -> tuple[tuple[bytes, ...], int]:
     return tuple(payloads), place
 
 
+def is_torn(tail: bytes) -> bool:
+    """
+    Tell whether what stands behind the last whole frame is one that was cut short, as a kill
+    leaves it, and not a damaged one: of that one all bytes are there.
+    """
+    length = int.from_bytes(tail[:_LENGTH_BYTES])
+    return len(tail) < _FRAME_HEAD_BYTES or len(tail) < _FRAME_HEAD_BYTES + length
+
+
 def decode_export(data: bytes) -> tuple[StoredBlock, ...]:
     """
     Read an exported file of stored blocks.
