@@ -1,4 +1,4 @@
-"""The embedded Fabric ledger: when it makes blocks and Ticks, that they last, and that they repeat."""
+"""The embedded Fabric ledger: when it makes blocks and Ticks, that they last and repeat."""
 
 from __future__ import annotations
 
@@ -29,8 +29,7 @@ async def begun(folder=None, **options):
 
 
 async def balances(ledger):
-    pairs = await ledger.scan("tieline", b"a")
-    return {name: value for name, value in pairs}
+    return dict(await ledger.scan("tieline", b"a"))
 
 
 def codes(ledger, number):
