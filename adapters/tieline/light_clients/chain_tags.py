@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tieline.light_clients.evm import messages as evm
+from tieline.light_clients.fabric import states as fabric
 from tieline.protocol.messages import AnyMessage
 
 
@@ -10,11 +11,14 @@ def named_chain_tag(client_state: AnyMessage) -> bytes | None:
     """
     Return the chain tag that follows from a client state; None where none does.
 
-    An EVM ledger's seals are over its chain tag. CometBFT's votes name the chain id alone.
+    An EVM ledger's seals are over its chain tag; a Fabric client begins with the channel's genesis.
+    CometBFT's votes name the chain id alone.
 
     Raises:
         Malformed: The bytes are not of their type.
     """
-    if client_state.type_url != evm.CLIENT_STATE_URL:
-        return None
-    return evm.ClientState.decode(client_state.value).chain_tag
+    if client_state.type_url == evm.CLIENT_STATE_URL:
+        return evm.ClientState.decode(client_state.value).chain_tag
+    if client_state.type_url == fabric.CLIENT_STATE_URL:
+        return fabric.ClientState.decode(client_state.value).chain_tag
+    return None

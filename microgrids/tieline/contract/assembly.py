@@ -10,6 +10,9 @@ from tieline.contract.transfer import TransferApplication
 from tieline.light_clients.attestations.client import AttestationsClient
 from tieline.light_clients.evm.client import EvmSealedClient
 from tieline.light_clients.evm.verifier import verify_header_once as verify_sealed_header_once
+from tieline.light_clients.fabric.client import FabricBlockClient
+from tieline.light_clients.fabric.verifier import find_written_once
+from tieline.light_clients.fabric.verifier import verify_header_once as verify_fabric_header_once
 from tieline.light_clients.paired import PairedClient
 from tieline.light_clients.plain_or_paired import PlainOrPaired
 from tieline.light_clients.tendermint.client import TendermintClient
@@ -32,16 +35,17 @@ def microgrid_light_clients(genesis: Genesis) -> tuple[LightClient, ...]:
     """
     Return the rules by which a microgrid's ledger believes others, in the order they are asked.
 
-    A CometBFT or EVM ledger is believed only by its headers *and* its attestors; of CometBFT
-    ledgers the genesis may also take clients without. ``attestations`` alone is for ledgers that
-    have nothing else to show.
+    A CometBFT, EVM or Fabric ledger is believed only by its headers *and* its attestors; of
+    CometBFT ledgers the genesis may also take clients without. ``attestations`` alone is for
+    ledgers that have nothing else to show.
     Only the utility cell can create a client.
     """
     native = TendermintClient(verify_header_once)
     paired = _paired(native, genesis)
     tendermint = PlainOrPaired(native, paired) if genesis.takes_plain_clients else paired
     evm = _paired(EvmSealedClient(verify_sealed_header_once), genesis)
-    return (tendermint, evm, AttestationsClient())
+    fabric = _paired(FabricBlockClient(verify_fabric_header_once, find_written_once), genesis)
+    return (tendermint, evm, fabric, AttestationsClient())
 
 
 def _paired(native: LightClient, genesis: Genesis) -> PairedClient:

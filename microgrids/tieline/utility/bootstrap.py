@@ -17,6 +17,9 @@ from tieline.ledgers.tendermint.driven import DrivenPlan, DrivenTendermint
 from tieline.ledgers.tendermint.embedded import EmbeddedTendermint
 from tieline.light_clients.evm.client import EvmSealedClient
 from tieline.light_clients.evm.verifier import verify_header_once as verify_sealed_header_once
+from tieline.light_clients.fabric.client import FabricBlockClient
+from tieline.light_clients.fabric.verifier import find_written_once
+from tieline.light_clients.fabric.verifier import verify_header_once as verify_fabric_header_once
 from tieline.light_clients.tendermint.client import TendermintClient
 from tieline.light_clients.tendermint.verifier import verify_header_once
 from tieline.protocol.client import LightClient
@@ -204,9 +207,16 @@ def _evm_client(engine: str) -> LightClient:
     return EvmSealedClient() if engine == "native" else EvmSealedClient(verify_sealed_header_once)
 
 
+def _fabric_client(engine: str) -> LightClient:
+    if engine == "native":
+        return FabricBlockClient()
+    return FabricBlockClient(verify_fabric_header_once, find_written_once)
+
+
 LIGHT_CLIENTS: dict[str, Callable[[str], LightClient]] = {
     "cometbft": _tendermint_client,
     "evm": _evm_client,
+    "fabric": _fabric_client,
 }
 
 

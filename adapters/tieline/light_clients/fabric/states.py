@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from tieline.protocol.height import Height
 from tieline.protocol.messages import AnyMessage
 from tieline.wire.errors import Malformed
+from tieline.wire.fabric.rwsets import Version
 from tieline.wire.hashes import keccak
 from tieline.wire.ids import chain_tag
 from tieline.wire.proto_fields import Fields, bytes_field, message_field, uint_field
@@ -21,14 +22,6 @@ from tieline.wire.proto_fields import Fields, bytes_field, message_field, uint_f
 URL = "/tieline.fabric.v1."
 CLIENT_STATE_URL = URL + "ClientState"
 CONSENSUS_STATE_URL = URL + "ConsensusState"
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Version:
-    """Which transaction wrote a key: block, and its index in it."""
-
-    block: int
-    index: int
 
 
 @dataclass(frozen=True, slots=True)
