@@ -23,6 +23,7 @@ from tieline.interfaces.errors import ConfigError
 from tieline.ledgers.cosmos.ledger import CosmosLedger
 from tieline.ledgers.ethereum.deployment import shipped_artifacts
 from tieline.ledgers.ethereum.embedded import EmbeddedEthereum
+from tieline.ledgers.fabric.embedded_ledger import EmbeddedFabric
 from tieline.ledgers.simulated.ledger import SimulatedLedger
 from tieline.ledgers.tendermint.embedded import EmbeddedTendermint
 from tieline.ledgers.tendermint.home import Pace
@@ -58,6 +59,12 @@ def _embedded_ethereum(chain_id):
         artifacts={**shipped_artifacts(), "trade": echo_module()},
         plain_send=send_echo,
     )
+
+
+def _embedded_fabric(chain_id):
+    genesis = genesis_of(chain_id, "fabric")
+    seed = sha256(f"network of {chain_id}".encode())
+    return EmbeddedFabric(genesis, seed, installation=echo_installation())
 
 
 def _simulated(chain_id):
@@ -114,6 +121,7 @@ ENGINES = {
     ("ethereum", "anvil"): _ethereum_on(ANVIL),
     ("tendermint", "embedded"): _embedded_tendermint,
     ("ethereum", "embedded"): _embedded_ethereum,
+    ("fabric", "embedded"): _embedded_fabric,
     ("simulated", "embedded"): _simulated,
 }
 """(kind of ledger, engine) -> how to start one. A new adapter or engine is one line here."""

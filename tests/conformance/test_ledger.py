@@ -12,6 +12,7 @@ from tieline.interfaces.errors import NotYet, Rejected, Unavailable
 from tieline.interfaces.ledger import StoredValue
 from tieline.light_clients.attestations.client import AttestationsClient
 from tieline.light_clients.evm.client import EvmSealedClient
+from tieline.light_clients.fabric.client import FabricBlockClient
 from tieline.light_clients.tendermint.client import TendermintClient
 from tieline.light_clients.verified import verify_state, verify_stored
 from tieline.protocol.errors import ProofInvalid
@@ -21,7 +22,12 @@ from tieline.swap.messages import MsgSend
 
 RULES = {
     rules.client_type: rules
-    for rules in (TendermintClient(), AttestationsClient(), EvmSealedClient())
+    for rules in (
+        TendermintClient(),
+        AttestationsClient(),
+        EvmSealedClient(),
+        FabricBlockClient(),
+    )
 }
 
 
@@ -124,8 +130,8 @@ def test_a_transaction_that_is_too_large_is_refused_with_the_figure(driven, run_
 def test_time_does_not_stand_still(by_hand, run_now):
     driven = by_hand
     height = run_now(driven.ledger.latest_height())
-    assert not driven.ledger.produce_block(driven.now_s, is_deadline=True)
-    assert not driven.ledger.produce_block(driven.now_s - 1, is_deadline=True)
+    assert not driven.produce(driven.now_s, is_deadline=True)
+    assert not driven.produce(driven.now_s - 1, is_deadline=True)
     assert height == run_now(driven.ledger.latest_height())
 
 
@@ -144,10 +150,10 @@ def test_without_a_reason_heights_stand_still(own_pace, run_now):
 def test_no_block_is_made_without_a_reason(by_hand, run_now):
     driven = by_hand
     driven.block()
-    assert not driven.ledger.produce_block(driven.now_s + 5)
+    assert not driven.produce(driven.now_s + driven.pace_s)
     run_now(driven.ledger.submit("relayer", [pay(driven, "relayer", "cell")]))
     assert driven.ledger.wants_block
-    assert driven.ledger.produce_block(driven.now_s + 10)
+    assert driven.produce(driven.now_s + 2 * driven.pace_s)
     is_proof_due = driven.ledger.capabilities.proof_lag > 0
     assert driven.ledger.wants_block is is_proof_due, "the state changed"
 
@@ -192,13 +198,9 @@ def test_a_follower_takes_every_header_and_may_skip(driven, run_now):
         driven.block()
     latest = run_now(driven.ledger.latest_height())
     revision = rules.latest_height(store).revision_number
-    first = driven.first_height
-    steps = (
-        (first + 1, first),
-        (latest, first + 1),
-        (first + 2, first + 1),
-        (first + 3, first + 2),
-    )
+    blocks = run_now(driven.ledger.blocks_after(driven.first_height - 1))
+    first, second, third, fourth, *_ = [one.height for one in blocks if one.is_provable]
+    steps = ((second, first), (latest, second), (third, second), (fourth, third))
     for height, trusted in steps:
         header = run_now(driven.ledger.header(height, trusted))
         place = Height(revision, height)
@@ -213,7 +215,7 @@ def test_absence_is_proved_and_nothing_else_is(driven, run_now):
     first = driven.first_height
     states = driven.states_of(driven, first)
     driven.must(CreateClient(driven.account("cell"), *states), lane="cell")
-    absent = b"07-tendermint-7\x01\x00\x00\x00\x00\x00\x00\x00\x01"
+    absent = driven.absent_key
     (entry,) = driven.prove(absent)
     assert entry.value is None
     rules, store = follower(driven)
@@ -223,11 +225,16 @@ def test_absence_is_proved_and_nothing_else_is(driven, run_now):
     prefix = driven.ledger.capabilities.merkle_prefix
     assert verify_stored(rules, store, entry, prefix).value == entry
     neighbour = StoredValue(absent + b"\x00", None, place, entry.proof)
+    earlier = Height(place.revision_number, first)
     for lie in (
         *([] if driven.shares_proofs else [neighbour]),
         StoredValue(absent, b"\x01" * 32, place, entry.proof),
         StoredValue(absent, None, place, entry.proof[:-1]),
-        StoredValue(absent, None, Height(place.revision_number, first), entry.proof),
+        *(
+            []
+            if driven.earlier_absence_follows
+            else [StoredValue(absent, None, earlier, entry.proof)]
+        ),
     ):
         with pytest.raises(ProofInvalid):
             verify_stored(rules, store, lie, prefix)

@@ -16,6 +16,7 @@ from tieline.interfaces.errors import NotYet, Rejected
 from tieline.interfaces.ledger import BlockEvents, TxEvents
 from tieline.ledgers.cosmos.ledger import CosmosLedger
 from tieline.ledgers.ethereum.ledger import EthereumLedger
+from tieline.ledgers.fabric.ledger import FabricLedger
 from tieline.ledgers.tendermint.native import NativeTendermint
 from tieline.protocol.commitment import (
     ERROR_ACKNOWLEDGEMENT,
@@ -97,6 +98,12 @@ class Driven:
     """Nodes that show one key's absence may show another's too: a Merkle-Patricia trie's."""
     first_height: int = 1
     """The first block that others can begin to trust: the contract is there."""
+    pace_s: int = 5
+    """Between blocks that a test asks for."""
+    absent_key: bytes = b"07-tendermint-7\x01\x00\x00\x00\x00\x00\x00\x00\x01"
+    """Nothing is there, and that can be proved."""
+    earlier_absence_follows: bool = False
+    """What is proved absent at a height is proved absent at those before it too."""
 
     def __post_init__(self):
         for name in LANES:
@@ -110,10 +117,14 @@ class Driven:
     def account(self, lane):
         return self.ledger.lane_account(lane)
 
+    def produce(self, time_s, *, is_deadline=False):
+        """Make a block at *time_s* if one is due, and say whether one was made."""
+        return self.ledger.produce_block(time_s, is_deadline=is_deadline)
+
     def block(self, seconds=5):
         """Make a block, due or not, and return what it did."""
         self.now_s += seconds
-        assert self.ledger.produce_block(self.now_s, is_deadline=True)
+        assert self.produce(self.now_s, is_deadline=True)
         height = finish(self.ledger.latest_height())
         (block,) = finish(self.ledger.blocks_after(height - 1))
         return block
@@ -390,6 +401,10 @@ def drive(start, chain_id):
     if isinstance(ledger, EthereumLedger):
         version = finish(ledger.endpoints.call("web3_clientVersion"))
         return (NativeEvmAtPace if version.startswith("Geth") else NativeEvm)(ledger)
+    if isinstance(ledger, FabricLedger):
+        from fakes.driven_fabric import FabricByHand, NativeFabric
+
+        return (FabricByHand if hasattr(ledger, "advance") else NativeFabric)(ledger)
     if not ledger.capabilities.verifies_headers:
         return Attested(ledger)
     return Native(ledger) if isinstance(ledger, NativeTendermint) else Driven(ledger)

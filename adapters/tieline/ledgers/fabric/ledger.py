@@ -117,6 +117,11 @@ class FabricLedger:
         return self._history
 
     @property
+    def port(self) -> FabricPort:
+        """The way in."""
+        return self._port
+
+    @property
     def under_way(self) -> int:
         """How many invocations of this process are in no block yet."""
         return self._submitter.under_way
