@@ -194,7 +194,13 @@ def pytest_collection_modifyitems(config, items):
     items[:] = [item for item in items if item not in unfit]
 
 
-@pytest.fixture(params=[(one, other) for one in sorted(KINDS) for other in sorted(KINDS)])
+def _pair(one, other):
+    """Pairs of unlike kinds with the costliest one are for `make check-slow`, which runs all."""
+    is_slow = one != other and "fabric" in {one, other}
+    return pytest.param((one, other), marks=[pytest.mark.slow] if is_slow else [])
+
+
+@pytest.fixture(params=[_pair(one, other) for one in sorted(KINDS) for other in sorted(KINDS)])
 def link(request):
     """Two linked ledgers, of every pair of kinds."""
     one, other = request.param

@@ -29,6 +29,7 @@ class OnFabric:
     tx_bytes_max: int = FabricSettings().tx_bytes_max
     absent_key: bytes = field(default=packet_receipt_key("07-tendermint-7", 1))
     earlier_absence_follows: bool = True
+    proofs_are_blocks: bool = True
 
     def run(self, *messages, lane="relayer"):
         try:

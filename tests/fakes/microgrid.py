@@ -81,10 +81,16 @@ def echo_installation(_genesis: Genesis | None = None) -> Installation:
     """What the ledgers of the conformance suite have; a native one's host calls it by name."""
     from tieline.light_clients.attestations.client import AttestationsClient
     from tieline.light_clients.evm.client import EvmSealedClient
+    from tieline.light_clients.fabric.client import FabricBlockClient
     from tieline.light_clients.tendermint.client import TendermintClient
 
     return Installation(
-        light_clients=(TendermintClient(), EvmSealedClient(), AttestationsClient()),
+        light_clients=(
+            TendermintClient(),
+            EvmSealedClient(),
+            FabricBlockClient(),
+            AttestationsClient(),
+        ),
         applications=(
             EchoApplication(),
             EchoApplication(PORT, version=VERSION, encoding=ENCODING),
