@@ -204,6 +204,10 @@ class ScriptedPort:
         self.loses: list[bool] = []
         """For each envelope to come: whether it is ordered although nobody says so, or is not."""
         self.is_down = False
+        self.lag = 0
+        """So many blocks it is behind."""
+        self.version = b""
+        """What its chaincode says it is; empty: the truth."""
         self.asked: list[tuple[bytes, ...]] = []
         self.ordered: list[bytes] = []
 
@@ -217,6 +221,8 @@ class ScriptedPort:
 
     async def evaluate(self, args: Sequence[bytes]) -> bytes:
         self._require_up()
+        if self.version and args[0] == b"Version":
+            return self.version
         return self.fabric.simulate(args).response
 
     async def endorse(self, args: Sequence[bytes]) -> Endorsed:
@@ -242,11 +248,12 @@ class ScriptedPort:
 
     async def blocks_after(self, number: int, limit: int) -> Sequence[bytes]:
         self._require_up()
-        return self.fabric.blocks[number + 1 : number + 1 + limit]
+        end = min(number + 1 + limit, len(self.fabric.blocks) - self.lag)
+        return self.fabric.blocks[number + 1 : end]
 
     async def height(self) -> int:
         self._require_up()
-        return len(self.fabric.blocks) - 1
+        return len(self.fabric.blocks) - 1 - self.lag
 
     def close(self) -> None:
         """Nothing is open."""
