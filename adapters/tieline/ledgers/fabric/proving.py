@@ -21,7 +21,6 @@ from tieline.light_clients.fabric.states import (
     ClientState,
     ConsensusState,
     KnownDefinition,
-    Version,
 )
 from tieline.protocol.height import Height
 from tieline.protocol.messages import AnyMessage
@@ -36,7 +35,7 @@ from tieline.wire.fabric.invocations import (
     read_back_args,
 )
 from tieline.wire.fabric.responses import ResponsePayload
-from tieline.wire.fabric.rwsets import Version as ReadVersion
+from tieline.wire.fabric.rwsets import Version
 
 _SEQUENCE_BYTES: Final = 8
 _RECEIPT, _ACKNOWLEDGEMENT = 2, 3
@@ -201,7 +200,7 @@ class FabricProver:
         if known is not None:
             return known
         answer = await self._read_back(marker)
-        if _version_read(answer, marker) != ReadVersion(number, index):
+        if _version_read(answer, marker) != Version(number, index):
             raise NotYet(f"peers have not committed block {number} yet")
         payload = self._read_backs[marker] = _payload(answer)
         if len(self._read_backs) > self._settings.read_backs_kept:
@@ -248,7 +247,7 @@ def _payload(answer: Endorsed) -> bytes:
     return Envelope.decode(answer.envelope).payload
 
 
-def _version_read(answer: Endorsed, key: str) -> ReadVersion | None:
+def _version_read(answer: Endorsed, key: str) -> Version | None:
     reads = ResponsePayload.decode(answer.response_payload).sets.of(CHAINCODE).reads
     return next((one.version for one in reads if one.key == key), None)
 
