@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from hashlib import sha256
 
+from tieline.ledgers.fabric.embedded.private_hashes import split_namespace
 from tieline.ledgers.fabric.embedded.world_state import Updates, version_bytes
 from tieline.wire.proto_fields import bytes_field, message_field, uint_field, uvarint
 
@@ -29,18 +30,25 @@ def commit_hash(transactions_filter: bytes, updates: Updates, previous: bytes) -
 
 
 def update_bytes(updates: Updates) -> bytes:
-    """Return ``Updates`` of Fabric's transaction manager; a namespace stands at its first key."""
+    """
+    Return ``Updates`` of Fabric's transaction manager: namespaces ascending, in each what is public
+    before its collections; a name stands at its first key only.
+    """
     written: list[bytes] = []
-    for namespace, pairs in updates:
-        name = bytes_field(1, namespace.encode())
-        for key, (value, version) in sorted(pairs.items()):
+    last = ""
+    for name in sorted(updates.namespaces, key=split_namespace):
+        namespace, collection = split_namespace(name)
+        head = b"" if namespace == last else bytes_field(1, namespace.encode())
+        head += bytes_field(2, collection.encode())
+        last = namespace
+        for key, (value, version) in sorted(updates.namespaces[name].items()):
             entry = (
-                name
-                + bytes_field(3, key.encode())
+                head
+                + bytes_field(3, bytes.fromhex(key) if collection else key.encode())
                 + uint_field(4, value is None)
                 + bytes_field(5, value or b"")
                 + bytes_field(6, version_bytes(version))
             )
             written.append(message_field(1, entry))
-            name = b""
+            head = b""
     return b"".join(written)

@@ -12,16 +12,19 @@ Sources:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
 
 from tieline.ledgers.fabric.embedded.channel_view import ChannelView
 from tieline.ledgers.fabric.embedded.lifecycle import LIFECYCLE_POLICY, definition_in
+from tieline.ledgers.fabric.embedded.private_hashes import decode_hashed_set, hashed_namespace
 from tieline.ledgers.fabric.embedded.world_state import Updates, WorldState
+from tieline.light_clients.fabric.msp import Identity
 from tieline.wire.errors import Malformed
 from tieline.wire.fabric.blocks import Block
+from tieline.wire.fabric.config import ENDORSEMENT
 from tieline.wire.fabric.envelopes import (
     CONFIG,
     ENDORSER_TRANSACTION,
@@ -49,6 +52,7 @@ class Code(IntEnum):
     DUPLICATE_TXID = 9
     ENDORSEMENT_POLICY_FAILURE = 10
     MVCC_READ_CONFLICT = 11
+    BAD_RWSET = 22
     INVALID_WRITESET = 24
     INVALID_CHAINCODE = 25
     INVALID_OTHER_REASON = 255
@@ -136,10 +140,10 @@ def _checked(
         raise _NotValid(Code.INVALID_ENDORSER_TRANSACTION) from None
     if is_known(transaction.tx_id):
         raise _NotValid(Code.DUPLICATE_TXID)
-    for namespace in transaction.opened.content.sets.namespaces:
-        if namespace.metadata_writes or namespace.range_queries or namespace.collections:
-            raise _NotValid(Code.INVALID_WRITESET)  # nothing here could judge them
-    _check_endorsed(transaction, view, state)
+    try:
+        _check_endorsed(transaction, view, state)
+    except Malformed:
+        raise _NotValid(Code.BAD_RWSET) from None
     return transaction
 
 
@@ -173,37 +177,83 @@ def _check_envelope(raw: bytes, view: ChannelView) -> int:
 def _check_endorsed(transaction: EndorserTransaction, view: ChannelView, state: WorldState) -> None:
     """Check the policy of the chaincode, and of every other whose namespace is written."""
     content = transaction.opened.content
-    written = {one.namespace for one in content.sets.namespaces if one.writes}
     endorsed = transaction.endorsed
     signers = view.endorsers(endorsed.response_payload, endorsed.endorsements)
-    for namespace in sorted({content.chaincode, *written}):
-        if namespace == LIFECYCLE:
-            is_endorsed = view.judge.satisfies_at(LIFECYCLE_POLICY, signers)
-        else:
-            definition = definition_in(state, namespace)
-            if definition is None:
-                raise _NotValid(Code.INVALID_CHAINCODE)
-            is_endorsed = view.satisfies(definition.validation_parameter, signers)
-        if not is_endorsed:
-            raise _NotValid(Code.ENDORSEMENT_POLICY_FAILURE)
+    touched = {one.namespace: one for one in content.sets.namespaces}
+    touched.setdefault(content.chaincode, NamespaceSet(content.chaincode))
+    for name, one in sorted(touched.items()):
+        if one.metadata_writes or one.range_queries:
+            raise _NotValid(Code.INVALID_WRITESET)  # nothing here could judge them
+        owners = _written_collections(one)
+        is_called = name == content.chaincode and not owners
+        if one.writes or is_called:
+            _check_policy(name, signers, view, state)
+        for owner in owners:
+            if not _is_agreed_by(owner, signers, view):
+                raise _NotValid(Code.ENDORSEMENT_POLICY_FAILURE)
+
+
+def _written_collections(one: NamespaceSet) -> set[str]:
+    """Return whose own collections are written; others have policies that are not known here."""
+    owners: set[str] = set()
+    for collection in map(decode_hashed_set, one.collections):
+        if collection.writes:
+            if collection.owner is None:
+                raise _NotValid(Code.INVALID_WRITESET)
+            owners.add(collection.owner)
+    return owners
+
+
+def _check_policy(
+    namespace: str, signers: list[Identity], view: ChannelView, state: WorldState
+) -> None:
+    if namespace == LIFECYCLE:
+        is_endorsed = view.judge.satisfies_at(LIFECYCLE_POLICY, signers)
+    else:
+        definition = definition_in(state, namespace)
+        if definition is None:
+            raise _NotValid(Code.INVALID_CHAINCODE)
+        is_endorsed = view.satisfies(definition.validation_parameter, signers)
+    if not is_endorsed:
+        raise _NotValid(Code.ENDORSEMENT_POLICY_FAILURE)
+
+
+def _is_agreed_by(msp_id: str, signers: list[Identity], view: ChannelView) -> bool:
+    """Tell whether an organisation's own endorsers signed, as its own collection asks."""
+    for one in view.config.application.organisations:
+        if one.msp.msp_id == msp_id:
+            path = f"/Channel/Application/{one.name}/{ENDORSEMENT}"
+            return view.judge.satisfies_at(path, signers)
+    return False
 
 
 def _is_overtaken(sets: ReadWriteSet, state: WorldState, updates: Updates) -> bool:
     """Tell whether anything that was read is of another version now."""
     return any(
-        updates.has(one.namespace, read.key)
-        or state.version(one.namespace, read.key) != read.version
-        for one in sets.namespaces
-        for read in one.reads
+        updates.has(namespace, key) or state.version(namespace, key) != version
+        for namespace, key, version in _reads(sets)
     )
 
 
+def _reads(sets: ReadWriteSet) -> Iterator[tuple[str, str, Version | None]]:
+    for one in sets.namespaces:
+        for read in one.reads:
+            yield one.namespace, read.key, read.version
+        for collection in map(decode_hashed_set, one.collections):
+            hashed = hashed_namespace(one.namespace, collection.collection)
+            for key, version in collection.reads:
+                yield hashed, key, version
+
+
 def _apply(sets: ReadWriteSet, updates: Updates, version: Version) -> None:
-    written: Sequence[NamespaceSet] = sets.namespaces
-    for one in written:
+    for one in sets.namespaces:
         for write in one.writes:
             value = None if write.is_deletion else write.value
             updates.put(one.namespace, write.key, value, version)
+        for collection in map(decode_hashed_set, one.collections):
+            hashed = hashed_namespace(one.namespace, collection.collection)
+            for key, hashed_value in collection.writes:
+                updates.put(hashed, key, hashed_value, version)
 
 
 def _id_of(raw: bytes) -> str:

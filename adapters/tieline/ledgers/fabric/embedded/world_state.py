@@ -5,7 +5,6 @@ is the place of a transaction. What was deleted has no version.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 
@@ -47,11 +46,6 @@ class Updates:
         """Write, or with None delete; an empty value deletes too, as in every Fabric."""
         self.namespaces.setdefault(namespace, {})[key] = (value or None, version)
 
-    def __iter__(self) -> Iterator[tuple[str, Mapping[str, tuple[bytes | None, Version]]]]:
-        """Go over the namespaces, ascending."""
-        for name in sorted(self.namespaces):
-            yield name, self.namespaces[name]
-
 
 class WorldState:
     """All that one peer holds of one channel."""
@@ -72,7 +66,7 @@ class WorldState:
 
     def apply(self, updates: Updates) -> None:
         """Take over what a block wrote."""
-        for name, pairs in updates:
+        for name, pairs in updates.namespaces.items():
             namespace = self._namespaces.setdefault(name, {})
             for key, (value, version) in pairs.items():
                 if value is None:
