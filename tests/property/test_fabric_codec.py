@@ -164,3 +164,12 @@ def test_a_group_may_be_as_deep_as_go_lets_it() -> None:
     for data in (b"\x0b" * (depth + 1) + b"\x0c" * (depth + 1), b"\x0b\x14", b"\x0c", b"\x0b\x0b"):
         with pytest.raises(Malformed):
             Message(data)
+
+
+@pytest.mark.parametrize(
+    "data", [b"\x08" + b"\xff" * 9 + b"\x02", b"\x08" + b"\x80" * 10 + b"\x00"]
+)
+def test_a_number_beyond_64_bits_is_malformed(data: bytes) -> None:
+    with pytest.raises(Malformed):
+        Message(data)
+    assert Message(b"\x08" + b"\xff" * 9 + b"\x01").int64(1) == -1

@@ -7,6 +7,7 @@ from hashlib import sha256
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
 from fakes.fabric_messages import official
 from fakes.fabric_samples import BLOCK, ENVELOPES, HEADER, VALUE
 
@@ -153,17 +154,21 @@ def _der(r: bytes, s: bytes, behind: bytes = b"") -> bytes:
     return b"\x30%c" % len(body) + body
 
 
+def _octets(number: int) -> bytes:
+    return number.to_bytes(number.bit_length() // 8 + 1)
+
+
 def test_a_high_s_is_refused() -> None:
     r, s = read_signature(sign(KEY, b"message"))
-    high = _der(r.to_bytes(33), (P256_ORDER - s).to_bytes(33))
-    low = _der(r.to_bytes(r.bit_length() // 8 + 1), s.to_bytes(s.bit_length() // 8 + 1))
-    assert verify(KEY.public_key(), low, b"message")
+    high = _der(_octets(r), _octets(P256_ORDER - s))
+    assert read_signature(high) == (r, P256_ORDER - s)
+    assert verify(KEY.public_key(), _der(_octets(r), _octets(s)), b"message")
     assert not verify(KEY.public_key(), high, b"message")
 
 
 def test_bytes_behind_the_numbers_are_passed_over_as_go_does() -> None:
     """A peer takes such a signature, so the light client must: else a write could be hidden."""
-    r, s = (one.to_bytes(one.bit_length() // 8 + 1) for one in read_signature(sign(KEY, b"m")))
+    r, s = map(_octets, read_signature(sign(KEY, b"m")))
     for odd in (_der(r, s) + b"rest", _der(r, s, b"\x04\x01x")):
         assert verify(KEY.public_key(), odd, b"m")
 
@@ -192,6 +197,20 @@ def test_numbers_out_of_range_are_refused(r: bytes, s: bytes) -> None:
     assert not verify(KEY.public_key(), _der(r, s), b"message")
 
 
-def test_a_key_of_another_curve_verifies_nothing() -> None:
-    key = ec.derive_private_key(7, ec.SECP384R1()).public_key()
-    assert not verify(key, sign(KEY, b"m"), b"m")
+@pytest.mark.parametrize("curve", [ec.SECP256K1(), ec.BrainpoolP256R1()])
+def test_a_key_of_another_curve_verifies_nothing(curve: ec.EllipticCurve) -> None:
+    key = ec.derive_private_key(7, curve)
+    low = 0
+    for seed in range(16):
+        signature = key.sign(bytes([seed]), ec.ECDSA(SHA256(), deterministic_signing=True))
+        low += read_signature(signature)[1] <= P256_ORDER // 2
+        assert not verify(key.public_key(), signature, bytes([seed]))
+    assert low, "none that only its curve speaks against"
+
+
+def test_a_header_in_a_second_spelling_is_malformed() -> None:
+    raw = HEADER.encode()
+    assert BlockHeader.decode(raw) == HEADER
+    for odd in (raw + b"\x08\x00", b"\x08\x00" + raw[3:], raw[3:] + raw[:3]):
+        with pytest.raises(Malformed):
+            BlockHeader.decode(odd)

@@ -174,8 +174,6 @@ def nested(depth: int) -> ConfigGroup:
     [
         ConfigGroup(),
         replace(GROUP, groups={ORDERER: GROUP.groups[ORDERER]}),
-        nested(config_groups.DEPTH_MAX + 1),
-        ConfigGroup({str(number): ConfigGroup() for number in range(config_groups.GROUPS_MAX)}),
         replace(GROUP, policies={"Admins": ConfigPolicy(b"")}),
         replace(GROUP, groups={**GROUP.groups, APPLICATION: ConfigGroup({"Org1": ConfigGroup(
             {}, {"MSP": ConfigValue(b"\x08\x01")})})}),
@@ -184,6 +182,19 @@ def nested(depth: int) -> ConfigGroup:
 def test_a_tree_that_is_no_channel_is_malformed(group: ConfigGroup) -> None:
     with pytest.raises(Malformed):
         decode_channel_config(genesis_block("lab", group, b"nonce").data[0])
+
+
+@pytest.mark.parametrize(
+    "group",
+    [
+        nested(config_groups.DEPTH_MAX + 1),
+        ConfigGroup({str(number): ConfigGroup() for number in range(config_groups.GROUPS_MAX)}),
+    ],
+)
+def test_a_tree_without_measure_is_malformed(group: ConfigGroup) -> None:
+    with pytest.raises(Malformed, match="too large"):
+        Config.decode(Config(0, group).encode())
+    assert Config.decode(Config(0, nested(config_groups.DEPTH_MAX)).encode())
 
 
 def test_a_transaction_is_no_configuration() -> None:

@@ -10,14 +10,14 @@ from fakes.fabric_samples import CONTENT, CREATOR, ENDORSED, PROPOSAL, SETS, env
 
 from tieline.wire.errors import Malformed
 from tieline.wire.fabric.envelopes import ChannelHeader, Envelope, Payload, SignatureHeader
-from tieline.wire.fabric.proposals import Proposal, SignedProposal, propose
+from tieline.wire.fabric.proposals import Proposal, SignedProposal, proposal_hash, propose
 from tieline.wire.fabric.responses import (
     ChaincodeEvent,
     EndorsedResponse,
     Endorsement,
     ResponsePayload,
 )
-from tieline.wire.fabric.rwsets import NamespaceSet, ReadWriteSet
+from tieline.wire.fabric.rwsets import NamespaceSet, ReadWriteSet, Write
 from tieline.wire.fabric.transactions import (
     decode_transaction,
     transaction_payload,
@@ -76,6 +76,12 @@ def test_a_transaction_reads_back_whole() -> None:
     assert read.opened.content.sets.of("elsewhere") == NamespaceSet("elsewhere")
 
 
+def test_an_empty_value_deletes_and_so_does_the_flag() -> None:
+    assert Write("k").is_deletion
+    assert Write("k", b"v", is_delete=True).is_deletion
+    assert not Write("k", b"v").is_deletion
+
+
 def test_a_signed_proposal_reads_back() -> None:
     signed = SignedProposal(PROPOSAL.encode(), b"signature")
     assert SignedProposal.decode(signed.encode()) == signed
@@ -90,8 +96,28 @@ def test_what_peers_pass_over_does_not_hide_a_transaction() -> None:
     assert decode_transaction(Envelope(odd, b"s").encode()).opened.content == CONTENT
 
 
+OTHER = propose("lab", "toy", [b"get", b"k"], CREATOR, b"m" * 24)
+MIXED_HASH = proposal_hash(PROPOSAL.channel_header, OTHER.signature_header, PROPOSAL.payload)
+LATE_HEADER = replace(ChannelHeader.decode(PROPOSAL.channel_header), epoch=1).encode()
+LATE_HASH = proposal_hash(LATE_HEADER, PROPOSAL.signature_header, PROPOSAL.payload)
 SPOILED = [
-    ("hash of another proposal", replace(ENDORSED, proposal_payload=b"\x0a\x01x")),
+    (
+        "another epoch",
+        replace(
+            ENDORSED,
+            channel_header=LATE_HEADER,
+            response_payload=replace(CONTENT, proposal_hash=LATE_HASH).encode(),
+        ),
+    ),
+    ("hash of another proposal", replace(ENDORSED, proposal_payload=OTHER.payload)),
+    (
+        "id of another proposal",
+        replace(
+            ENDORSED,
+            signature_header=OTHER.signature_header,
+            response_payload=replace(CONTENT, proposal_hash=MIXED_HASH).encode(),
+        ),
+    ),
     ("no message", replace(ENDORSED, response_payload=b"\xff")),
     ("no message either", replace(ENDORSED, channel_header=b"\x0b")),
     ("another's nonce", replace(ENDORSED, signature_header=b"")),
