@@ -51,6 +51,11 @@ _KNOWN: Final = {
     ("sdk", 13): Refusal.HELD,  # the fee is too small
     ("sdk", 19): Refusal.BUSY,  # the same transaction waits in the mempool
     ("sdk", 20): Refusal.BUSY,  # the mempool is full
+    # Fabric's validation codes: the last of several proposals lost, and nothing of it took effect.
+    ("fabric", 10): Refusal.BUSY,  # endorsed under a policy that changed meanwhile
+    ("fabric", 11): Refusal.BUSY,  # others wrote what it had read
+    ("fabric", 12): Refusal.BUSY,  # others wrote into a range that it had read
+    ("fabric", 17): Refusal.BUSY,  # endorsed under a definition that changed meanwhile
 }
 
 HELD_BECAUSE: Final = {
