@@ -1,0 +1,122 @@
+"""
+Runs a chaincode as a service, one process a peer: ``python -m
+tieline.ledgers.fabric.chaincode_main``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import importlib
+import logging
+import os
+import re
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, cast
+
+from tieline.contract.chaincode import Chaincode
+from tieline.interfaces.engines import CLOCK_VARIABLE
+from tieline.interfaces.errors import ConfigError
+from tieline.ledgers.fabric.chaincode import ChaincodeServer, ServerKeys
+from tieline.ledgers.fabric.shim_stream import Invocable
+
+_PACKAGE_ID: Final = re.compile(r"[A-Za-z0-9_.+-]+:[0-9a-f]{64}")
+_CLOCK_BYTES: Final = 8
+_NS_PER_S: Final = 10**9
+_log = logging.getLogger("tieline.chaincode")
+
+
+def open_chaincode(factory: str, argument: str) -> Invocable:
+    """
+    Return the contract, or what *factory* makes.
+
+    Args:
+        factory: ``module:function``, called with *argument*; empty: the microgrid's contract.
+        argument: For the contract hex of the sha256 of the only genesis it takes; empty: any.
+
+    Raises:
+        ConfigError: The argument is no hash.
+    """
+    if factory:
+        module, _, function = factory.partition(":")
+        return cast("Invocable", getattr(importlib.import_module(module), function)(argument))
+    try:
+        expected = bytes.fromhex(argument)
+    except ValueError:
+        expected = b"?"
+    if len(expected) not in {0, 32}:
+        raise ConfigError(
+            f"the genesis hash is {argument!r}", key="--argument", instead="give 64 hex digits"
+        )
+    return Chaincode(expected or None)
+
+
+def wall_clock(file: str) -> Callable[[], int]:
+    """Return the clock in *file*, 8 bytes of unix nanoseconds; the computer's if empty."""
+    if not file:
+        return lambda: int(time.time())
+    path = Path(file)
+    return lambda: int.from_bytes(path.read_bytes()[:_CLOCK_BYTES], "little") // _NS_PER_S
+
+
+def read_keys(folder: Path) -> ServerKeys:
+    """
+    Return the keys of a folder with ``server.crt``, ``server.key`` and ``ca.crt``.
+
+    Raises:
+        ConfigError: One is not there.
+    """
+    try:
+        parts = [
+            (folder / name).read_bytes() for name in ("server.crt", "server.key", "ca.crt")
+        ]
+    except OSError as exc:
+        raise ConfigError(
+            f"cannot be read: {exc.strerror}", file=str(exc.filename), instead="give all three"
+        ) from exc
+    return ServerKeys(*parts)
+
+
+def main() -> None:
+    """Serve until asked to end."""
+    parser = argparse.ArgumentParser(prog="tieline.ledgers.fabric.chaincode_main")
+    parser.add_argument("--listen", required=True, help="HOST:PORT")
+    parser.add_argument("--package-id", required=True, help="LABEL:HASH, as peers installed it")
+    parser.add_argument("--tls", type=Path, help="folder of keys; without: no TLS")
+    parser.add_argument("--factory", default="", help="MODULE:FUNCTION of another chaincode")
+    parser.add_argument("--argument", default="", help="hash of the only genesis, in hex")
+    given = parser.parse_args()
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s level=%(levelname)s %(message)s", stream=sys.stderr
+    )
+    try:
+        if not _PACKAGE_ID.fullmatch(given.package_id):
+            raise ConfigError(
+                f"no package id: {given.package_id!r}",
+                key="--package-id",
+                instead="give label:hash as the peer calls the installed package",
+            )
+        chaincode = open_chaincode(given.factory, given.argument)
+        keys = None if given.tls is None else read_keys(given.tls)
+        clock = wall_clock(os.environ.get(CLOCK_VARIABLE, ""))
+        server = ChaincodeServer(given.package_id, chaincode, clock, keys=keys)
+        server.start(given.listen)
+    except ConfigError as exc:
+        sys.exit(f"tieline: {exc}")
+    # What was loaded stays; a full collection over it would stop all invocations for a moment.
+    gc.collect()
+    gc.freeze()
+    _log.info("listening: address=%s package=%s", given.listen, given.package_id)
+    signal.sigwait({signal.SIGTERM, signal.SIGINT})
+    server.stop()
+
+
+if __name__ == "__main__":
+    # Peers that are dialling hold threads; there is nothing to be saved.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+    main()
+    os._exit(0)
