@@ -6,10 +6,12 @@ killed, asked to end before it is killed.
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -26,16 +28,20 @@ _TAIL_BYTES: Final = 2048
 class GuardedProgram:
     """A program that can be started, stopped, killed and started again."""
 
-    def __init__(self, command: Sequence[str], log: Path) -> None:
+    def __init__(
+        self, command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None
+    ) -> None:
         """
         Prepare; ``start`` starts.
 
         Args:
             command: The program and its arguments.
             log: Where what it says is appended.
+            environment: What it finds in its environment besides ours.
         """
         self.command = tuple(command)
         self.log = log
+        self._environment = environment or {}
         self._guard: subprocess.Popen[bytes] | None = None
         self._pid = 0
 
@@ -59,6 +65,7 @@ class GuardedProgram:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
+                env=os.environ | self._environment,
             )
         assert self._guard.stdout is not None, "it is a pipe"
         with self._guard.stdout as told:
@@ -95,6 +102,17 @@ class GuardedProgram:
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(STOP_S + 1.0)
         end_child(child, 1.0)
+
+    def kill(self) -> None:
+        """End it as a power cut does; it can be started again."""
+        self.signal_kill()
+        self.stop()
+
+    def signal_kill(self) -> None:
+        """Do so without waiting; ``stop`` must follow."""
+        if self.is_running():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._pid, signal.SIGKILL)
 
     def last_words(self) -> str:
         """Return the end of its log, in one line."""

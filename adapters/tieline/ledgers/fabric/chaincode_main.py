@@ -71,14 +71,23 @@ def read_keys(folder: Path) -> ServerKeys:
         ConfigError: One is not there.
     """
     try:
-        parts = [
-            (folder / name).read_bytes() for name in ("server.crt", "server.key", "ca.crt")
-        ]
+        parts = [(folder / name).read_bytes() for name in ("server.crt", "server.key", "ca.crt")]
     except OSError as exc:
         raise ConfigError(
             f"cannot be read: {exc.strerror}", file=str(exc.filename), instead="give all three"
         ) from exc
     return ServerKeys(*parts)
+
+
+def read_package_id(text: str) -> str:
+    """Return *text* if it may be one. Raises ConfigError: a peer would only time out."""
+    if not _PACKAGE_ID.fullmatch(text):
+        raise ConfigError(
+            f"no package id: {text!r}",
+            key="--package-id",
+            instead="give label:hash as the peer calls the installed package",
+        )
+    return text
 
 
 def main() -> None:
@@ -94,16 +103,11 @@ def main() -> None:
         level=logging.INFO, format="%(asctime)s level=%(levelname)s %(message)s", stream=sys.stderr
     )
     try:
-        if not _PACKAGE_ID.fullmatch(given.package_id):
-            raise ConfigError(
-                f"no package id: {given.package_id!r}",
-                key="--package-id",
-                instead="give label:hash as the peer calls the installed package",
-            )
+        package_id = read_package_id(given.package_id)
         chaincode = open_chaincode(given.factory, given.argument)
         keys = None if given.tls is None else read_keys(given.tls)
         clock = wall_clock(os.environ.get(CLOCK_VARIABLE, ""))
-        server = ChaincodeServer(given.package_id, chaincode, clock, keys=keys)
+        server = ChaincodeServer(package_id, chaincode, clock, keys=keys)
         server.start(given.listen)
     except ConfigError as exc:
         sys.exit(f"tieline: {exc}")

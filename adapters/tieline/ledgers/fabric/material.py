@@ -15,6 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from fabric_protos.msp import identities_pb2
 
 from tieline.ledgers.fabric.x509_making import (
@@ -26,12 +27,14 @@ from tieline.ledgers.fabric.x509_making import (
     make_leaf,
     make_root,
 )
+from tieline.wire.fabric.signatures import sign
 
 __all__ = [
     "ALWAYS",
     "HOSTS",
     "CertifiedKey",
     "Member",
+    "MemberCarrier",
     "Organisation",
     "Role",
     "Validity",
@@ -78,6 +81,23 @@ class Member:
             mspid=self.msp_id, id_bytes=self.signing.certificate_pem
         )
         return identity.SerializeToString(deterministic=True)
+
+
+@dataclass(frozen=True, slots=True)
+class MemberCarrier:
+    """A member as ``port.Carrier``: who proposes, and signs that it did."""
+
+    creator: bytes
+    key: EllipticCurvePrivateKey
+
+    @classmethod
+    def of(cls, member: Member) -> MemberCarrier:
+        """Return *member* as one."""
+        return cls(member.creator(), member.signing.key)
+
+    def sign(self, message: bytes) -> bytes:
+        """Return an ECDSA P-256 signature over SHA-256 of *message*: DER, low s."""
+        return sign(self.key, message)
 
 
 @dataclass(frozen=True, slots=True)

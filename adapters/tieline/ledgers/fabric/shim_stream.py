@@ -196,9 +196,7 @@ class PeerStream:
         )
         stub.write(outcome.writes)
         if outcome.event:
-            event = chaincode_event_pb2.ChaincodeEvent(
-                event_name=EVENT_NAME, payload=outcome.event
-            )
+            event = chaincode_event_pb2.ChaincodeEvent(event_name=EVENT_NAME, payload=outcome.event)
             done.chaincode_event.CopyFrom(event)
         return done
 
