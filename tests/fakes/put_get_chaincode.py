@@ -1,5 +1,6 @@
 """The least chaincode there is: puts and gets, to measure and to try a peer's stream with."""
 
+import os
 import time
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ class Outcome:
 
 
 class PutGet:
-    """``put KEY VALUE``, ``get KEY``, ``copy FROM TO``, ``wall``, ``sleep MS``, ``fail``."""
+    """``put KEY VALUE``, ``get KEY``, ``many PREFIX COUNT``, ``sleep MS``, ``chance``, ..."""
 
     def __init__(self, argument=""):
         self.argument = argument
@@ -38,6 +39,8 @@ class PutGet:
             return Outcome(payload=b"slept")
         if name == b"argument":
             return Outcome(payload=self.argument.encode())
+        if name == b"chance":
+            return Outcome(payload=os.urandom(8))
         if name == b"fail":
             raise AssertionError("as told")
         return Outcome(status=500, message=f"no function {name.decode()}")

@@ -93,15 +93,20 @@ class GuardedProgram:
 
     def stop(self) -> None:
         """Ask it to end, wait, and kill it if it does not listen; it can be started again."""
+        self.begin_stop()
         child, self._guard = self._guard, None
         if child is None:
             return
-        if child.stdin is not None:
-            with contextlib.suppress(OSError):
-                child.stdin.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(STOP_S + 1.0)
         end_child(child, 1.0)
+
+    def begin_stop(self) -> None:
+        """Ask it to end, without waiting; ``stop`` must follow."""
+        child = self._guard
+        if child is not None and child.stdin is not None:
+            with contextlib.suppress(OSError):
+                child.stdin.close()
 
     def kill(self) -> None:
         """End it as a power cut does; it can be started again."""

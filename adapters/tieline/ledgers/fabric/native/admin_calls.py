@@ -31,6 +31,8 @@ _POLL_S: Final = 0.1
 _OK: Final = 200
 _CREATED: Final = 201
 _BOUNDARY: Final = "tieline-genesis-block"
+_VERSION: Final = b"Version"
+_REFUSED: Final = "chaincode response "
 _LIFECYCLE: Final = "_lifecycle"
 _T = TypeVar("_T")
 
@@ -189,6 +191,23 @@ class PeerAdmin:
         args = (b"GetChainInfo", fabric_channel.encode())
         answer = self._process(fabric_channel, "qscc", args)
         return ledger_pb2.BlockchainInfo.FromString(answer).height
+
+    def check_endorsing(self, fabric_channel: str, chaincode: str) -> None:
+        """
+        Do nothing if the peer's gateway finds all whom the endorsement policy asks for.
+
+        Raises:
+            Unavailable: Not yet: peers have not heard of each other.
+        """
+        call = make_call(self._carrier, fabric_channel, chaincode, (_VERSION,))
+        request = gateway_pb2.EndorseRequest(transaction_id=call.tx_id, channel_id=fabric_channel)
+        request.proposed_transaction.MergeFromString(call.signed)
+        try:
+            self._gateway("Endorse", request, gateway_pb2.EndorseResponse.FromString)
+        except Unavailable as exc:
+            # A chaincode that knows no such function has been asked, which is what is wanted.
+            if _REFUSED not in str(exc):
+                raise
 
     def submit(
         self,

@@ -84,6 +84,8 @@ class FabricNetwork:
             self._add_chaincode(peer)
             self._add_peer(peer, programs["peer"])
         self._held_down: set[str] = set()
+        self._lock = threading.Lock()
+        """Who starts or ends a single program holds it; the watcher is one of them."""
         self._ending = threading.Event()
         self._watcher: threading.Thread | None = None
         self.restarts = 0
@@ -151,11 +153,10 @@ class FabricNetwork:
                 unit.program.start()
             for unit in self._units.values():
                 unit.program.await_ready(unit.is_up, READY_S)
-            if self._folder.is_ready:
-                self._await_channel()
-            else:
+            if not self._folder.is_ready:
                 self._bring_up()
                 self._folder.set_ready()
+            self._await_service()
             undo.pop_all()
         if is_watched:
             self._watcher = threading.Thread(target=self._watch, daemon=True)
@@ -168,6 +169,8 @@ class FabricNetwork:
         if watcher is not None:
             watcher.join()
         for unit in self._units.values():
+            unit.program.begin_stop()
+        for unit in self._units.values():
             unit.program.stop()
 
     def kill(self, name: str, *, is_held: bool = True) -> None:
@@ -178,9 +181,10 @@ class FabricNetwork:
             name: One of ``names``.
             is_held: Whether it stays down until ``restart`` even if the network is watched.
         """
-        if is_held:
-            self._held_down.add(name)
-        self._units[name].program.kill()
+        with self._lock:
+            if is_held:
+                self._held_down.add(name)
+            self._units[name].program.kill()
 
     def kill_all(self) -> None:
         """End all programs at once as a power cut does; ``start`` starts them again."""
@@ -196,11 +200,12 @@ class FabricNetwork:
     def restart(self, name: str) -> None:
         """Start one program that has ended, and return when it is up. Raises Unavailable."""
         unit = self._units[name]
-        if not unit.program.is_running():
-            unit.program.stop()
-            unit.program.start()
+        with self._lock:
+            if not unit.program.is_running():
+                unit.program.stop()
+                unit.program.start()
+            self._held_down.discard(name)
         unit.program.await_ready(unit.is_up, READY_S)
-        self._held_down.discard(name)
 
     def is_running(self, name: str) -> bool:
         """Return whether a program lives."""
@@ -268,12 +273,12 @@ class FabricNetwork:
         for admin in admins:
             _await_definition(admin, channel, definition)
 
-    def _await_channel(self) -> None:
-        """Wait until all peers serve the channel that they had."""
-        channel = self.plan.fabric_channel
+    def _await_service(self) -> None:
+        """Wait until through every peer a transaction can be endorsed."""
         for peer in self.peers:
             with contextlib.closing(self.admin(peer)) as admin:
-                patiently(partial(admin.height, channel))
+                asked = (self.plan.fabric_channel, self.plan.chaincode.name)
+                patiently(partial(admin.check_endorsing, *asked))
 
     def _address(self, peer: PeerNode, caller: str) -> PeerAddress:
         organisation = self.organisations[peer.msp_id]
@@ -321,16 +326,21 @@ class FabricNetwork:
         """Bring back what has ended, until the network does."""
         while not self._ending.wait(_WATCH_S):
             for name, unit in self._units.items():
-                if unit.program.is_running() or name in self._held_down:
-                    continue
-                _log.warning("program ended name=%s %s", name, unit.program.last_words())
-                unit.program.stop()
-                try:
-                    unit.program.start()
-                except Unavailable as exc:
-                    _log.error("program did not start again name=%s %s", name, exc)
-                self.restarts += 1
-                self._ending.wait(_RESTART_S)
+                with self._lock:
+                    has_ended = not unit.program.is_running() and name not in self._held_down
+                    if has_ended:
+                        self._bring_back(name, unit.program)
+                if has_ended and self._ending.wait(_RESTART_S):
+                    return
+
+    def _bring_back(self, name: str, program: GuardedProgram) -> None:
+        _log.warning("program ended name=%s %s", name, program.last_words())
+        self.restarts += 1
+        program.stop()
+        try:
+            program.start()
+        except Unavailable as exc:
+            _log.error("program did not start again name=%s %s", name, exc)
 
 
 def _await_definition(admin: PeerAdmin, channel: str, definition: Definition) -> None:

@@ -1,0 +1,185 @@
+"""A peer's stream to its chaincode, with a peer of a few lines: order, concurrency, endings."""
+
+import queue
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from fabric_protos.peer import chaincode_pb2, chaincode_shim_pb2, proposal_response_pb2
+from fakes.put_get_chaincode import PutGet
+
+from tieline.ledgers.fabric.shim_stream import PeerStream
+from tieline.wire.fabric.invocations import EVENT_NAME
+
+Message = chaincode_shim_pb2.ChaincodeMessage
+PACKAGE = "label:" + "ab" * 32
+
+
+class Peer:
+    """The other end: what it sends, and the state it answers from."""
+
+    def __init__(self, workers, *, batch=0, state=None):
+        self.state = dict(state or {})
+        self._to_chaincode = queue.SimpleQueue()
+        self.stream = PeerStream(PACKAGE, PutGet(), lambda: 7, workers)
+        self.outgoing = self.stream.messages(iter(self._to_chaincode.get, None))
+        registered = next(self.outgoing)
+        assert registered.type == Message.REGISTER
+        assert chaincode_pb2.ChaincodeID.FromString(registered.payload).name == PACKAGE
+        self.send(type=Message.REGISTERED)
+        offered = chaincode_pb2.ChaincodeAdditionalParams(
+            use_write_batch=batch > 0, max_size_write_batch=batch
+        )
+        self.send(type=Message.READY, payload=offered.SerializeToString())
+
+    def send(self, **fields):
+        self._to_chaincode.put(Message(**fields))
+
+    def go_away(self):
+        self._to_chaincode.put(None)
+
+    def invoke(self, txid, *args):
+        given = chaincode_pb2.ChaincodeInput(args=args)
+        self.send(
+            type=Message.TRANSACTION,
+            payload=given.SerializeToString(),
+            txid=txid,
+            channel_id="lab",
+        )
+
+    def next(self):
+        return next(self.outgoing)
+
+    def answer(self, request, payload=b"", kind=Message.RESPONSE):
+        self.send(type=kind, payload=payload, txid=request.txid, channel_id=request.channel_id)
+
+    def answer_from_state(self, request):
+        asked = chaincode_shim_pb2.GetState.FromString(request.payload)
+        self.answer(request, self.state.get(asked.key, b""))
+
+
+@pytest.fixture
+def workers():
+    with ThreadPoolExecutor(64) as pool:
+        yield pool
+
+
+@pytest.fixture
+def peer(workers):
+    made = Peer(workers)
+    yield made
+    made.go_away()
+
+
+def response_of(message):
+    assert message.type == Message.COMPLETED
+    return proposal_response_pb2.Response.FromString(message.payload)
+
+
+def test_an_invocation_reads_then_writes_then_completes_with_its_one_event(peer):
+    peer.state["k"] = b"old"
+    peer.invoke("t1", b"put", b"k", b"new")
+    read = peer.next()
+    assert read.type == Message.GET_STATE
+    assert (read.channel_id, read.txid) == ("lab", "t1")
+    peer.answer_from_state(read)
+    written = peer.next()
+    assert written.type == Message.PUT_STATE
+    put = chaincode_shim_pb2.PutState.FromString(written.payload)
+    assert (put.key, put.value) == ("k", b"new")
+    peer.answer(written)
+    done = peer.next()
+    assert response_of(done).payload == b"old"
+    assert (done.chaincode_event.event_name, done.chaincode_event.payload) == (
+        EVENT_NAME,
+        b"put k",
+    )
+
+
+def test_a_value_of_none_deletes(peer):
+    peer.invoke("t1", b"put", b"k", b"")
+    peer.answer_from_state(peer.next())
+    deleted = peer.next()
+    assert deleted.type == Message.DEL_STATE
+    peer.answer(deleted)
+    assert response_of(peer.next()).status == 200
+
+
+@pytest.mark.parametrize(("batch", "sizes"), [(4, [4, 4, 2]), (10, [10]), (1000, [10])])
+def test_writes_go_in_batches_no_larger_than_the_peer_takes(workers, batch, sizes):
+    peer = Peer(workers, batch=batch)
+    peer.invoke("t1", b"many", b"m", b"10")
+    keys = []
+    for size in sizes:
+        message = peer.next()
+        assert message.type == Message.WRITE_BATCH_STATE
+        records = chaincode_shim_pb2.WriteBatchState.FromString(message.payload).rec
+        assert len(records) == size
+        keys += [one.key for one in records]
+        peer.answer(message)
+    assert keys == sorted(keys)
+    assert len(keys) == 10
+    assert response_of(peer.next()).status == 200
+    peer.go_away()
+
+
+def test_fifty_invocations_are_in_flight_at_once_and_none_gets_anothers_answer(peer):
+    peer.state = {f"k{n}": b"v%d" % n for n in range(50)}
+    for n in range(50):
+        peer.invoke(f"t{n}", b"get", b"k%d" % n)
+    requests = [peer.next() for _ in range(50)]  # all ask before one is answered
+    for request in reversed(requests):
+        peer.answer_from_state(request)
+    answers = {done.txid: response_of(done).payload for done in (peer.next() for _ in range(50))}
+    assert answers == {f"t{n}": b"v%d" % n for n in range(50)}
+
+
+def test_a_refusal_completes_with_its_status_and_writes_nothing(peer):
+    peer.invoke("t1", b"unheard of")
+    refused = response_of(peer.next())
+    assert (refused.status, refused.message) == (500, "no function unheard of")
+
+
+def test_a_chaincode_that_fails_says_so_and_the_next_invocation_runs(peer):
+    peer.invoke("t1", b"fail")
+    failed = peer.next()
+    assert (failed.type, failed.txid) == (Message.ERROR, "t1")
+    assert b"as told" in failed.payload
+    peer.invoke("t2", b"wall")
+    assert response_of(peer.next()).payload == b"7"
+
+
+def test_a_read_that_the_peer_cannot_answer_is_no_refusal_of_ours(peer):
+    peer.invoke("t1", b"get", b"k")
+    peer.answer(peer.next(), b"state is locked", Message.ERROR)
+    failed = peer.next()
+    assert failed.type == Message.ERROR
+    assert b"state is locked" in failed.payload
+
+
+def test_keepalive_is_echoed(peer):
+    peer.send(type=Message.KEEPALIVE)
+    assert peer.next().type == Message.KEEPALIVE
+
+
+def test_init_is_refused_with_a_cure(peer):
+    peer.send(type=Message.INIT, txid="t1", channel_id="lab")
+    refused = peer.next()
+    assert refused.type == Message.ERROR
+    assert b"commit it without one" in refused.payload
+
+
+def test_the_stream_ends_when_the_peer_goes_and_lets_go_of_who_waits(workers):
+    peer = Peer(workers)
+    peer.invoke("t1", b"get", b"k")
+    assert peer.next().type == Message.GET_STATE
+    peer.go_away()
+    ended = threading.Event()
+
+    def drain():
+        list(peer.outgoing)
+        ended.set()
+
+    threading.Thread(target=drain, daemon=True).start()
+    assert ended.wait(5)
+    assert workers.submit(lambda: "free").result(5) == "free"
