@@ -207,25 +207,27 @@ class NetworkFolder:
         write_builder(self.builder)
         everyone = (*self.organisations.values(), self.ordering)
         roots = b"".join(one.tls_authority.certificate_pem for one in everyone)
+        firsts: dict[str, int] = {}
         for peer in self.peers:
+            first = firsts.setdefault(peer.msp_id, peer.port)
             (peer.folder / "client_roots.pem").write_bytes(roots)
-            write_core(PeerSettings(peer.name, peer.msp_id, peer.folder, peer.port, self.builder))
+            settings = PeerSettings(
+                peer.name, peer.msp_id, peer.folder, peer.port, first, self.builder
+            )
+            write_core(settings)
             self._write_connection(peer)
         for orderer in self.orderers:
             write_orderer(
                 OrdererSettings(ORDERER_MSP, orderer.folder, orderer.port, orderer.admin_port)
             )
         places = [OrdererPlace(orderer.port, orderer.folder) for orderer in self.orderers]
-        anchors: dict[str, int] = {}
-        for peer in self.peers:
-            anchors.setdefault(peer.msp_id, peer.port)
         make_genesis(
             self.folder,
             self.plan.fabric_channel,
             self.plan.consensus,
             self.plan.pace,
             (ORDERER_MSP, nodes / ORDERER_MSP / "msp", places),
-            [PeerPlace(msp_id, nodes / msp_id / "msp", port) for msp_id, port in anchors.items()],
+            [PeerPlace(msp_id, nodes / msp_id / "msp", port) for msp_id, port in firsts.items()],
         )
 
     def _write_connection(self, peer: PeerNode) -> None:

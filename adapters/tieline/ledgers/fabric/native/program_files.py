@@ -27,6 +27,17 @@ _GOSSIP: Final = {
     "orgLeader": True,
     "useLeaderElection": False,
     "state": {"enabled": False},
+    "pvtData": {
+        # An approval is private to its organisation; its other peers fetch it when they need it.
+        "pushAckTimeout": "3s",
+        "pullRetryThreshold": "2s",
+        "transientstoreMaxBlockRetention": 20000,
+        "btlPullMargin": 10,
+        "reconciliationEnabled": True,
+        "reconcileBatchSize": 10,
+        "reconcileSleepInterval": "10s",
+        "implicitCollectionDisseminationPolicy": {"requiredPeerCount": 0, "maxPeerCount": 1},
+    },
 }
 
 
@@ -39,6 +50,8 @@ class PeerSettings:
     folder: Path
     """Absolute: holds ``msp/``, ``tls/``, the ledger, this peer's file."""
     port: int
+    first_port: int
+    """Of the organisation's first peer, through which its others find each other."""
     builder: Path
     """Absolute: folder of the external builder."""
 
@@ -56,6 +69,7 @@ class OrdererSettings:
 def write_core(settings: PeerSettings) -> None:
     """Write a peer's ``core.yaml``."""
     folder, address = settings.folder, f"{LOOPBACK}:{settings.port}"
+    first = f"{LOOPBACK}:{settings.first_port}"
     tls = folder / "tls"
     pair = {"cert": {"file": f"{tls}/server.crt"}, "key": {"file": f"{tls}/server.key"}}
     root = f"{tls}/ca.crt"
@@ -72,7 +86,7 @@ def write_core(settings: PeerSettings) -> None:
         "fileSystemPath": f"{folder}/ledger",
         "gateway": {"enabled": True, "endorsementTimeout": "30s", "broadcastTimeout": "10s"},
         "discovery": {"enabled": True},
-        "gossip": {**_GOSSIP, "bootstrap": address, "externalEndpoint": address},
+        "gossip": {**_GOSSIP, "bootstrap": first, "externalEndpoint": address},
         "tls": {
             "enabled": True,
             **pair,
@@ -98,24 +112,10 @@ def write_core(settings: PeerSettings) -> None:
         "maxRecvMsgSize": MESSAGE_BYTES_MAX,
         "maxSendMsgSize": MESSAGE_BYTES_MAX,
     }
-    builder = {
-        "name": BUILDER,
-        "path": str(settings.builder),
-        "propagateEnvironment": [CONNECTION_VARIABLE],
-    }
-    chaincode = {
-        "mode": "net",
-        "externalBuilders": [builder],
-        "installTimeout": "30s",
-        "startuptimeout": "10s",
-        "executetimeout": "30s",
-        "system": dict.fromkeys(("_lifecycle", "cscc", "lscc", "qscc"), "enable"),
-        "runtimeParams": {"useWriteBatch": True, "maxSizeWriteBatch": 1000},
-    }
     content = {
         "peer": peer,
         "vm": {"endpoint": ""},  # else docker is looked for
-        "chaincode": chaincode,
+        "chaincode": _chaincode(settings.builder),
         "ledger": {
             "state": {"stateDatabase": "goleveldb"},
             "history": {"enableHistoryDatabase": False},
@@ -125,6 +125,23 @@ def write_core(settings: PeerSettings) -> None:
         "metrics": {"provider": "disabled"},
     }
     write_yaml(folder / "core.yaml", content)
+
+
+def _chaincode(path: Path) -> dict[str, object]:
+    builder = {
+        "name": BUILDER,
+        "path": str(path),
+        "propagateEnvironment": [CONNECTION_VARIABLE],
+    }
+    return {
+        "mode": "net",
+        "externalBuilders": [builder],
+        "installTimeout": "30s",
+        "startuptimeout": "10s",
+        "executetimeout": "30s",
+        "system": dict.fromkeys(("_lifecycle", "cscc", "lscc", "qscc"), "enable"),
+        "runtimeParams": {"useWriteBatch": True, "maxSizeWriteBatch": 1000},
+    }
 
 
 def write_orderer(settings: OrdererSettings) -> None:
