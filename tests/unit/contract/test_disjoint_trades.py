@@ -6,24 +6,9 @@ in one block, are all valid and touch no common key. On ledgers that run transac
 
 from __future__ import annotations
 
-from fakes.disjoint_trades import LANES, SHARDS, households_of, trade_side_by_side
+from fakes.disjoint_trades import trade_side_by_side
 from fakes.fabric_world import FabricLedger
-from fakes.trade_world import TradeLedger, TradeWorld
-
-from tieline.contract.genesis import Parameters
-
-
-class WideWorld(TradeWorld):
-    """A trade world with a lane and a household for each trade, and every shard."""
-
-    ledger_type: type[TradeLedger] = TradeLedger
-
-    def open_ledger(
-        self, chain_id: str, cell: str, names: tuple[str, ...], **rules: Parameters
-    ) -> TradeLedger:
-        parameters = Parameters(vault_shards=SHARDS)
-        everybody = (*names, *LANES, *households_of(cell))
-        return self.ledger_type(chain_id, cell, everybody, parameters)
+from fakes.wide_world import WideWorld
 
 
 class WideFabricWorld(WideWorld):
