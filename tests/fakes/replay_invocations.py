@@ -2,8 +2,11 @@
 Repeats recorded invocations in this process and prints what each came to; and starts two such
 processes that have nothing in common but the calls.
 
-As a script it reads lines ``wall_s arg arg ...`` in hex from standard input; its argument is
-``module:name`` of a function that returns an Installation, or nothing for the microgrid's own.
+As a script it takes a Fabric ledger's folder (``python tests/fakes/replay_invocations.py FOLDER``)
+and says whether all that is valid in its blocks comes to the same again, in both processes.
+
+To itself it gives lines ``wall_s arg arg ...`` in hex, and ``module:name`` of a function that
+returns an Installation, or nothing for the microgrid's own.
 """
 
 from __future__ import annotations
@@ -11,12 +14,19 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
 from tieline.contract.chaincode import Chaincode, Invocation
 from tieline.contract.invocation_replay import RecordedCall, replay
+from tieline.wire.blocks import split_frames
+from tieline.wire.fabric.blocks import Block, is_config_block
+from tieline.wire.fabric.invocations import CHAINCODE_NAME, STATUS_OK, Function, decode_number
+from tieline.wire.fabric.proposals import arguments_of
+from tieline.wire.fabric.transactions import VALID, decode_transaction
 
 ROOT = Path(__file__).parents[2]
 APART: Sequence[Mapping[str, str]] = (
@@ -43,13 +53,61 @@ def line_of_answer(invocation: Invocation) -> str:
     return repr(invocation)
 
 
-def answers_apart(calls: Sequence[RecordedCall], installation: str = "") -> list[list[str]]:
+@dataclass(frozen=True)
+class Recorded:
+    """A valid invocation of our chaincode in a block."""
+
+    call: RecordedCall
+    writes: tuple[tuple[str, bytes | None], ...]
+    payload: bytes
+    event: bytes
+
+    def line(self) -> str:
+        """What repeating it must print."""
+        return line_of_answer(Invocation(STATUS_OK, "", self.payload, self.event, self.writes))
+
+
+def recorded_in(blocks: Iterable[Block]) -> list[Recorded]:
+    """All valid invocations of our chaincode, in order; a Tick was its endorser's time."""
+    found: list[Recorded] = []
+    for block in blocks:
+        if is_config_block(block.data):
+            continue
+        for envelope, code in zip(block.data, block.transactions_filter, strict=True):
+            transaction = decode_transaction(envelope)
+            if code != VALID or transaction.chaincode != CHAINCODE_NAME:
+                continue
+            content = transaction.opened.content
+            args = arguments_of(transaction.endorsed.proposal_payload)
+            wall_s = decode_number(args[1]) if args[0] == Function.TICK.encode() else 0
+            writes = tuple(
+                (write.key, None if write.is_deletion else write.value)
+                for write in content.sets.of(CHAINCODE_NAME).writes
+            )
+            event = b"" if content.event is None else content.event.payload
+            call = RecordedCall(args, wall_s)
+            found.append(Recorded(call, writes, content.response.payload, event))
+    return found
+
+
+def differences(recorded: Sequence[Recorded], answers: Iterable[Sequence[str]]) -> list[str]:
+    """Return every answer of any process that is not the recorded one."""
+    expected = [each.line() for each in recorded]
+    return [
+        f"invocation {place}: {now} instead of {then}"
+        for said in answers
+        for place, (now, then) in enumerate(zip(said, expected, strict=True))
+        if now != then
+    ]
+
+
+def answers_apart(calls: Iterable[RecordedCall], installation: str = "") -> list[list[str]]:
     """Repeat *calls* from Init in a process for each of ``APART``; return what each said."""
     roots = [str(ROOT / part) for part in ("relayer", "adapters", "microgrids", "tests")]
     script = str(ROOT / "tests" / "fakes" / "replay_invocations.py")
     told = "\n".join(map(line_of_call, calls))
-    answers: list[list[str]] = []
-    for difference in APART:
+
+    def repeat(difference: Mapping[str, str]) -> list[str]:
         done = subprocess.run(
             [sys.executable, script, *filter(None, [installation])],
             env={**os.environ, "PYTHONPATH": os.pathsep.join(roots), **difference},
@@ -58,12 +116,20 @@ def answers_apart(calls: Sequence[RecordedCall], installation: str = "") -> list
             text=True,
             check=True,
         )
-        answers.append(done.stdout.splitlines())
-    return answers
+        return done.stdout.splitlines()
+
+    with ThreadPoolExecutor() as side_by_side:
+        return list(side_by_side.map(repeat, APART))
 
 
 def main() -> None:
-    """Repeat what standard input holds."""
+    """Repeat what standard input holds, or what a folder holds in two more processes."""
+    if len(sys.argv) > 1 and Path(sys.argv[1]).is_dir():
+        payloads, _ = split_frames((Path(sys.argv[1]) / "blocks.bin").read_bytes())
+        recorded = recorded_in(map(Block.decode, payloads))
+        wrong = differences(recorded, answers_apart(each.call for each in recorded))
+        sys.stdout.write(f"{len(recorded)} invocations, {len(wrong)} not alike\n")
+        sys.exit("\n".join(wrong) or None)
     installation = None
     if len(sys.argv) > 1:
         module, _, name = sys.argv[1].partition(":")

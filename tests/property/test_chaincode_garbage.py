@@ -55,13 +55,13 @@ def answer(args: tuple[bytes, ...], state: ReplayedState | None = None) -> Invoc
     return invocation
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(calls)
 def test_any_arguments_are_answered(call: tuple[bytes, list[bytes]]) -> None:
     answer((call[0], *call[1]))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.binary(max_size=40), max_size=300))
 def test_any_list_of_bytes_is_answered(args: list[bytes]) -> None:
     answer(tuple(args))
@@ -81,7 +81,7 @@ def spoiled_calls(draw: Callable[..., Any]) -> tuple[bytes, ...]:
     return tuple(args)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(spoiled_calls())
 def test_recorded_invocations_with_a_few_bytes_changed_are_answered(
     args: tuple[bytes, ...],
@@ -103,7 +103,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_a_spoiled_genesis_is_refused_in_words(data: Any) -> None:
     genesis = json.loads(played().state.values["t:" + b"zgenesis".hex()])

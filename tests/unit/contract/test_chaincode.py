@@ -208,6 +208,16 @@ def test_only_the_inner_key_speaks_for_its_account_and_only_on_its_channel() -> 
     assert codes(channel.invoke(submit_args(payment(chain_id="lab-2")))) == ("sdk", 4)
 
 
+def test_who_never_held_anything_may_send_what_costs_nothing() -> None:
+    """In blocks a signer is known by its money; here the channel says who may hand in."""
+    channel = begun()
+    stranger = build_transaction([pay("eve", "bob", 1)], key("eve"), "lab", 0, 0)
+    assert codes(channel.invoke(submit_args(stranger))) == ("sdk", 5)
+    nothing = build_transaction([pay("ann", "eve", 1)], key("ann"), "lab", 0, 0)
+    assert channel.invoke(submit_args(nothing)).invocation.is_ok
+    assert channel.invoke(submit_args(stranger)).invocation.is_ok
+
+
 def test_what_would_be_a_key_of_everybody_is_refused() -> None:
     """A fee collector and a height are shared by all; neither exists here."""
     channel = begun()

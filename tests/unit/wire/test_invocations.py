@@ -39,6 +39,15 @@ def test_events_go_both_ways_in_order(told: list[Event]) -> None:
     assert decode_events(encode_events(told)) == tuple(told)
 
 
+def test_events_and_refusals_are_spelled_as_written_down() -> None:
+    """``docs/fabric.md``; whoever listens to the channel with other tools reads these."""
+    told = (Event("paid", (("to", "ann"), ("wh", "5"))), Event("end", ()))
+    assert encode_events(told) == b'[["paid",[["to","ann"],["wh","5"]]],["end",[]]]'
+    refusal = InvocationRefusal("sdk", 5, 'holds "less"')
+    expected = r'{"code":5,"codespace":"sdk","log":"holds \"less\""}'
+    assert encode_refusal(refusal) == expected
+
+
 def test_no_events_are_no_bytes() -> None:
     assert encode_events(()) == b""
 
