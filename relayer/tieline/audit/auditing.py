@@ -14,6 +14,8 @@ from tieline.audit.acknowledgements import check_acknowledgements, check_publish
 from tieline.audit.block_chain import check_chain
 from tieline.audit.evm_chain import check_evm_chain, kind_of
 from tieline.audit.evm_history import fold_history
+from tieline.audit.fabric_chain import check_fabric_chain
+from tieline.audit.fabric_history import run_again
 from tieline.audit.findings import Check, Findings, Place
 from tieline.audit.ledger_history import LedgerHistory
 from tieline.audit.light_client_states import LightClientRow, light_clients
@@ -29,13 +31,15 @@ from tieline.audit.slot_verdict import check_verdict
 from tieline.audit.slot_view import SlotView
 from tieline.audit.topology_check import World, check_topology, read_world
 from tieline.swap.evidence import SignedReading, SlotEvidence
-from tieline.wire.accounts import EVM_KIND
+from tieline.wire.accounts import EVM_KIND, FABRIC_KIND
 from tieline.wire.canonical_json import parse
 from tieline.wire.checksums import CHECKSUMS_FILE, decode_checksums
 from tieline.wire.errors import Malformed
 
 Progress = Callable[[str, int, int], None]
 """Told what is under work, how much of it is done, and how much there is."""
+
+_DONE = {EVM_KIND: "checked, their logs folded", FABRIC_KIND: "checked, their transactions run again"}
 
 Readings = Mapping[tuple[bytes, int], SignedReading]
 
@@ -102,15 +106,19 @@ def audit_ledger(
     files: LedgerFiles, findings: Findings, tell: Progress | None = None
 ) -> LedgerHistory | None:
     """
-    Check one ledger's blocks and execute them, or fold the logs of an EVM ledger's; None if a
-    finding says why it cannot be.
+    Check one ledger's blocks and execute them, or fold the logs of an EVM ledger's; a Fabric
+    channel's transactions are judged and run again. None if a finding says why it cannot be.
     """
     progress = tell or _silent
 
     def tell_blocks(done: int, total: int) -> None:
         progress(f"ledger {files.chain_id}", done, total)
 
-    if kind_of(files) == EVM_KIND:
+    kind = kind_of(files)
+    if kind == FABRIC_KIND:
+        channel = check_fabric_chain(files, findings)
+        return None if channel is None else run_again(channel, findings, tell_blocks)
+    if kind == EVM_KIND:
         evm_chain = check_evm_chain(files, findings)
         return None if evm_chain is None else fold_history(evm_chain, findings, tell_blocks)
     chain = check_chain(files, findings)
@@ -131,7 +139,7 @@ def verify_ledger(run: Path, chain_id: str) -> CheckResult:
         first = findings.rows[0] if findings.rows else "nothing to execute"
         return CheckResult(chain_id, is_ok=False, detail=str(first))
     height = len(history.headers)
-    done = "checked, their logs folded" if history.genesis.kind == EVM_KIND else "executed again"
+    done = _DONE.get(history.genesis.kind, "executed again")
     return CheckResult(chain_id, is_ok=True, detail=f"{height} blocks {done}")
 
 

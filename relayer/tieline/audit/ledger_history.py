@@ -47,8 +47,19 @@ class LedgerEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class FabricHeader:
+    """A block of a Fabric channel, as far as others believe anything of it."""
+
+    time_s: int
+    """What the channel's clock showed after it, unix seconds."""
+    block_hash: bytes
+    is_provable: bool
+    """Whether it holds a valid Tick: light clients believe no other."""
+
+
+@dataclass(frozen=True, slots=True)
 class LedgerHistory:
-    """A ledger whose blocks were executed, or their logs folded, to the end."""
+    """A ledger whose blocks were executed, or their logs folded, or their transactions run again."""
 
     genesis: Genesis
     state: LedgerState
@@ -57,7 +68,7 @@ class LedgerHistory:
     """32 bytes that name this very instance."""
     state_root: bytes
     """After the last block."""
-    headers: tuple[Header, ...] | tuple[EvmHeader, ...]
+    headers: tuple[Header, ...] | tuple[EvmHeader, ...] | tuple[FabricHeader, ...]
     """From height 1."""
     events: tuple[LedgerEvent, ...]
     """In block order, of transactions that did not fail."""

@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tieline.audit.findings import Check, Findings, Place
-from tieline.audit.ledger_history import LedgerHistory
+from tieline.audit.ledger_history import FabricHeader, LedgerHistory
 from tieline.audit.lock_endings import Ledgers
 from tieline.contract.ibc_view import decode_counterparty
 from tieline.contract.store import IBC
 from tieline.light_clients.attestations import messages as attested
 from tieline.light_clients.evm import messages as sealed
+from tieline.light_clients.fabric import states as fabric
 from tieline.light_clients.tendermint import messages as tendermint
 from tieline.protocol.messages import AnyMessage
 from tieline.protocol.time import NANOSECONDS_PER_SECOND
@@ -102,6 +103,12 @@ def _told(state: AnyMessage, ledgers: Ledgers) -> tuple[str | None, bool]:
         evm = sealed.ClientState.decode(state.value)
         history = ledgers.get(evm.chain_tag)
         return (evm.chain_tag.hex() if history is None else history.chain_id), evm.is_frozen
+    if state.type_url == fabric.CLIENT_STATE_URL:
+        channel = fabric.ClientState.decode(state.value)
+        history = ledgers.get(channel.chain_tag)
+        return (
+            channel.chain_tag.hex() if history is None else history.chain_id
+        ), channel.is_frozen
     if state.type_url != tendermint.CLIENT_STATE_URL:
         raise Malformed(f"client of another kind: {state.type_url}")
     comet = tendermint.ClientState.decode(state.value)
@@ -188,6 +195,12 @@ def _compared(tracked: LedgerHistory, height: int, state: AnyMessage) -> tuple[o
                 time_ns, header.app_hash, header.next_validators_hash
             )
             return expected, tendermint.ConsensusState.decode(state.value)
+    elif isinstance(header, FabricHeader):
+        time_ns = header.time_s * NANOSECONDS_PER_SECOND
+        if state.type_url == fabric.CONSENSUS_STATE_URL:
+            seen = fabric.ConsensusState.decode(state.value)
+            expected_block = (time_ns, header.block_hash, True)
+            return expected_block, (seen.time_ns, seen.block_hash, header.is_provable)
     else:
         time_ns = header.timestamp * NANOSECONDS_PER_SECOND
         if state.type_url == sealed.CONSENSUS_STATE_URL:
