@@ -24,6 +24,7 @@ from tieline.light_clients.tendermint.client import TendermintClient
 from tieline.light_clients.tendermint.verifier import verify_header_once
 from tieline.protocol.client import LightClient
 from tieline.protocol.messages import AnyMessage
+from tieline.wire.accounts import FABRIC_KIND
 from tieline.wire.keys import SecpKey
 
 __all__ = [
@@ -101,7 +102,8 @@ def open_embedded_ledger(
 
     Args:
         genesis: Its birth.
-        validator_seeds: 32 secret bytes a validator, or a sealer.
+        validator_seeds: 32 secret bytes a validator, or a sealer; a Fabric network's members all
+            come from the first.
         lanes: Keys that sign transactions, by lane; of an EVM ledger, its deployer among them.
         folder: Where blocks are kept; None: in memory.
 
@@ -155,8 +157,28 @@ def _open_ethereum(
     return ledger
 
 
+def _open_fabric(
+    genesis: Genesis,
+    validator_seeds: Sequence[bytes],
+    lanes: Mapping[str, Signer],
+    folder: Path | None,
+) -> DrivenLedger:
+    # As the EVM: its messages and certificates are imported by who uses them.
+    from tieline.ledgers.fabric.embedded_ledger import EmbeddedFabric  # noqa: PLC0415
+
+    ledger = EmbeddedFabric(genesis, validator_seeds[0], folder)
+    ledger.resume()
+    for name, key in lanes.items():
+        ledger.add_lane(name, key)
+    return ledger
+
+
 Opener = Callable[[Genesis, Sequence[bytes], Mapping[str, Signer], Path | None], DrivenLedger]
-EMBEDDED: dict[str, Opener] = {"cometbft": _open_tendermint, "evm": _open_ethereum}
+EMBEDDED: dict[str, Opener] = {
+    "cometbft": _open_tendermint,
+    "evm": _open_ethereum,
+    FABRIC_KIND: _open_fabric,
+}
 """Engines in this process, by kind of ledger."""
 
 
@@ -216,7 +238,7 @@ def _fabric_client(engine: str) -> LightClient:
 LIGHT_CLIENTS: dict[str, Callable[[str], LightClient]] = {
     "cometbft": _tendermint_client,
     "evm": _evm_client,
-    "fabric": _fabric_client,
+    FABRIC_KIND: _fabric_client,
 }
 
 

@@ -39,7 +39,10 @@ from tieline.wire.errors import Malformed
 Progress = Callable[[str, int, int], None]
 """Told what is under work, how much of it is done, and how much there is."""
 
-_DONE = {EVM_KIND: "checked, their logs folded", FABRIC_KIND: "checked, their transactions run again"}
+_DONE = {
+    EVM_KIND: "checked, their logs folded",
+    FABRIC_KIND: "checked, their transactions run again",
+}
 
 Readings = Mapping[tuple[bytes, int], SignedReading]
 

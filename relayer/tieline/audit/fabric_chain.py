@@ -237,9 +237,7 @@ class _Reader:
         self._findings.hold(Check.BLOCKS)
         return rules
 
-    def _clock_after(
-        self, transactions: Sequence[EndorserTransaction | None], codes: bytes
-    ) -> int:
+    def _clock_after(self, transactions: Sequence[EndorserTransaction | None], codes: bytes) -> int:
         """Return the latest Tick, unix seconds, of those that the peers found valid."""
         clock_s = self._clock_s
         for transaction, code in zip(transactions, codes, strict=False):

@@ -76,8 +76,10 @@ def run_again(chain: FabricChain, findings: Findings, tell: Tell) -> LedgerHisto
         number = block.header.number
         place = Place(chain.genesis.chain_id, number)
         is_due = number % BOOKS_EVERY == 0 or number == total
-        if is_due and run.is_begun and not money_holds(
-            place, run.scan, issued_pay(chain.genesis), findings
+        if (
+            is_due
+            and run.is_begun
+            and not money_holds(place, run.scan, issued_pay(chain.genesis), findings)
         ):
             return None
         tell(number, total)
@@ -196,7 +198,9 @@ class _Run:
             return False
         if transaction.chaincode == LIFECYCLE:
             touched = {one.namespace for one in content.sets.namespaces}
-            return self.findings.expect(place, Check.STATE, f"{name}: namespaces", {LIFECYCLE}, touched)
+            return self.findings.expect(
+                place, Check.STATE, f"{name}: namespaces", {LIFECYCLE}, touched
+            )
         if not self.findings.expect(
             place, Check.STATE, f"{name}: chaincode", CHAINCODE_NAME, transaction.chaincode
         ):
@@ -216,7 +220,11 @@ class _Run:
         holds = True
         for rule, expected, found in (
             ("answer", (done.status, done.message, done.payload), _answer(transaction)),
-            ("writes", done.writes, tuple((w.key, None if w.is_deletion else w.value) for w in own.writes)),
+            (
+                "writes",
+                done.writes,
+                tuple((w.key, None if w.is_deletion else w.value) for w in own.writes),
+            ),
             ("reads", sorted(shown.read), sorted(read.key for read in own.reads)),
             ("event", done.event, b"" if event is None else event.payload),
             ("name of the event", EVENT_NAME if done.event else None, event and event.name),

@@ -59,7 +59,7 @@ class FabricHeader:
 
 @dataclass(frozen=True, slots=True)
 class LedgerHistory:
-    """A ledger whose blocks were executed, or their logs folded, or their transactions run again."""
+    """A ledger whose blocks were executed, logs folded or transactions run again, to the end."""
 
     genesis: Genesis
     state: LedgerState

@@ -106,9 +106,7 @@ def _told(state: AnyMessage, ledgers: Ledgers) -> tuple[str | None, bool]:
     if state.type_url == fabric.CLIENT_STATE_URL:
         channel = fabric.ClientState.decode(state.value)
         history = ledgers.get(channel.chain_tag)
-        return (
-            channel.chain_tag.hex() if history is None else history.chain_id
-        ), channel.is_frozen
+        return (channel.chain_tag.hex() if history is None else history.chain_id), channel.is_frozen
     if state.type_url != tendermint.CLIENT_STATE_URL:
         raise Malformed(f"client of another kind: {state.type_url}")
     comet = tendermint.ClientState.decode(state.value)
