@@ -25,23 +25,24 @@ from tieline.wire.blocks import split_frames
 from tieline.wire.errors import Malformed
 from tieline.wire.fabric.blocks import (
     COMMIT_HASH,
+    LAST_CONFIG,
     METADATA_COUNT,
-    SIGNATURES,
-    TRANSACTIONS_FILTER,
+    ORDERER,
     Block,
     BlockHeader,
     Metadata,
+    OrdererMetadata,
     check_well_formed,
     is_config_block,
 )
 from tieline.wire.fabric.config import decode_channel_config
 from tieline.wire.fabric.invocations import CHAINCODE_NAME, Function, decode_number
 from tieline.wire.fabric.transactions import VALID, EndorserTransaction, decode_transaction
+from tieline.wire.hashes import tag
 from tieline.wire.ids import chain_tag
+from tieline.wire.proto_fields import uint_field
 
 _TICK = Function.TICK.encode()
-_FREE = frozenset(range(METADATA_COUNT)) - {SIGNATURES, TRANSACTIONS_FILTER, COMMIT_HASH}
-"""Places of a block's metadata that hold nothing since Fabric 2."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +101,8 @@ def check_fabric_chain(files: LedgerFiles, findings: Findings) -> FabricChain | 
     if not reader.blocks:
         findings.refuse(place, Check.BLOCKS, "blocks", "at least one", "none")
         return None
-    tag = chain_tag(FABRIC_KIND, genesis.chain_id, first.header.hash(), genesis.host_id)
-    blocks = tuple(reader.blocks)
-    return FabricChain(genesis, genesis.chain_id, first.header, tag, blocks)
+    named = chain_tag(FABRIC_KIND, genesis.chain_id, first.header.hash(), genesis.host_id)
+    return FabricChain(genesis, genesis.chain_id, first.header, named, tuple(reader.blocks))
 
 
 def _trust_roots(files: LedgerFiles, findings: Findings) -> tuple[Genesis, Block] | None:
@@ -117,6 +117,8 @@ def _trust_roots(files: LedgerFiles, findings: Findings) -> tuple[Genesis, Block
         place, Check.FILES, "chain id of genesis", files.chain_id, genesis.chain_id
     )
     same &= findings.expect(place, Check.FILES, "kind of ledger", FABRIC_KIND, genesis.kind)
+    host_id = tag(CHAINCODE_NAME)
+    same &= findings.expect(place, Check.FILES, "host of genesis", host_id, genesis.host_id)
     place = Place(files.chain_id, file="validators.bin")
     try:
         first = Block.decode(files.validators)
@@ -194,7 +196,7 @@ class _Reader:
         holds = findings.expect(place, Check.BLOCKS, "number", place.height, header.number)
         for rule, expected, found in (
             ("codes of transactions", len(block.data), len(block.transactions_filter)),
-            ("metadata that hold nothing", (), _held(block)),
+            ("metadata that nobody signs", _unsigned(block), _kept(block)),
         ):
             holds &= findings.expect(place, Check.BLOCKS, rule, expected, found)
         holds &= findings.require(
@@ -262,10 +264,17 @@ def _commit_hash(block: Block) -> bytes:
     if len(block.metadata) != METADATA_COUNT:
         raise Malformed(f"not as peers keep blocks: metadata={len(block.metadata)}")
     kept = Metadata.decode(block.metadata[COMMIT_HASH])
+    OrdererMetadata.decode(block.signatures.value)
     if kept.signatures:
         raise Malformed("commit hash with signatures")
     return kept.value
 
 
-def _held(block: Block) -> tuple[int, ...]:
-    return tuple(index for index in sorted(_FREE) if block.metadata[index])
+def _unsigned(block: Block) -> tuple[bytes, bytes]:
+    """Return what orderers write beside what they sign; nothing, since Fabric 2, at ORDERER."""
+    last_config = OrdererMetadata.decode(block.signatures.value).last_config
+    return Metadata(uint_field(1, last_config)).encode(), b""
+
+
+def _kept(block: Block) -> tuple[bytes, bytes]:
+    return block.metadata[LAST_CONFIG], block.metadata[ORDERER]

@@ -14,11 +14,16 @@ from hashlib import sha256
 
 from tieline.contract.store import STORES
 from tieline.wire.fabric.invocations import CHAINCODE_NAME, store_key_of
+from tieline.wire.fabric.private_hashes import (
+    decode_hashed_set,
+    hashed_namespace,
+    split_namespace,
+)
 from tieline.wire.fabric.rwsets import NamespaceSet, Version
 from tieline.wire.proto_fields import bytes_field, message_field, uint_field, uvarint
 
 StateKey = tuple[str, str]
-"""Namespace and key."""
+"""Namespace and key; of private data, where its hashes are kept and hex of the key's hash."""
 
 
 @dataclass(slots=True)
@@ -36,6 +41,10 @@ class BlockWrites:
             for write in one.writes:
                 value = None if write.is_deletion else write.value
                 self.written[one.namespace, write.key] = (value, version)
+            for hashed in map(decode_hashed_set, one.collections):
+                name = hashed_namespace(one.namespace, hashed.collection)
+                for key, value in hashed.writes:
+                    self.written[name, key] = (value, version)
 
 
 class ChannelState:
@@ -120,18 +129,26 @@ def commit_hash(codes: bytes, writes: BlockWrites, previous: bytes) -> bytes:
 
 
 def _update_bytes(written: Mapping[StateKey, tuple[bytes | None, Version]]) -> bytes:
-    """Write a block's updates ascending; a namespace is named at its first key only."""
+    """
+    Write a block's updates ascending, of a namespace what is public before its collections; each is
+    named at its first key only.
+    """
     parts: list[bytes] = []
-    named = ""
-    for (namespace, key), (value, version) in sorted(written.items()):
+    named, named_collection = "", ""
+    for (name, key), (value, version) in sorted(
+        written.items(), key=lambda one: (split_namespace(one[0][0]), one[0][1])
+    ):
+        namespace, collection = split_namespace(name)
+        is_named = (namespace, collection) == (named, named_collection)
         entry = (
             (b"" if namespace == named else bytes_field(1, namespace.encode()))
-            + bytes_field(3, key.encode())
+            + (b"" if is_named else bytes_field(2, collection.encode()))
+            + bytes_field(3, bytes.fromhex(key) if collection else key.encode())
             + uint_field(4, int(value is None))
             + bytes_field(5, value or b"")
             + bytes_field(6, _ordered(version.block) + _ordered(version.index))
         )
-        named = namespace
+        named, named_collection = namespace, collection
         parts.append(message_field(1, entry))
     return b"".join(parts)
 

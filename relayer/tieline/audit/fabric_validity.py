@@ -11,20 +11,22 @@ Sources:
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from tieline.audit.fabric_chain import OrderedBlock
 from tieline.audit.fabric_state import BlockWrites, ChannelState
-from tieline.light_clients.fabric.msp import IdentityRefused
+from tieline.light_clients.fabric.msp import Identity, IdentityRefused
 from tieline.light_clients.fabric.transactions import LIFECYCLE_ENDORSEMENT, good_endorsers
 from tieline.wire.errors import Malformed
+from tieline.wire.fabric.config import ENDORSEMENT
 from tieline.wire.fabric.envelopes import channel_header_of
 from tieline.wire.fabric.lifecycle import (
     LIFECYCLE,
     ChaincodeDefinition,
     definition_of_state,
 )
-from tieline.wire.fabric.rwsets import ReadWriteSet
+from tieline.wire.fabric.private_hashes import decode_hashed_set, hashed_namespace
+from tieline.wire.fabric.rwsets import NamespaceSet, ReadWriteSet
 from tieline.wire.fabric.signatures import verify
 from tieline.wire.fabric.transactions import (
     BAD_CREATOR_SIGNATURE,
@@ -34,6 +36,9 @@ from tieline.wire.fabric.transactions import (
     VALID,
     EndorserTransaction,
 )
+
+BAD_RWSET = 22
+"""What was touched of private data cannot be read."""
 
 
 def code_before_reads(
@@ -57,17 +62,22 @@ def code_before_reads(
         return BAD_CREATOR_SIGNATURE
     if transaction.tx_id in seen:
         return DUPLICATE_TXID
-    if not _is_endorsed(block, transaction, state):
-        return ENDORSEMENT_POLICY_FAILURE
-    return VALID
+    try:
+        is_endorsed = _is_endorsed(block, transaction, state)
+    except Malformed:
+        return BAD_RWSET
+    return VALID if is_endorsed else ENDORSEMENT_POLICY_FAILURE
 
 
 def code_of_reads(sets: ReadWriteSet, state: ChannelState, writes: BlockWrites) -> int:
     """Return VALID, or that something that was read is of another version now."""
     for one in sets.namespaces:
-        for read in one.reads:
-            place = (one.namespace, read.key)
-            if place in writes.written or state.version(*place) != read.version:
+        reads = [(one.namespace, read.key, read.version) for read in one.reads]
+        for hashed in map(decode_hashed_set, one.collections):
+            name = hashed_namespace(one.namespace, hashed.collection)
+            reads += [(name, key, version) for key, version in hashed.reads]
+        for name, key, version in reads:
+            if (name, key) in writes.written or state.version(name, key) != version:
                 return MVCC_READ_CONFLICT
     return VALID
 
@@ -81,9 +91,10 @@ def claimed_id(envelope: bytes) -> str:
 
 
 def is_plain(sets: ReadWriteSet) -> bool:
-    """Tell whether nothing is touched that this audit could not judge."""
+    """Tell whether nothing is touched that could not be judged here, or is not our contract's."""
     return not any(
-        one.metadata_writes or one.range_queries or one.collections for one in sets.namespaces
+        one.metadata_writes or one.range_queries or (one.collections and one.namespace != LIFECYCLE)
+        for one in sets.namespaces
     )
 
 
@@ -110,18 +121,42 @@ def _is_signed(block: OrderedBlock, transaction: EndorserTransaction) -> bool:
 def _is_endorsed(
     block: OrderedBlock, transaction: EndorserTransaction, state: ChannelState
 ) -> bool:
-    """Ask the policy of the chaincode, and of every other whose namespace is written."""
+    """
+    Ask the policy of the chaincode, of every other whose namespace is written, and of each
+    organisation in whose own collection something is written.
+    """
     content = transaction.opened.content
-    written = {one.namespace for one in content.sets.namespaces if one.writes}
     signers = good_endorsers(transaction.endorsed, block.rules, block.span)
-    for name in sorted({content.chaincode, *written}):
-        if name == LIFECYCLE:
-            if not block.rules.judge.satisfies_at(LIFECYCLE_ENDORSEMENT, signers):
-                return False
-            continue
-        definition = definition_in(state, name)
-        if definition is None:
+    touched = {one.namespace: one for one in content.sets.namespaces}
+    touched.setdefault(content.chaincode, NamespaceSet(content.chaincode))
+    for name, one in sorted(touched.items()):
+        owners = [
+            hashed.owner for hashed in map(decode_hashed_set, one.collections) if hashed.writes
+        ]
+        is_called = name == content.chaincode and not owners
+        if (one.writes or is_called) and not _satisfies(name, block, state, signers):
             return False
-        if not block.rules.judge.satisfies(definition.endorsement_policy, signers):
+        if not all(_is_agreed_by(owner, block, signers) for owner in owners):
             return False
     return True
+
+
+def _satisfies(
+    name: str, block: OrderedBlock, state: ChannelState, signers: Sequence[Identity]
+) -> bool:
+    if name == LIFECYCLE:
+        return block.rules.judge.satisfies_at(LIFECYCLE_ENDORSEMENT, signers)
+    definition = definition_in(state, name)
+    if definition is None:
+        return False
+    return block.rules.judge.satisfies(definition.endorsement_policy, signers)
+
+
+def _is_agreed_by(owner: str | None, block: OrderedBlock, signers: Sequence[Identity]) -> bool:
+    """Ask an organisation's own endorsers; other collections have policies of their own."""
+    for one in block.rules.config.application.organisations:
+        if one.msp.msp_id == owner:
+            return block.rules.judge.satisfies_at(
+                f"/Channel/Application/{one.name}/{ENDORSEMENT}", signers
+            )
+    return False

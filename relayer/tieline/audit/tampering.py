@@ -29,10 +29,12 @@ from tieline.audit.auditing import (
 from tieline.audit.findings import Finding, Findings, Place
 from tieline.audit.run_files import RunFiles
 from tieline.audit.spoiling import WAYS, Spoiled
+from tieline.audit.spoiling_fabric import FABRIC_WAYS
 from tieline.interfaces.errors import ConfigError
 from tieline.wire.checksums import CHECKSUMS_FILE, COVERED_FILES
 
 _SEEDS = 2**32
+_WAYS = (*WAYS, *FABRIC_WAYS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +115,8 @@ def _copy(run: Path, copy: Path) -> None:
 
 def _spoil(files: RunFiles, number: int, chance: Random) -> Spoiled:
     """Return the next change; a way that this run offers nothing for gives its turn away."""
-    for offset in range(len(WAYS)):
-        spoiled = WAYS[(number + offset) % len(WAYS)](files, chance)
+    for offset in range(len(_WAYS)):
+        spoiled = _WAYS[(number + offset) % len(_WAYS)](files, chance)
         if spoiled is not None:
             return spoiled
     raise AssertionError("a run has blocks, and blocks can always be deleted")

@@ -1,7 +1,7 @@
 """
-Blocks on disk: ``blocks.bin`` holds whole committed blocks, written before they are told to anyone;
-beside it the ledger's genesis, for whoever checks them. A torn tail, the mark of a kill, is cut
-off; damage anywhere else is not.
+Blocks on disk: ``blocks.bin`` holds whole committed blocks from number 1 on, written before they
+are told to anyone; beside it the roots of trust, for whoever checks them: the ledger's genesis, and
+block 0 bare of metadata. A torn tail, the mark of a kill, is cut off; damage anywhere else is not.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from tieline.wire.blocks import encode_frame, is_torn, split_frames
 
 BLOCKS_FILE = "blocks.bin"
 GENESIS_FILE = "genesis.json"
+FIRST_FILE = "validators.bin"
+"""Block 0, which names who orders and endorses."""
 
 
 class FabricBlockFile:
@@ -33,6 +35,8 @@ class FabricBlockFile:
         """
         folder.mkdir(parents=True, exist_ok=True)
         self._keep_genesis(folder / GENESIS_FILE, genesis)
+        self._first_path = folder / FIRST_FILE
+        self._first = self._first_path.read_bytes() if self._first_path.exists() else b""
         path = folder / BLOCKS_FILE
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         self._is_synced = is_synced
@@ -42,7 +46,7 @@ class FabricBlockFile:
             if not is_torn(data[used:]):
                 os.close(self._file)
                 raise ConfigError(
-                    f"{path} is damaged behind block {len(payloads) - 1}, at byte {used}",
+                    f"{path} is damaged behind block {len(payloads)}, at byte {used}",
                     instead="restore a copy",
                 )
             os.ftruncate(self._file, used)
@@ -54,15 +58,20 @@ class FabricBlockFile:
 
     def __len__(self) -> int:
         """Return how many blocks there are."""
-        return len(self._places)
+        return len(self._places) + bool(self._first)
 
     def __getitem__(self, number: int) -> bytes:
         """Return a block."""
-        start, length = self._places[number]
+        if not number:
+            return self._first
+        start, length = self._places[number - 1]
         return os.pread(self._file, length, start)
 
     def append(self, block: bytes) -> None:
         """Write the next block."""
+        if not self._first:
+            self._keep_first(block)
+            return
         frame = data = encode_frame(block)
         while data:
             data = data[os.write(self._file, data) :]
@@ -77,6 +86,12 @@ class FabricBlockFile:
     def _note(self, frame: int, length: int) -> None:
         self._end += frame
         self._places.append((self._end - length, length))
+
+    def _keep_first(self, block: bytes) -> None:
+        beside = self._first_path.with_name(f"{FIRST_FILE}.new")
+        beside.write_bytes(block)
+        beside.replace(self._first_path)
+        self._first = block
 
     def _keep_genesis(self, path: Path, genesis: bytes) -> None:
         if not path.exists():

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from hashlib import sha256
 
-from tieline.ledgers.fabric.embedded.private_hashes import split_namespace
 from tieline.ledgers.fabric.embedded.world_state import Updates, version_bytes
+from tieline.wire.fabric.private_hashes import split_namespace
 from tieline.wire.proto_fields import bytes_field, message_field, uint_field, uvarint
 
 

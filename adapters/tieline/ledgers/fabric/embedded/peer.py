@@ -96,8 +96,9 @@ class Peer:
         self._statuses: dict[str, tuple[int, int]] = {}
         self._commit_hash = b""
         self._newest: BlockHeader | None = None
-        self.kept_genesis = self.commit(genesis)
-        """Block 0 as this peer keeps it."""
+        self.commit(genesis)
+        self.kept_genesis = replace(genesis, metadata=())
+        """Block 0 without metadata, of which nothing is signed."""
 
     @property
     def msp_id(self) -> str:

@@ -19,7 +19,6 @@ from functools import lru_cache
 
 from tieline.ledgers.fabric.embedded.channel_view import ChannelView
 from tieline.ledgers.fabric.embedded.lifecycle import LIFECYCLE_POLICY, definition_in
-from tieline.ledgers.fabric.embedded.private_hashes import decode_hashed_set, hashed_namespace
 from tieline.ledgers.fabric.embedded.world_state import Updates, WorldState
 from tieline.light_clients.fabric.msp import Identity
 from tieline.wire.errors import Malformed
@@ -34,6 +33,7 @@ from tieline.wire.fabric.envelopes import (
     SignatureHeader,
 )
 from tieline.wire.fabric.lifecycle import LIFECYCLE
+from tieline.wire.fabric.private_hashes import decode_hashed_set, hashed_namespace
 from tieline.wire.fabric.proposals import transaction_id
 from tieline.wire.fabric.rwsets import NamespaceSet, ReadWriteSet, Version
 from tieline.wire.fabric.transactions import EndorserTransaction, decode_transaction
