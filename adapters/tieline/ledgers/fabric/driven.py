@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -59,7 +59,9 @@ class DrivenFabricPlan:
     home: Path
     """Folder of the network: its keys, its ledgers, its logs."""
     consensus: Consensus = Consensus.RAFT
-    pace: BlockPace = field(default_factory=lambda: PACE)
+    pace: BlockPace = PACE
+    chaincode: ChaincodePlan | None = None
+    """Another one than the microgrid's contract of this genesis."""
 
 
 class DrivenFabric(FabricLedger):
@@ -88,7 +90,7 @@ class DrivenFabric(FabricLedger):
                 ALWAYS,
                 consensus=plan.consensus,
                 pace=plan.pace,
-                chaincode=ChaincodePlan(argument=sha256(self._content).hex()),
+                chaincode=plan.chaincode or ChaincodePlan(argument=sha256(self._content).hex()),
                 seed=plan.seed,
                 clock_file=self._clock_file,
             ),
@@ -202,9 +204,14 @@ class DrivenFabric(FabricLedger):
             await asyncio.sleep(_POLL_S)
             await self.read_on()
         for port in self._others:
-            # A peer that is behind endorses something else, and all would have to be said again.
-            while await port.height() < self._history.height and time.monotonic() < end:
-                await asyncio.sleep(_POLL_S)
+            await self._await_peer(port, end)
+
+    async def _await_peer(self, port: PatientPort, end: float) -> None:
+        """Wait for a peer: one that is behind endorses something else than the others."""
+        while await port.height() < self._history.height:
+            if time.monotonic() > end or self._is_closing:
+                raise Unavailable(f"a peer stays behind: ledger={self.ledger_id} {port.name}")
+            await asyncio.sleep(_POLL_S)
 
     def _take(self, raw: bytes) -> None:
         """Take a block, and export it unless it was."""
