@@ -26,12 +26,12 @@ import grpc
 from fabric_protos.common import common_pb2, configtx_pb2, ledger_pb2
 from fabric_protos.orderer import ab_pb2, configuration_pb2
 from fabric_protos.peer import proposal_response_pb2
+
+from tieline.ledgers.fabric.material import ALWAYS, MemberCarrier
 from tieline.ledgers.fabric.native.admin_calls import Definition, patiently
 from tieline.ledgers.fabric.native.network import FabricNetwork
 from tieline.ledgers.fabric.native.network_folder import ADMIN, CLIENT
 from tieline.ledgers.fabric.native.plan import ChaincodePlan, Consensus, NetworkPlan
-
-from tieline.ledgers.fabric.material import ALWAYS, MemberCarrier
 from tieline.wire.fabric.blocks import Block
 from tieline.wire.fabric.envelopes import (
     CONFIG_UPDATE,
