@@ -95,7 +95,12 @@ class EmbeddedFabric(FabricLedger):
         return self._awaits_deadline or self.history.owes_tick
 
     def resume(self) -> int:
-        """Take up the clock where the folder left it; return the number of the newest block."""
+        """
+        Take up the clock where the folder left it; return the number of the newest block.
+
+        A deadline may have fallen before a kill and its Tick not have come: one is owed.
+        """
+        self._awaits_deadline = self.network.height >= _BEGUN
         clock = self.network.peers[0].state.get(CHAINCODE, CLOCK_KEY)
         self._now_s = 0 if clock is None else decode_number(clock.value)
         return self.network.height

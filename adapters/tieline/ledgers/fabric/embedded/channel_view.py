@@ -5,7 +5,8 @@ and whether signatures satisfy a policy.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from hashlib import sha256
 from typing import Final
 
@@ -36,7 +37,9 @@ class ChannelView:
         self.config = config
         groups = (*config.application.organisations, *config.orderer.organisations)
         self._organisations = Organisations(one.msp for one in groups)
-        self.judge = Judge(config, self._organisations)
+        self._judge = Judge(config, self._organisations)
+        self._judged: dict[tuple[bytes, tuple[tuple[str, bytes], ...]], bool] = {}
+        """By policy and signers: the same few sign everything, under one configuration."""
 
     def signer(self, creator: bytes, message: bytes, signature: bytes) -> Identity | None:
         """Return who signed, None if nobody of the channel did or the signature is bad."""
@@ -54,9 +57,25 @@ class ChannelView:
         )
         return [one for one in signers if one is not None]
 
-    def satisfies(self, policy: bytes, signers: list[Identity]) -> bool:
+    def satisfies(self, policy: bytes, signers: Sequence[Identity]) -> bool:
         """Tell whether signers satisfy an ``ApplicationPolicy``. Raises Malformed if it is none."""
-        return self.judge.satisfies(ApplicationPolicy.decode(policy), signers)
+        claim = (policy, tuple((one.msp_id, one.certificate) for one in signers))
+        known = self._judged.get(claim)
+        if known is None:
+            if len(self._judged) >= REMEMBERED_MAX:
+                self._judged.clear()
+            known = self._judge.satisfies(ApplicationPolicy.decode(policy), signers)
+            self._judged[claim] = known
+        return known
+
+    def satisfies_at(self, path: str, signers: Sequence[Identity]) -> bool:
+        """Tell whether signers satisfy a policy of the configuration, by its path."""
+        return self.satisfies(_reference(path), signers)
+
+
+@lru_cache(maxsize=64)
+def _reference(path: str) -> bytes:
+    return ApplicationPolicy(None, path).encode()
 
 
 def is_signed(block: Block, view: ChannelView) -> bool:
@@ -75,7 +94,7 @@ def is_signed(block: Block, view: ChannelView) -> bool:
         message = one.signed_bytes(metadata.value, block.header)
         signer = view.signer(creator, message, one.signature)
         signers += [] if signer is None else [signer]
-    return view.judge.satisfies_at(BLOCK_POLICY, signers)
+    return view.satisfies_at(BLOCK_POLICY, signers)
 
 
 def _is_good(identity: Identity, signature: bytes, message: bytes) -> bool:

@@ -151,7 +151,7 @@ class Network:
                 CODESPACE, BAD_REQUEST, f"type={header.type} channel={header.channel_id!r}"
             )
         signer = self.view.signer(creator, read.payload, read.signature)
-        if signer is None or not self.view.judge.satisfies_at(f"/Channel/{WRITERS}", [signer]):
+        if signer is None or not self.view.satisfies_at(f"/Channel/{WRITERS}", [signer]):
             raise Rejected(CODESPACE, FORBIDDEN, f"{WRITERS} policy not satisfied")
         self._batches += self._cutter.take(envelope)
 

@@ -144,7 +144,7 @@ class Peer:
             return _refused(f"error validating proposal: access denied: {header.channel_id}")
         if header.tx_id in self._statuses:
             return _refused(f"duplicate transaction found {header.tx_id}")
-        if not self.view.judge.satisfies_at(PROPOSE_POLICY, [member]):
+        if not self.view.satisfies_at(PROPOSE_POLICY, [member]):
             return _refused(f"{PROPOSE_POLICY} policy not satisfied")
         return self._simulate(proposal, header)
 

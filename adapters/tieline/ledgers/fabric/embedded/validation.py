@@ -208,7 +208,7 @@ def _check_policy(
     namespace: str, signers: list[Identity], view: ChannelView, state: WorldState
 ) -> None:
     if namespace == LIFECYCLE:
-        is_endorsed = view.judge.satisfies_at(LIFECYCLE_POLICY, signers)
+        is_endorsed = view.satisfies_at(LIFECYCLE_POLICY, signers)
     else:
         definition = definition_in(state, namespace)
         if definition is None:
@@ -223,7 +223,7 @@ def _is_agreed_by(msp_id: str, signers: list[Identity], view: ChannelView) -> bo
     for one in view.config.application.organisations:
         if one.msp.msp_id == msp_id:
             path = f"/Channel/Application/{one.name}/{ENDORSEMENT}"
-            return view.judge.satisfies_at(path, signers)
+            return view.satisfies_at(path, signers)
     return False
 
 
