@@ -88,15 +88,20 @@ class FabricBlockFile:
         self._places.append((self._end - length, length))
 
     def _keep_first(self, block: bytes) -> None:
-        beside = self._first_path.with_name(f"{FIRST_FILE}.new")
-        beside.write_bytes(block)
-        beside.replace(self._first_path)
+        _write_whole(self._first_path, block)
         self._first = block
 
     def _keep_genesis(self, path: Path, genesis: bytes) -> None:
         if not path.exists():
-            path.write_bytes(genesis)
+            _write_whole(path, genesis)
         elif path.read_bytes() != genesis:
             raise ConfigError(
                 f"{path} is another ledger's", instead="take an empty folder, or that ledger's"
             )
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that a kill leaves all of it or nothing."""
+    beside = path.with_name(f"{path.name}.new")
+    beside.write_bytes(content)
+    beside.replace(path)
