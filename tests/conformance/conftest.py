@@ -37,6 +37,7 @@ PROGRAMS = {
     ("cosmos", NATIVE): "simapp",
     ("ethereum", GETH): "geth",
     ("ethereum", ANVIL): "anvil",
+    ("fabric", NATIVE): "fabric-peer",
 }
 """The program that a ledger outside this process runs on."""
 NATIVE_ONLY = {"cosmos"}
@@ -65,6 +66,16 @@ def _embedded_fabric(chain_id):
     genesis = genesis_of(chain_id, "fabric")
     seed = sha256(f"network of {chain_id}".encode())
     return EmbeddedFabric(genesis, seed, installation=echo_installation())
+
+
+def _native_fabric(chain_id):
+    if chain_id not in _GROUPS:
+        from fakes.native_fabric import NativeChannel
+
+        folder = Path(tempfile.mkdtemp(prefix="tieline-conform-"))
+        is_bft = os.environ.get("ORDERER", "raft") == "bft"
+        _GROUPS[chain_id] = NativeChannel(chain_id, folder, is_bft=is_bft), folder
+    return _GROUPS[chain_id][0].open()
 
 
 def _simulated(chain_id):
@@ -117,6 +128,7 @@ def pytest_sessionfinish():
 ENGINES = {
     ("tendermint", "native"): _native_tendermint,
     ("cosmos", "native"): _cosmos,
+    ("fabric", "native"): _native_fabric,
     ("ethereum", "geth"): _ethereum_on(GETH),
     ("ethereum", "anvil"): _ethereum_on(ANVIL),
     ("tendermint", "embedded"): _embedded_tendermint,

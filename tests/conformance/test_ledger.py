@@ -143,8 +143,9 @@ def test_without_a_reason_heights_stand_still(own_pace, run_now):
     time.sleep(1.0)
     assert run_now(driven.ledger.latest_height()) == height
     driven.must(pay(driven, "relayer", "cell"))
-    proved = height + 1 + driven.ledger.capabilities.proof_lag
-    assert run_now(driven.ledger.latest_height()) == proved, "the state changed"
+    new = run_now(driven.ledger.latest_height()) - height
+    lag = driven.ledger.capabilities.proof_lag
+    assert 1 + lag <= new <= 1 + lag + driven.ticks_after, "the state changed"
 
 
 def test_no_block_is_made_without_a_reason(by_hand, run_now):

@@ -102,6 +102,8 @@ class Driven:
     """Between blocks that a test asks for."""
     absent_key: bytes = b"07-tendermint-7\x01\x00\x00\x00\x00\x00\x00\x00\x01"
     """Nothing is there, and that can be proved."""
+    ticks_after: int = 0
+    """Blocks behind one that changes the state, which give it a time; or they are in it."""
     proofs_are_blocks: bool = False
     """A proof holds a whole block, so it grows with what else is in it."""
     earlier_absence_follows: bool = False

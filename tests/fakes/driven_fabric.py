@@ -8,12 +8,11 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from fakes.driven import SETTLED_S, Driven, Native, finish
+from fakes.driven import SETTLED_S, Driven, finish
 from tieline.interfaces.errors import NotYet, Rejected
 from tieline.interfaces.ledger import BlockEvents, TxEvents
 from tieline.ledgers.fabric.settings import TICK_INTERVAL_S, FabricSettings
 from tieline.protocol.commitment import packet_receipt_key
-from tieline.swap.messages import MsgSend
 from tieline.wire.fabric.blocks import Block
 from tieline.wire.fabric.lifecycle import LIFECYCLE
 from tieline.wire.fabric.transactions import decode_transaction
@@ -94,8 +93,10 @@ class FabricByHand(OnFabric, Driven):
 
     pace_s: int = TICK_INTERVAL_S
     soon_s: int = 60
+    seen_height: int = 0
 
     def begin(self):
+        self.seen_height = finish(self.ledger.latest_height())
         super().begin()
         self.first_height = self.ledger.history.oldest_tick
 
@@ -103,53 +104,52 @@ class FabricByHand(OnFabric, Driven):
         return finish(self.ledger.advance(time_s, is_deadline=is_deadline))
 
     def block(self, seconds=TICK_INTERVAL_S):
-        """Make what blocks are due, with a Tick behind them, and return what they did."""
-        before = finish(self.ledger.latest_height())
+        """
+        Make what blocks are due, with a Tick behind them, and return what happened since the last.
+        """
         self.now_s += max(seconds, TICK_INTERVAL_S)
         assert self.produce(self.now_s, is_deadline=True)
-        self.before = before
-        return merged(self, before)
+        self.before, self.seen_height = self.seen_height, self.ledger.history.height
+        return merged(self, self.before)
 
     def last_access(self):
         return self.access_since(self.before)
 
 
 @dataclass
-class NativeFabric(OnFabric, Native):
-    """A network of processes in real time; the ledger hands in Ticks when they are due."""
+class NativeFabric(FabricByHand):
+    """
+    A network of processes in real time, but for the clock that Ticks are held against: the test
+    moves that. The ledger itself hands in Ticks when they are due.
+    """
 
-    soon_s: int = 40
-    """A time out that passes behind the next Tick but one."""
+    ticks_after: int = 1
 
     def begin(self):
-        self.before = self.seen_height = self.settle()
-        self.block()
-        self.first_height = self.ledger.history.oldest_tick
+        self.settle()  # the network may have lived for some tests already
+        self.now_s = self.ledger.clock.now_s()
+        super().begin()
+
+    def produce(self, time_s, *, is_deadline=False):
+        if time_s <= self.ledger.history.time_s:
+            return False
+        before = finish(self.ledger.latest_height())
+        self.ledger.clock.move_to(time_s)
+        if is_deadline:
+            self.ledger.want_time(time_s)
+        self.settle()
+        return finish(self.ledger.latest_height()) > before
 
     def settle(self):
-        """Wait until nothing waits and all that happened can be shown."""
+        """Wait until nothing waits and all that happened can be shown; time is no matter."""
         end = time.monotonic() + SETTLED_S
         while not finish(self.ledger.is_idle()):
             assert time.monotonic() < end, "the ledger does not come to rest"
+            if not self.ledger.under_way:
+                now_s = self.ledger.clock.now_s()
+                self.ledger.clock.move_to(max(now_s, self.ledger.history.time_s + TICK_INTERVAL_S))
             time.sleep(0.02)
-        self.now_s = finish(self.ledger.latest_time_s())
-        return finish(self.ledger.latest_height())
-
-    def block(self, seconds=5):
-        self.before = self.seen_height
-        height = self.settle()
-        pulses = ()
-        if height == self.seen_height:
-            account = self.account("pulse")
-            pulses = (finish(self.ledger.submit("pulse", [MsgSend(account, account, 1)])).tx_hash,)
-            self.settle()
-        seen = merged(self, self.before)
-        self.seen_height = seen.height
-        asked = tuple(one for one in seen.transactions if one.tx_hash not in pulses)
-        return BlockEvents(seen.height, self.now_s, asked)
-
-    def last_access(self):
-        return self.access_since(self.before)
+        self.now_s = self.ledger.history.time_s
 
 
 def merged(driven, before):

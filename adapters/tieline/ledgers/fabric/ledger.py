@@ -185,9 +185,13 @@ class FabricLedger:
         return self._events[first : first + limit]
 
     async def is_idle(self) -> bool:
-        """Return whether nothing of ours is under way and all that happened can be shown."""
+        """
+        Return whether nothing of ours is under way, all that happened can be shown, and the clock
+        has passed what was waited for.
+        """
         await self.read_on()
-        return not self._submitter.under_way and not self._history.owes_tick
+        is_tick_due = self._ticks is not None and self._ticks.is_due
+        return not (self._submitter.under_way or self._history.owes_tick or is_tick_due)
 
     # --- proofs -----------------------------------------------------------------------------
 
