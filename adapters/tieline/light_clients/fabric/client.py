@@ -13,7 +13,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tieline.light_clients.client_rules import FROZEN, ClientRules, Neighbour, is_expired
+from tieline.light_clients.client_rules import (
+    FROZEN,
+    ClientRules,
+    Neighbour,
+    NotConvincing,
+    is_expired,
+)
 from tieline.light_clients.client_states import ClientStates
 from tieline.light_clients.fabric.blocks import HASH_BYTES, NUMBER_MAX
 from tieline.light_clients.fabric.knowledge import (
@@ -100,7 +106,7 @@ class FabricBlockClient(ClientRules[ClientState, ConsensusState]):
         try:
             key = read_key(path)
             found = self._find(proof, key.raw, self._held(store, height), self._anchor(store))
-        except (EvidenceRefused, Malformed) as exc:
+        except (NotConvincing, Malformed) as exc:
             return refused(str(exc))
         return VERIFIED if found == value else refused("another value was written")
 
@@ -120,7 +126,7 @@ class FabricBlockClient(ClientRules[ClientState, ConsensusState]):
                 check_not_acknowledged(proof, key.raw, held, anchor)
             else:
                 return refused("a commitment is deleted, so its absence says nothing")
-        except (EvidenceRefused, Malformed) as exc:
+        except (NotConvincing, Malformed) as exc:
             return refused(str(exc))
         return VERIFIED
 

@@ -42,7 +42,7 @@ _X509_ERRORS = (
     x509.InvalidVersion,
     x509.UnsupportedGeneralNameType,
 )
-"""All that ``cryptography`` says of certificates that strangers made."""
+"""All that ``cryptography`` says of certificates that strangers made; ``Malformed`` is one too."""
 
 
 class IdentityRefused(NotConvincing):
@@ -89,15 +89,18 @@ class Organisation:
             Malformed: A certificate or revocation list is none, or is of another kind of key.
         """
         self.msp_id = config.msp_id
-        self._config = config
-        lists = [_read_revocations(one) for one in config.revocation_lists]
-        self._authorities = [
-            *(_read_authority(one, lists, is_root=True) for one in config.root_certificates),
-            *(_read_authority(one, lists) for one in config.intermediate_certificates),
-        ]
-        self._admins = frozenset(_der(_read_certificate(one)) for one in config.admins)
-        self._node_units = _read_node_units(config)
         self._known = dict[bytes, Identity]()
+        try:
+            lists = [_read_revocations(one) for one in config.revocation_lists]
+            self._authorities = [
+                *(_read_authority(one, lists, is_root=True) for one in config.root_certificates),
+                *(_read_authority(one, lists) for one in config.intermediate_certificates),
+            ]
+            self._admins = frozenset(_der(_read_certificate(one)) for one in config.admins)
+            self._node_units = _read_node_units(config)
+            self._units = [(one.unit, _issuer_of(one)) for one in config.units]
+        except _X509_ERRORS as exc:
+            raise Malformed(f"organisation {config.msp_id!r}: {exc}") from exc
 
     def identify(self, pem: bytes) -> Identity:
         """
@@ -111,7 +114,7 @@ class Organisation:
             return known
         try:
             found = self._identify(_read_certificate(pem))
-        except Malformed as exc:
+        except _X509_ERRORS as exc:
             raise IdentityRefused(f"identity of {self.msp_id}: {exc}") from exc
         if len(self._known) >= IDENTITIES_REMEMBERED:
             self._known.clear()
@@ -170,10 +173,9 @@ class Organisation:
 
     def _check_units(self, units: Sequence[str], issuer: _Authority) -> None:
         """Refuse a member of none of the units, where the organisation takes only theirs."""
-        wanted = self._config.units
-        if wanted and not any(
-            one.unit in units and _issuer_of(one) in {b"", _der(issuer.certificate)}
-            for one in wanted
+        taken = {b"", _der(issuer.certificate)}
+        if self._units and not any(
+            unit in units and certificate in taken for unit, certificate in self._units
         ):
             raise IdentityRefused(f"of no unit of {self.msp_id}: units={list(units)}")
 
@@ -202,10 +204,7 @@ class Organisations:
 
 
 def _read_certificate(pem: bytes) -> x509.Certificate:
-    try:
-        return x509.load_pem_x509_certificate(pem)
-    except _X509_ERRORS as exc:
-        raise Malformed(f"not a certificate: {exc}") from exc
+    return x509.load_pem_x509_certificate(pem)
 
 
 def _read_authority(
@@ -222,12 +221,9 @@ def _read_authority(
 
 
 def _read_revocations(data: bytes) -> x509.CertificateRevocationList:
-    try:
-        if data.startswith(_PEM_HEAD):
-            return x509.load_pem_x509_crl(data)
-        return x509.load_der_x509_crl(data)
-    except _X509_ERRORS as exc:
-        raise Malformed(f"not a revocation list: {exc}") from exc
+    if data.startswith(_PEM_HEAD):
+        return x509.load_pem_x509_crl(data)
+    return x509.load_der_x509_crl(data)
 
 
 def _is_list_of(
@@ -235,10 +231,7 @@ def _is_list_of(
     authority: x509.Certificate,
     key: EllipticCurvePublicKey,
 ) -> bool:
-    try:
-        return held.issuer == authority.subject and held.is_signature_valid(key)
-    except _X509_ERRORS as exc:
-        raise Malformed(f"revocation list: {exc}") from exc
+    return held.issuer == authority.subject and held.is_signature_valid(key)
 
 
 def _read_node_units(config: MspConfig) -> tuple[tuple[Role, str, bytes], ...] | None:
@@ -268,8 +261,6 @@ def _is_authority(certificate: x509.Certificate) -> bool:
         usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
     except x509.ExtensionNotFound:
         return False
-    except _X509_ERRORS as exc:
-        raise Malformed(f"extensions of a certificate: {exc}") from exc
     return usage.key_cert_sign
 
 
@@ -286,20 +277,14 @@ def _is_issued_by(issued: x509.Certificate, issuer: x509.Certificate, between: i
 
 
 def _key(certificate: x509.Certificate) -> EllipticCurvePublicKey:
-    try:
-        key = certificate.public_key()
-    except _X509_ERRORS as exc:
-        raise Malformed(f"key of a certificate: {exc}") from exc
+    key = certificate.public_key()
     if not isinstance(key, EllipticCurvePublicKey) or not isinstance(key.curve, SECP256R1):
         raise Malformed("key of a certificate is not on P-256")
     return key
 
 
 def _units(certificate: x509.Certificate) -> list[str]:
-    try:
-        found = certificate.subject.get_attributes_for_oid(NameOID.ORGANIZATIONAL_UNIT_NAME)
-    except _X509_ERRORS as exc:
-        raise Malformed(f"subject of a certificate: {exc}") from exc
+    found = certificate.subject.get_attributes_for_oid(NameOID.ORGANIZATIONAL_UNIT_NAME)
     return [one.value for one in found if isinstance(one.value, str)]
 
 
