@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from hashlib import sha256
 
 from tieline.ledgers.fabric.material import Member, Organisation, Role, make_organisation
@@ -157,6 +158,16 @@ def channel_config(
     )
 
 
+@cache
+def _made_organisations(validity: Validity, seed: bytes) -> tuple[Organisation, ...]:
+    users = (("peer0", Role.PEER), ("client", Role.CLIENT), ("admin", Role.ADMIN))
+    orderers = [(f"orderer{index}", Role.ORDERER) for index in range(4)]
+    return (
+        *(make_organisation(name, users, validity, seed=seed) for name in ORGANISATIONS),
+        make_organisation("OrdererMSP", [*orderers, ("admin", Role.ADMIN)], validity, seed=seed),
+    )
+
+
 @dataclass
 class Simulated:
     """What an invocation reads, writes and answers; a test may change any part of it."""
@@ -179,14 +190,12 @@ class FabricChain:
     """One channel: its blocks, what its peers hold, and who may sign."""
 
     def __init__(self, consensus: str = RAFT, validity: Validity = ALWAYS, seed: bytes = b"fake"):
-        users = (("peer0", Role.PEER), ("client", Role.CLIENT), ("admin", Role.ADMIN))
-        orderers = [(f"orderer{index}", Role.ORDERER) for index in range(4)]
-        self.organisations = [
-            make_organisation(name, users, validity, seed=seed) for name in ORGANISATIONS
-        ]
-        self.orderers = make_organisation(
-            "OrdererMSP", [*orderers, ("admin", Role.ADMIN)], validity, seed=seed
+        *peers, self.orderers = (
+            # A test may exchange members.
+            replace(one, members=dict(one.members))
+            for one in _made_organisations(validity, seed)
         )
+        self.organisations = peers
         self.consensus = consensus
         self.config = channel_config(self.organisations, self.orderers, consensus, (1, 2, 3, 4))
         self.blocks = list[Block]()
