@@ -29,11 +29,12 @@ from tieline.ledgers.fabric.material import Role, make_organisation
 from tieline.ledgers.fabric.x509_making import ALWAYS
 from tieline.light_clients.chain_tags import named_chain_tag
 from tieline.light_clients.fabric import building
+from tieline.light_clients.fabric import steps as steps_module
 from tieline.light_clients.fabric.client import FabricBlockClient
-from tieline.light_clients.fabric.knowledge import KNOWN_MAX
 from tieline.light_clients.fabric.messages import (
     AbsenceProof,
     ConfigStep,
+    MembershipProof,
     Misbehaviour,
 )
 from tieline.light_clients.fabric.verifier import find_written_once, verify_header_once
@@ -382,9 +383,10 @@ def test_a_definition_with_private_data_or_validation_of_its_own_is_not_followed
         assert "private data, or with validation" in refusal
 
 
-def test_what_is_known_is_bounded(world):
+def test_what_is_known_is_bounded(world, monkeypatch):
+    monkeypatch.setattr(steps_module, "KNOWN_MAX", 2)
     chain = world.chain
-    for _ in range(KNOWN_MAX + 3):
+    for _ in range(4):
         changed = chain.change_config(
             lambda config: replace(
                 config,
@@ -401,7 +403,7 @@ def test_what_is_known_is_bounded(world):
         step = ConfigStep(building.signed_block(changed.encode()))
         assert world.update(chain.header(newest, config_steps=(step,))).heights
     held = [key for key in world.store if key.startswith(b"configs/")]
-    assert len(held) == KNOWN_MAX
+    assert len(held) == 2
 
 
 def test_what_was_verified_once_is_remembered_and_what_was_refused_is_not(world):
@@ -427,3 +429,31 @@ def test_what_was_verified_once_is_remembered_and_what_was_refused_is_not(world)
     poor = world.prove(written, block, tick.header.number, answer=stale)
     for _ in range(2):
         assert not rules.verify_membership(other, height, poor, (KEY,), VALUE)
+
+
+def test_one_orderer_may_show_the_other_result_of_a_call_until_the_true_header_comes(world):
+    # What adr/0044 says of Raft: two endorsed simulations of one call, one place, one marker.
+    chain = world.chain
+    truth, other = chain.write({KEY: VALUE}), chain.write({KEY: b"\x08" * 32})
+    assert truth.args == other.args
+    endorsed_before = chain.envelope(other)
+    chain.commit(truth)
+    forked = FabricChain()
+    forked.blocks = [*chain.blocks[:3]]
+    false = forked.append([endorsed_before])
+    true_tick = world.tick()
+    false_tick = forked.append(true_tick.data)
+    tick = marker_key(invocation_hash(chain.tick_args_of(true_tick, 0)))
+    header = replace(chain.header(true_tick), block=building.signed_block(false_tick.encode()))
+    assert header.read_back.response_payload.count(tick.encode()) == 1
+    assert world.update(header).heights, "nothing in it can be told from the truth"
+    proof = MembershipProof(
+        building.signed_block(false.encode()),
+        0,
+        chain.marker_read_back(truth),
+        (false_tick.header.data_hash,),
+    ).encode()
+    height = false_tick.header.number
+    assert world.shown(proof, height, value=b"\x08" * 32) is None
+    assert world.update(chain.header(true_tick)).misbehaviour
+    assert RULES.status(world.store, at(chain.clock_s)) is ClientStatus.FROZEN

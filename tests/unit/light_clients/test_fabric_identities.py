@@ -22,10 +22,10 @@ from fakes.fabric_client import KEY, SLOT_S, VALUE, ClientWorld
 from tieline.ledgers.fabric.material import Role, make_organisation
 from tieline.ledgers.fabric.x509_making import ALWAYS, Source, Subject, Validity, make_leaf
 from tieline.light_clients.fabric import building
+from tieline.light_clients.fabric import msp as msp_module
 from tieline.light_clients.fabric.messages import ConfigStep
 from tieline.light_clients.fabric.msp import (
     CHAIN_MAX,
-    IDENTITIES_REMEMBERED,
     IdentityRefused,
     Organisation,
     Organisations,
@@ -284,10 +284,11 @@ def test_a_member_or_authority_that_was_taken_back_is_refused(organisation):
         Organisation(config).identify(pem(leaf))
 
 
-def test_what_is_remembered_of_members_is_bounded(organisation):
+def test_what_is_remembered_of_members_is_bounded(organisation, monkeypatch):
+    monkeypatch.setattr(msp_module, "IDENTITIES_REMEMBERED", 3)
     known = Organisation(msp_config(organisation))
     authority = organisation.authority
-    for number in range(IDENTITIES_REMEMBERED + 1):
+    for number in range(4):
         leaf = make_leaf(
             Source(b"many"), Subject(f"peer{number}", "Org1MSP", "peer"), authority, ALWAYS
         )
