@@ -41,7 +41,6 @@ from tieline.wire.fabric.envelopes import (
 )
 from tieline.wire.fabric.invocations import (
     CLOCK_KEY,
-    MARKER_VALUE,
     ReadBackAnswer,
     absence_key,
     encode_number,
@@ -49,6 +48,7 @@ from tieline.wire.fabric.invocations import (
     ibc_key,
     invocation_hash,
     marker_key,
+    marker_value,
     prove_absence_args,
     read_back_args,
     submit_args,
@@ -185,6 +185,20 @@ class Simulated:
     collections: tuple[bytes, ...] = ()
     status: int = 200
 
+    @property
+    def marker(self) -> str:
+        return marker_key(invocation_hash(self.args))
+
+    def writing(self, *writes: Write) -> Simulated:
+        """Return it with other writes, marked as a peer would."""
+        digest = marker_value((one.key, None if one.is_deletion else one.value) for one in writes)
+        return replace(self, writes=[*writes, Write(self.marker, digest)])
+
+    @property
+    def others_written(self) -> list[Write]:
+        """All but the marker."""
+        return [one for one in self.writes if one.key != self.marker]
+
 
 class FabricChain:
     """One channel: its blocks, what its peers hold, and who may sign."""
@@ -281,10 +295,11 @@ class FabricChain:
     ) -> Simulated:
         marker = marker_key(invocation_hash(args))
         keys = (marker, *reads)
+        all_writes = {**writes, marker: marker_value(writes.items())}
         return Simulated(
             args,
             [Read(key, self.versions.get(key)) for key in keys],
-            [Write(key, value) for key, value in sorted({**writes, marker: MARKER_VALUE}.items())],
+            [Write(key, value) for key, value in sorted(all_writes.items())],
         )
 
     def tick(self, time_s: int) -> Simulated:

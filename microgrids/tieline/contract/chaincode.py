@@ -30,7 +30,6 @@ from tieline.wire.canonical_json import canonical
 from tieline.wire.errors import Malformed
 from tieline.wire.fabric.invocations import (
     CHAINCODE_NAME,
-    MARKER_VALUE,
     STATUS_OK,
     STATUS_REFUSED,
     Function,
@@ -42,6 +41,7 @@ from tieline.wire.fabric.invocations import (
     invocation_hash,
     is_physical_key,
     marker_key,
+    marker_value,
     physical_key,
 )
 
@@ -142,7 +142,7 @@ class Chaincode:
         answer = self._write(function, args[1:], shown, wall_s)
         if isinstance(answer, InvocationRefusal):
             return _refused(answer)
-        writes = {**answer.writes, marker: MARKER_VALUE}
+        writes = {**answer.writes, marker: marker_value(answer.writes.items())}
         assert b"" not in writes.values(), "an empty value would delete"
         return Invocation(
             STATUS_OK,

@@ -20,12 +20,12 @@ from tieline.swap.records import Side
 from tieline.wire.codec import build_transaction, transaction_hash
 from tieline.wire.fabric.invocations import (
     CLOCK_KEY,
-    MARKER_VALUE,
     decode_read_back,
     ibc_key,
     init_args,
     invocation_hash,
     marker_key,
+    marker_value,
     query_args,
     read_back_args,
     submit_args,
@@ -144,7 +144,8 @@ def test_a_payment_moves_money_and_leaves_its_marker_and_no_sequence() -> None:
     marker = marker_key(transaction_hash(raw))
     changed = {tieline_key(b"a" + account(name) + b"\x00") for name in ("ann", "bob")}
     assert done.writes == {marker, *changed}
-    assert channel.state.values[marker] == MARKER_VALUE
+    others = ((key, value) for key, value in done.invocation.writes if key != marker)
+    assert channel.state.values[marker] == marker_value(others)
     assert list(done.invocation.writes) == sorted(done.invocation.writes)
     parameters = {tieline_key(b"zgenesis"), tieline_key(b"ztag")}
     assert done.reads == {marker, *changed, *parameters}
@@ -255,15 +256,16 @@ def test_one_lane_has_several_transactions_in_one_block() -> None:
 def test_a_read_back_reads_versions_values_and_the_clock_and_writes_nothing() -> None:
     channel = running()
     raw = payment()
-    channel.invoke(submit_args(raw))
+    done = channel.invoke(submit_args(raw))
     marker = marker_key(transaction_hash(raw))
+    digest = marker_value(pair for pair in done.invocation.writes if pair[0] != marker)
     absent = ibc_key(packet_receipt_key("07-fake-0", 1))
     read = channel.invoke(read_back_args(marker, absent, CLOCK_KEY))
     assert read.invocation.writes == ()
     assert read.reads == {marker, absent, CLOCK_KEY}
     answer = decode_read_back(read.invocation.payload)
     assert answer.clock_s == NOW_S
-    assert answer.values == (MARKER_VALUE, None, NOW_S.to_bytes(8, "big"))
+    assert answer.values == (digest, None, NOW_S.to_bytes(8, "big"))
 
 
 def test_a_read_back_before_the_first_tick_shows_no_time() -> None:

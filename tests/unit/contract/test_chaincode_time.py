@@ -27,6 +27,7 @@ from tieline.wire.fabric.invocations import (
     init_args,
     invocation_hash,
     marker_key,
+    marker_value,
     prove_absence_args,
     submit_args,
     tick_args,
@@ -85,7 +86,10 @@ def test_a_tick_is_fifteen_seconds_after_the_last(
 def test_a_tick_writes_the_clock_and_its_marker_and_nothing_else(channel: Channel) -> None:
     done = channel.invoke(tick_args(NOW_S), NOW_S)
     marker = marker_key(invocation_hash(tick_args(NOW_S)))
-    assert dict(done.invocation.writes) == {CLOCK_KEY: encode_number(NOW_S), marker: b"\x01"}
+    assert dict(done.invocation.writes) == {
+        CLOCK_KEY: encode_number(NOW_S),
+        marker: marker_value([(CLOCK_KEY, encode_number(NOW_S))]),
+    }
     assert done.invocation.event == b""
 
 
@@ -255,7 +259,10 @@ def test_a_record_waits_for_the_clock_and_for_nobody_else() -> None:
     receipt = ibc_key(packet_receipt_key(CLIENT, 1))
     marker = marker_key(invocation_hash(prove_absence_args(CLIENT, 1, TAU)))
     record = absence_key(CLIENT, 1)
-    assert dict(done.invocation.writes) == {record: encode_number(TAU), marker: b"\x01"}
+    assert dict(done.invocation.writes) == {
+        record: encode_number(TAU),
+        marker: marker_value([(record, encode_number(TAU))]),
+    }
     assert {receipt, CLOCK_KEY, record, marker} <= done.reads
 
 

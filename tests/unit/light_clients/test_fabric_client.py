@@ -34,7 +34,6 @@ from tieline.light_clients.fabric.client import FabricBlockClient
 from tieline.light_clients.fabric.messages import (
     AbsenceProof,
     ConfigStep,
-    MembershipProof,
     Misbehaviour,
 )
 from tieline.light_clients.fabric.verifier import find_written_once, verify_header_once
@@ -429,31 +428,3 @@ def test_what_was_verified_once_is_remembered_and_what_was_refused_is_not(world)
     poor = world.prove(written, block, tick.header.number, answer=stale)
     for _ in range(2):
         assert not rules.verify_membership(other, height, poor, (KEY,), VALUE)
-
-
-def test_one_orderer_may_show_the_other_result_of_a_call_until_the_true_header_comes(world):
-    # What adr/0044 says of Raft: two endorsed simulations of one call, one place, one marker.
-    chain = world.chain
-    truth, other = chain.write({KEY: VALUE}), chain.write({KEY: b"\x08" * 32})
-    assert truth.args == other.args
-    endorsed_before = chain.envelope(other)
-    chain.commit(truth)
-    forked = FabricChain()
-    forked.blocks = [*chain.blocks[:3]]
-    false = forked.append([endorsed_before])
-    true_tick = world.tick()
-    false_tick = forked.append(true_tick.data)
-    tick = marker_key(invocation_hash(chain.tick_args_of(true_tick, 0)))
-    header = replace(chain.header(true_tick), block=building.signed_block(false_tick.encode()))
-    assert header.read_back.response_payload.count(tick.encode()) == 1
-    assert world.update(header).heights, "nothing in it can be told from the truth"
-    proof = MembershipProof(
-        building.signed_block(false.encode()),
-        0,
-        chain.marker_read_back(truth),
-        (false_tick.header.data_hash,),
-    ).encode()
-    height = false_tick.header.number
-    assert world.shown(proof, height, value=b"\x08" * 32) is None
-    assert world.update(chain.header(true_tick)).misbehaviour
-    assert RULES.status(world.store, at(chain.clock_s)) is ClientStatus.FROZEN

@@ -17,7 +17,12 @@ from fakes.fabric_client import (
 
 from tieline.ledgers.fabric.material import Role
 from tieline.light_clients.fabric import building
-from tieline.light_clients.fabric.messages import AbsenceProof, ConfigStep, RecordedAbsence
+from tieline.light_clients.fabric.messages import (
+    AbsenceProof,
+    ConfigStep,
+    MembershipProof,
+    RecordedAbsence,
+)
 from tieline.protocol.height import Height
 from tieline.wire.fabric.blocks import TRANSACTIONS_FILTER, data_hash
 from tieline.wire.fabric.envelopes import Envelope
@@ -127,10 +132,39 @@ def test_a_read_back_that_is_a_transaction_itself_or_failed_shows_nothing(world)
         (replace(reading, status=500), "call that failed"),
         (replace(reading, reads=[*reading.reads, reading.reads[0]]), "not read exactly once"),
         (replace(reading, reads=reading.reads[1:]), "not read exactly once"),
+        (replace(reading, args=(*reading.args, b"clock")), "answer to another question"),
+        (replace(reading, args=reading.args[:1]), "answer to another question"),
+        (replace(reading, payload=b""), "number has 8 bytes"),
+        (replace(reading, payload=reading.payload[:8] + b"\0"), "other writes of the same call"),
     ):
         answer = world.chain.answer(changed)
         refusal = world.shown(world.prove(simulated, block, height, answer=answer), height)
         assert words in refusal
+
+
+def test_another_result_of_the_same_call_is_not_provable_though_an_orderer_lies(world):
+    # Endorsed twice, on two states: one marker, one place, and a second chain by the one orderer
+    # of etcdraft. Peers read back what the true one wrote.
+    chain = world.chain
+    truth, other = chain.write({KEY: VALUE}), chain.write({KEY: b"\x08" * 32})
+    assert truth.args == other.args
+    endorsed_before = chain.envelope(other)
+    chain.commit(truth)
+    lying = FabricChain()
+    lying.blocks = list(chain.blocks[:3])
+    false = lying.append([endorsed_before])
+    true_tick = world.tick()
+    false_tick = lying.append(true_tick.data)
+    answer = chain.marker_read_back(truth)
+    header = chain.header(true_tick)
+    signed = replace(header, block=building.signed_block(false_tick.encode()))
+    assert world.update(signed).heights, "the Tick is the same in both"
+    proof = MembershipProof(
+        building.signed_block(false.encode()), 0, answer, (false_tick.header.data_hash,)
+    )
+    refusal = world.shown(proof.encode(), false_tick.header.number, value=b"\x08" * 32)
+    assert refusal == "read-back of other writes of the same call"
+    assert world.update(header).misbehaviour, "two headers of one number"
 
 
 # --- absence ---------------------------------------------------------------------------------
@@ -178,10 +212,8 @@ def test_a_record_of_another_packet_or_without_a_look_at_the_receipt_shows_nothi
 def test_a_record_whose_value_is_not_its_own_time_shows_nothing(world):
     height = world.follow()
     recorded = world.chain.prove_absence(CLIENT, 1, world.chain.clock_s, RECEIPT)
-    record = absence_key(CLIENT, 1)
     for value in (encode_number(world.chain.clock_s + 1), b"\x01"):
-        writes = [Write(one.key, value) if one.key == record else one for one in recorded.writes]
-        changed = replace(recorded, writes=writes)
+        changed = recorded.writing(Write(absence_key(CLIENT, 1), value))
         block = world.chain.commit(changed)
         assert world.absent(world.record_proof(changed, block), height) is not None
 
@@ -249,12 +281,9 @@ def test_a_removed_consenter_signs_no_block_more():
 
     changed = chain.change_config(without_first)
     step = ConfigStep(building.signed_block(changed.encode()))
-    block = chain.append([chain.envelope(chain.tick(chain.clock_s + SLOT_S))])
-    chain.versions["clock"] = Version(block.header.number, 0)
+    block = chain.tick_block(chain.clock_s + SLOT_S)
     removed = chain.make_block(block.data, number=block.header.number, signers=(0, 1, 2))
     left = chain.make_block(block.data, number=block.header.number, signers=(1, 2, 3))
-    tick = chain.tick_args_of(block, 0)
-    chain.versions[marker_key(invocation_hash(tick))] = Version(block.header.number, 0)
     header = chain.header(block, config_steps=(step,))
     signed = replace(header, block=building.signed_block(removed.encode()))
     assert "signer is no consenter: id=1" in world.refusal_of(signed)
@@ -262,7 +291,6 @@ def test_a_removed_consenter_signs_no_block_more():
     old = chain.make_block(block.data, number=block.header.number, signers=(0, 1, 2), last_config=0)
     signed = replace(header, block=building.signed_block(old.encode()))
     assert "is under configuration 0" in world.refusal_of(signed)
-    chain.clock_s += SLOT_S
     signed = replace(header, block=building.signed_block(left.encode()))
     assert world.update(signed).heights
 
@@ -413,26 +441,29 @@ def test_a_call_that_touches_another_chaincode_or_a_definition_is_not_provable(w
 
 
 def test_a_key_that_is_written_twice_or_deleted_is_not_provable(world):
-    for more in (Write(ibc_key(KEY), VALUE), Write(ibc_key(KEY), b"\x08" * 32)):
-        simulated = world.chain.write({KEY: VALUE}, nonce=more.value[0])
-        simulated.writes.append(more)
+    once = Write(ibc_key(KEY), VALUE)
+    for nonce, writes in enumerate(
+        (
+            (once, once),
+            (once, Write(ibc_key(KEY), b"\x08" * 32)),
+            (Write(ibc_key(KEY), b"", is_delete=True),),
+            (Write(ibc_key(KEY), VALUE, is_delete=True),),
+        )
+    ):
+        simulated = world.chain.write({KEY: VALUE}, nonce=nonce).writing(*writes)
         _, block, height = written_at(world, simulated)
         refusal = world.shown(world.prove(simulated, block, height), height)
         assert "not written exactly once" in refusal
-    deleting = world.chain.write({KEY: VALUE}, nonce=3)
-    deleting.writes[0] = Write(ibc_key(KEY), b"", is_delete=True)
-    _, block, height = written_at(world, deleting)
-    refusal = world.shown(world.prove(deleting, block, height), height, value=b"")
-    assert "not written exactly once" in refusal
 
 
 def test_a_transaction_without_its_own_marker_is_not_provable(world):
     simulated = world.chain.write({KEY: VALUE})
-    marker = marker_key(invocation_hash(simulated.args))
-    others = [one for one in simulated.writes if one.key != marker]
+    marker, others = simulated.marker, simulated.others_written
+    of_other_writes = simulated.writing(Write(ibc_key(KEY), b"\x08" * 32)).writes[-1]
     for writes, words in (
         (others, "not written exactly once"),
-        ([*others, Write(marker, b"\x02")], "marker of another form"),
+        ([*others, Write(marker, b"\x01")], "marker is of other writes"),
+        ([*others, of_other_writes], "marker is of other writes"),
         ([*others, Write(marker_key(bytes(32)), b"\x01")], "not written exactly once"),
     ):
         changed = replace(simulated, writes=writes)
@@ -548,8 +579,8 @@ def test_a_tick_of_no_time_is_refused(world, value):
 def test_a_tick_that_writes_another_time_than_it_names_is_refused(world):
     chain = world.chain
     simulated = chain.tick(chain.clock_s + SLOT_S)
-    simulated.writes[0] = Write("clock", encode_number(chain.clock_s + SLOT_S + 1))
-    block = chain.commit(simulated)
+    later = Write("clock", encode_number(chain.clock_s + SLOT_S + 1))
+    block = chain.commit(simulated.writing(later))
     assert "no Tick of its time" in world.refusal_of(chain.header(block))
 
 

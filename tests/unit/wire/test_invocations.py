@@ -21,6 +21,7 @@ from tieline.wire.fabric.invocations import (
     encode_events,
     encode_read_back,
     encode_refusal,
+    marker_value,
 )
 from tieline.wire.hashes import sha256, tag
 
@@ -158,3 +159,22 @@ def test_a_number_has_eight_bytes() -> None:
     assert decode_number(b"\0" * 7 + b"\5") == 5
     with pytest.raises(Malformed):
         decode_number(b"\5")
+
+
+def test_a_marker_holds_the_hash_of_all_else_that_is_written() -> None:
+    parts = (
+        b"\0\0\0\5clock" + b"\1" + b"\0\0\0\1\7",
+        b"\0\0\0\4i:00" + b"\0" + b"\0\0\0\0",
+    )
+    assert marker_value([("i:00", None), ("clock", b"\7")]) == sha256(b"".join(parts))
+
+
+@given(st.dictionaries(st.text(max_size=3), st.none() | st.binary(max_size=3), max_size=4))
+def test_no_two_lists_of_writes_have_one_marker(writes: dict[str, bytes | None]) -> None:
+    value = marker_value(writes.items())
+    assert value == marker_value(reversed(writes.items()))
+    for key, held in writes.items():
+        rest = {other: one for other, one in writes.items() if other != key}
+        longer = b"" if held is None else held + b"\0"
+        for changed in (rest, {**rest, key: longer}, {**rest, key + "0000": held}):
+            assert marker_value(changed.items()) != value

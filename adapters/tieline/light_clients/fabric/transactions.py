@@ -22,7 +22,13 @@ from tieline.light_clients.fabric.knowledge import (
 )
 from tieline.light_clients.fabric.messages import PeerEndorsement, ReadBack
 from tieline.light_clients.fabric.msp import Identity, IdentityRefused
-from tieline.wire.fabric.invocations import MARKER_VALUE, Function, invocation_hash, marker_key
+from tieline.wire.fabric.invocations import (
+    Function,
+    decode_read_back,
+    invocation_hash,
+    marker_key,
+    marker_value,
+)
 from tieline.wire.fabric.lifecycle import LIFECYCLE, sequence_key
 from tieline.wire.fabric.responses import (
     SUCCESS,
@@ -47,6 +53,8 @@ class Written:
     """Function first."""
     marker: str
     """The key that a read-back of it must hold in this version."""
+    digest: bytes
+    """What the marker holds: the hash of all else that is written."""
     sets: NamespaceSet
 
     def value_of(self, key: str) -> bytes:
@@ -77,10 +85,12 @@ def verify_written(block: OrderedBlock, index: int, knowledge: Knowledge, span: 
     if not block.rules.judge.satisfies(endorsement_policy(definition), signers):
         raise EvidenceRefused("endorsements do not satisfy the chaincode's policy")
     marker = marker_key(invocation_hash(found.opened.args))
-    if sole_write(sets.writes, marker).value != MARKER_VALUE:
-        raise EvidenceRefused("marker of another form")
+    others = (one for one in sets.writes if one.key != marker)
+    digest = marker_value((one.key, None if one.is_deletion else one.value) for one in others)
+    if sole_write(sets.writes, marker).value != digest:
+        raise EvidenceRefused("marker is of other writes")
     version = Version(block.header.number, index)
-    return Written(version, found.opened.args, marker, sets)
+    return Written(version, found.opened.args, marker, digest, sets)
 
 
 def verify_lifecycle(
@@ -148,8 +158,8 @@ def verify_read_back(
 
 def check_valid(written: Written, opened: OpenedResponse, knowledge: Knowledge) -> None:
     """
-    Check that peers hold the marker in the very version that the transaction would give it: they
-    do only if they committed it as valid.
+    Check that peers hold the marker in the very version that the transaction would give it, and
+    with the hash of what it writes: they do only if they committed it as valid.
 
     Raises:
         EvidenceRefused: They do not, so it is not valid, or another transaction is meant.
@@ -158,6 +168,12 @@ def check_valid(written: Written, opened: OpenedResponse, knowledge: Knowledge) 
     version = sole_read(reads, written.marker).version
     if version != written.version:
         raise EvidenceRefused(f"read-back of another transaction: {version} {written.version}")
+    answer = decode_read_back(opened.content.response.payload)
+    asked = opened.args[1:]
+    if len(answer.values) != len(asked) or asked.count(written.marker.encode()) != 1:
+        raise EvidenceRefused("answer to another question")
+    if answer.values[asked.index(written.marker.encode())] != written.digest:
+        raise EvidenceRefused("read-back of other writes of the same call")
 
 
 def sole_read(reads: Sequence[Read], key: str) -> Read:

@@ -9,9 +9,10 @@ Sources:
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from operator import itemgetter
 from typing import Any, Final
 
 from tieline.protocol.events import Event
@@ -26,7 +27,6 @@ EVENT_NAME: Final = "tieline"
 CLOCK_KEY: Final = "clock"
 """Holds the ledger's time, BE8 unix seconds; only Tick writes it."""
 
-MARKER_VALUE: Final = b"\x01"
 STATUS_OK: Final = 200
 STATUS_REFUSED: Final = 500
 
@@ -96,7 +96,7 @@ def invocation_hash(args: Sequence[bytes]) -> bytes:
     """
     if len(args) == 2 and args[0] == Function.SUBMIT.encode():
         return sha256(args[1])
-    return sha256(b"".join(len(part).to_bytes(4, "big") + part for part in args))
+    return sha256(b"".join(_sized(part) for part in args))
 
 
 def encode_number(number: int) -> bytes:
@@ -129,6 +129,23 @@ def physical_key(store: str, key: bytes) -> str:
 def marker_key(invocation: bytes) -> str:
     """Return the physical key that says that an invocation, by its hash, has run."""
     return _MARKER + invocation.hex()
+
+
+def marker_value(writes: Iterable[tuple[str, bytes | None]]) -> bytes:
+    """
+    Return what a marker holds: the hash of all else that its invocation writes.
+
+    Peers that read a marker back so say what was written, not only that something was: a call may
+    be endorsed more than once, on different states, and one of them is in force.
+
+    Args:
+        writes: Physical key and value, None for a deletion, without the marker; in any order.
+    """
+    parts = list[bytes]()
+    for key, value in sorted(writes, key=itemgetter(0)):
+        content = b"" if value is None else value
+        parts += (_sized(key.encode()), _ABSENT if value is None else _PRESENT, _sized(content))
+    return sha256(b"".join(parts))
 
 
 def absence_key(client_id: str, sequence: int) -> str:
@@ -167,6 +184,10 @@ def is_physical_key(text: str) -> bool:
         or invocation_of_marker(text) is not None
         or absence_of(text) is not None
     )
+
+
+def _sized(data: bytes) -> bytes:
+    return len(data).to_bytes(4, "big") + data
 
 
 def _unhex(text: str) -> bytes | None:
