@@ -74,7 +74,8 @@ class Scene:
             "in": self._positions("in", Side.SELL, ALL),
             "local": self._local(),
         }
-        self.pool = self._pool()
+        self.pool = self._pool("pool", ALL, SECRETS[3 * ALL])
+        self.pair = self._pool("pair", 2, SECRETS[3 * ALL + 1])
         self.sellers = [self._sellers(count, SECRETS[-count]) for count in (1, 2)]
         self.packets: dict[str, list[Packet]] = {}
 
@@ -105,13 +106,13 @@ class Scene:
             deals.append(self.book.local("local", [(buy, 300)], [(sell, 300)], secret))
         return self.book.cleared_together(*deals)
 
-    def _pool(self) -> Deal:
-        """One position of many buyers."""
-        buys = [self.book.order(HOUSES[number], Side.BUY, 100) for number in range(ALL)]
-        self.orders["pool"] = list(zip(HOUSES, buys, strict=False))
-        there = self.book.order("yve", Side.SELL, 100 * ALL, chain_tag=TAG_Y)
+    def _pool(self, kind: str, count: int, secret: bytes) -> Deal:
+        """One position of some buyers."""
+        buys = [self.book.order(HOUSES[number], Side.BUY, 100) for number in range(count)]
+        self.orders[kind] = list(zip(HOUSES, buys, strict=False))
+        there = self.book.order("yve", Side.SELL, 100 * count, chain_tag=TAG_Y)
         fills = [(order, 100) for order in buys]
-        return self.book.deal("pool", fills, [(there, 100 * ALL)], SECRETS[3 * ALL])
+        return self.book.deal(kind, fills, [(there, 100 * count)], secret)
 
     def _sellers(self, count: int, secret: bytes) -> Deal:
         """A position of a pool of some sellers."""
@@ -272,7 +273,8 @@ def measure_book(scene: Scene) -> None:
     scene.tell("place_order", (78_000, 49_000), gas)
     for rows in scene.orders.values():
         scene.cost("relayer", *scene.place(rows))
-    scene.cost("relayer", *scene.clearing(scene.pool))
+    for pool in (scene.pool, scene.pair):
+        scene.cost("relayer", *scene.clearing(pool))
     gas = [scene.of("relayer", scene.clearing(scene.deals["out"][0]))]
     scene.tell("post_clearing", (POSTING, 0), gas)
     for deals in scene.deals.values():
@@ -290,8 +292,9 @@ def measure_packets(scene: Scene) -> None:
     gas = [scene.of(CELL, scene.open(local[part])) for part in (ONE, TWENTY)]
     scene.tell("open_local", (105_000, 105_000), gas)
     scene.cost(CELL, *scene.send(out[TWENTY]))
-    scene.cost(CELL, *scene.send((scene.pool,)))
-    scene.packets["pool"] = [scene.packets["out"].pop()]
+    for pool in (scene.pool, scene.pair):
+        scene.cost(CELL, *scene.send((pool,)))
+        scene.packets["out"].pop()
     scene.cost(CELL, *scene.open(local[TWENTY]))
     scene.packets["in"] = [scene.neighbour.packet(deal) for deal in scene.deals["in"]]
     scene.cost("relayer", scene.neighbour.update(scene.ledger.now_s))
@@ -363,6 +366,7 @@ def measure_exits(scene: Scene) -> None:
     gas = [scene.of("relayer", plain[part]) for part in (ONE, TWENTY)]
     scene.tell("refund", (70_000, 70_000), gas)
     scene.ledger.now_s = C
+    short = refund_of_a_short_statement(scene)
     statement = council.statement(rows, SIGNERS)
     scene.tell("post_statement", (POSTING, 0), [scene.of("relayer", [statement])])
     scene.cost("relayer", statement)
@@ -374,12 +378,28 @@ def measure_exits(scene: Scene) -> None:
     refunds = [council.refund(deal, [council.delivered(rows, deal)]) for deal in deals]
     gas = [scene.of("relayer", refunds[part]) for part in (ONE, TWENTY)]
     scene.say("refund_and_slash", gas)
+    scene.tell("refund_and_slash_under_a_short_statement", (70_000, 0), [short])
     scene.ledger.now_s = E + 10_000
-    scene.cost("relayer", council.refund(scene.pool))
-    shares = [council.share(scene.pool, Side.BUY, place) for place in range(ALL)]
-    scene.cost("relayer", shares[0])
-    gas = [scene.of("relayer", shares[part]) for part in (ONE, TWENTY)]
-    scene.tell("share", (55_000, 23_000), gas)
+    gas = []
+    for pool, parts in ((scene.pool, (ONE, TWENTY)), (scene.pair, (ONE,))):
+        scene.cost("relayer", council.refund(pool))
+        shares = [council.share(pool, Side.BUY, place) for place in range(len(pool.own))]
+        scene.cost("relayer", shares[0])
+        gas += [scene.of("relayer", shares[part]) for part in parts]
+    scene.tell("share", (55_000, 23_000), gas[:2])
+    scene.tell("share_of_a_pair", (55_000, 0), gas[2:])
+
+
+def refund_of_a_short_statement(scene: Scene) -> int:
+    """One order a side, and one trade in the statement: its leaf is the root."""
+    place, deal, council = scene.ledger.save(), scene.deals["in"][1], scene.council
+    rows = [(deal, DELIVERED_WH)]
+    scene.cost("relayer", council.statement(rows, SIGNERS))
+    scene.ledger.now_s = T_B
+    scene.cost(HOUSES[2], council.waive(scene.deals["in"][2], CAP_WH - 1, HOUSES[2]))
+    gas = scene.of("relayer", [council.refund(deal, [council.delivered(rows, deal)])])
+    scene.ledger.restore(place)
+    return gas
 
 
 if __name__ == "__main__":

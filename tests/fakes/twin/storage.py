@@ -101,6 +101,8 @@ def _expected(store: Store, key: bytes, value: bytes) -> Iterator[tuple[int, int
         delivery = decode_delivery(value)
         place = mapping_slot(DELIVERIES, key[1:9] + key[9:17])
         marks = _marks(store, int.from_bytes(key[1:9], "big"), delivery.cell_set_id)
+        following = key[:9] + (int.from_bytes(key[9:17], "big") + 1).to_bytes(8, "big")
+        marks |= 0x80 if store.get(following) is not None else 0
         packed = (
             delivery.deliveries_root[:23] + bytes((marks,)) + delivery.signers.to_bytes(8, "big")
         )

@@ -250,8 +250,10 @@ class TradeCalls:
 
     def _terms(self, record: LockRecord) -> tuple[Any, ...]:
         """Return what the contracts recompute a lock's id from."""
-        own, peer = self._state.of.chain_tag, record.peer_chain_tag
-        source, destination = (own, peer) if record.leg is Leg.IN else (peer, own)
+        # Zeros stand for the own ledger's chain tag, and cost less.
+        is_local = record.leg is Leg.LOCAL
+        peer = ZERO_HASH if is_local else record.peer_chain_tag
+        source, destination = (ZERO_HASH, peer) if record.leg is Leg.IN else (peer, ZERO_HASH)
         return (
             source,
             destination,

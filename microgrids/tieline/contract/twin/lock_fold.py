@@ -248,7 +248,7 @@ def waived(state: TwinState, values: Values) -> None:
 
 
 def refunded(state: TwinState, values: Values) -> None:
-    """Rows A5 to A7, A11, B2 to B4, B7, B8."""
+    """Rows A5 to A7, B2 to B4, B7."""
     lock_id, amount = values["lockId"], values["amount"]
     record = lock_of(state, lock_id)
     if record.leg is Leg.OUT:
@@ -260,13 +260,24 @@ def refunded(state: TwinState, values: Values) -> None:
 
 
 def bond_slashed(state: TwinState, values: Values) -> None:
-    """Rows B7, B8; our contract tells nothing of it."""
+    """Row B7; our contract tells nothing of it."""
     record = lock_of(state, values["lockId"])
     pool = imbalance_account(state.of.chain_tag)
     credit_shard(state.trade, pool, SHARD, values["amount"])
     state.bonds[values["lockId"]] -= values["wh"]
     slashed = replace(record, slashed_wh=record.slashed_wh + values["wh"])
     _store(state, values["lockId"], slashed)
+
+
+def lock_refunded(state: TwinState, values: Values) -> None:
+    """Rows A11, B8: refund, what is slashed, and the end in one."""
+    lock_id, wh, slashed_wh = values["lockId"], values["wh"], values["slashedWh"]
+    record = lock_of(state, lock_id)
+    refunded(state, {"lockId": lock_id, "wh": wh, "amount": wh * record.price})
+    if record.leg is not Leg.IN:
+        amount = slashed_wh * record.bond_price
+        bond_slashed(state, {"lockId": lock_id, "wh": slashed_wh, "amount": amount})
+    lock_closed(state, {"lockId": lock_id, "paidWh": record.paid_wh})
 
 
 def lock_closed(state: TwinState, values: Values) -> None:
@@ -288,12 +299,13 @@ def lock_closed(state: TwinState, values: Values) -> None:
 
 def share_collected(state: TwinState, values: Values) -> None:
     """Rows A13, B10."""
-    lock_id, order_id, side = values["lockId"], values["orderId"], values["side"]
+    lock_id, order_id = values["lockId"], values["orderId"]
+    order = decode_order(state.trade[order_key(order_id)])
+    side = order.side
     wh = state.fills.pop((lock_id, order_id))
     cursor = share_cursor(state.trade, lock_id, side) + wh
     state.trade.set(share_cursor_key(lock_id, side), encode_wh(cursor))
-    account = decode_order(state.trade[order_key(order_id)]).account
-    credit_pay(state.trade, account, values["credited"])
+    credit_pay(state.trade, order.account, values["credited"])
     state.emit(
         trade_events.share_collected(lock_id, side, order_id, values["usedWh"], values["credited"])
     )

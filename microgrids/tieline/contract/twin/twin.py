@@ -66,6 +66,7 @@ _APP: Final[Mapping[str, Fold]] = {
     "PendingExpired": lock_fold.pending_expired,
     "Claimed": lock_fold.claimed,
     "Waived": lock_fold.waived,
+    "LockRefunded": lock_fold.lock_refunded,
     "Refunded": lock_fold.refunded,
     "BondSlashed": lock_fold.bond_slashed,
     "LockClosed": lock_fold.lock_closed,

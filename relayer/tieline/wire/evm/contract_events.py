@@ -85,10 +85,11 @@ event LockConfirmed(bytes32 indexed lockId, uint64 capWh);
 event PendingExpired(bytes32 indexed lockId);
 event Claimed(bytes32 indexed lockId, uint64 wh, uint128 amount, bytes32 preimage);
 event Waived(bytes32 indexed lockId, uint64 wh, uint128 amount);
+event LockRefunded(bytes32 indexed lockId, uint64 wh, uint64 slashedWh);
 event Refunded(bytes32 indexed lockId, uint64 wh, uint128 amount);
 event BondSlashed(bytes32 indexed lockId, uint64 wh, uint128 amount);
 event LockClosed(bytes32 indexed lockId, uint64 paidWh, uint64 refundedWh);
-event ShareCollected(bytes32 indexed lockId, bytes32 indexed orderId, uint8 side, uint64 usedWh,
+event ShareCollected(bytes32 indexed lockId, bytes32 indexed orderId, uint64 usedWh,
     uint128 credited);
 event Alarm(bytes32 indexed lockId, uint8 reason);
 """

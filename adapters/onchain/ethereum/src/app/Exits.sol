@@ -188,12 +188,13 @@ contract Exits is Verdicts, Shares, IModule {
         lock.status = CLOSED;
         lock.slashedWh += shortfallWh;
         _store(lock);
-        _refundPayer(lock, openWh);
+        _givePayer(lock, openWh);
         if (lock.leg != LEG_IN) {
-            _slashBond(lock, shortfallWh);
+            _giveImbalancePool(lock, shortfallWh);
             _returnBond(lock, openWh - shortfallWh);
         }
-        _tellClosed(lock);
+        // forge-lint: disable-next-line(unsafe-typecast)
+        emit LockRefunded(lock.lockId, uint64(openWh), uint64(shortfallWh));
     }
 
     /// @dev From T_A, which only the packet tells: the one that was received and locked here.
@@ -234,8 +235,9 @@ contract Exits is Verdicts, Shares, IModule {
         for (uint256 index = 0;; ++index) {
             bytes32 stored = _deliveries[deliveryKey(tick, index)];
             if (stored == 0) return (true, isSaid, largestWh);
-            if (!_isOfItsSet(lock, stored) || !_isSignedByEnds(lock, stored)) continue;
-            if (!_isShown(deliveries, index)) return (false, isSaid, largestWh);
+            bool isCounted = _isOfItsSet(lock, stored) && _isSignedByEnds(lock, stored);
+            if (isCounted && !_isShown(deliveries, index)) return (false, isSaid, largestWh);
+            if (uint256(stored) & STATEMENT_FOLLOWS == 0) return (true, isSaid, largestWh);
         }
     }
 

@@ -289,19 +289,15 @@ library Hashes {
 
     /// @notice The root that a proof leads to: OpenZeppelin's order, nodes commutative.
     function rootOf(bytes32 leaf, bytes32[] calldata proof) internal pure returns (bytes32 node) {
-        node = leaf;
-        for (uint256 i = 0; i < proof.length; ++i) {
-            bytes32 sibling = proof[i];
-            assembly ("memory-safe") {
-                switch lt(node, sibling)
-                case 1 {
-                    mstore(0x00, node)
-                    mstore(0x20, sibling)
-                }
-                default {
-                    mstore(0x00, sibling)
-                    mstore(0x20, node)
-                }
+        assembly ("memory-safe") {
+            node := leaf
+            let place := proof.offset
+            for { let end := add(place, shl(5, proof.length)) } lt(place, end) { place := add(place, 0x20) } {
+                let sibling := calldataload(place)
+                // The smaller one first.
+                let isSibling := shl(5, lt(sibling, node))
+                mstore(isSibling, node)
+                mstore(xor(isSibling, 0x20), sibling)
                 node := keccak256(0x00, 0x40)
             }
         }

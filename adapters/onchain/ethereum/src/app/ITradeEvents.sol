@@ -71,23 +71,26 @@ interface ITradeEvents {
     /// @notice A10, B7; this was given up.
     event Waived(bytes32 indexed lockId, uint64 wh, uint128 amount);
 
-    /// @notice A5 (cap), A6, A7, A11, B2 (surplus), B3, B4, B8.
+    /// @notice A11, B8: the lock has ended, `wh` went back to the payer, and of the bond that was left
+    /// what `slashedWh` stands for went to the imbalance pool, the rest to the seller.
+    event LockRefunded(bytes32 indexed lockId, uint64 wh, uint64 slashedWh);
+
+    /// @notice A5 (cap), A6, A7, B2 (surplus), B3, B4, B7.
     event Refunded(bytes32 indexed lockId, uint64 wh, uint128 amount);
 
     /// @notice A3, B1 and INTRA: a lock took energy and money of an order; of a sale the money is bond.
     event OrderFilled(bytes32 indexed orderId, bytes32 indexed lockId, uint64 wh, uint64 money);
 
-    /// @notice B7, B8: bond of a seller went to the imbalance pool.
+    /// @notice B7: bond of a seller went to the imbalance pool.
     event BondSlashed(bytes32 indexed lockId, uint64 wh, uint128 amount);
 
     /// @notice The lock has ended; two numbers say how.
     event LockClosed(bytes32 indexed lockId, uint64 paidWh, uint64 refundedWh);
 
-    /// @notice A13, B10; nano-EUR to the order's account, bond included.
+    /// @notice A13, B10; nano-EUR to the order's account, bond included. The order tells the side.
     event ShareCollected(
         bytes32 indexed lockId,
         bytes32 indexed orderId,
-        uint8 side,
         uint64 usedWh,
         uint128 credited
     );

@@ -10,13 +10,19 @@ import {Allocation, EnergyTrade, LockTerms} from "./TradeRecords.sol";
 library Ids {
     // --- from calldata ----------------------------------------------------------------------------
 
-    function tradeId(LockTerms calldata terms) internal pure returns (bytes32 id) {
+    function tradeId(LockTerms calldata terms, bytes32 source, bytes32 dest)
+        internal
+        pure
+        returns (bytes32 id)
+    {
         bytes32 kind = Hashes.TRADE_V1;
         assembly ("memory-safe") {
             let free := mload(0x40)
             mstore(free, kind)
-            // both chain tags, slot, length, level, root, H
-            calldatacopy(add(free, 0x20), terms, 0xe0)
+            mstore(add(free, 0x20), source)
+            mstore(add(free, 0x40), dest)
+            // slot, length, level, root, H
+            calldatacopy(add(free, 0x60), add(terms, 0x40), 0xa0)
             id := keccak256(free, 0x100)
         }
     }

@@ -59,6 +59,8 @@ abstract contract Locks is Cells, ITradeEvents {
     function _view(LockView memory lock, LockTerms calldata terms) internal view {
         bytes32 chainTag = _CHAIN_TAG;
         (bytes32 source, bytes32 dest) = (terms.sourceChainTag, terms.destChainTag);
+        if (source == 0) source = chainTag;
+        if (dest == 0) dest = chainTag;
         if (dest == chainTag) {
             lock.leg = source == chainTag ? LEG_LOCAL : LEG_OUT;
             lock.peerChainTag = source;
@@ -72,7 +74,7 @@ abstract contract Locks is Cells, ITradeEvents {
         lock.slotStart = terms.slotStart;
         lock.slotLength = terms.slotLength;
         lock.level = terms.level;
-        lock.tradeId = Ids.tradeId(terms);
+        lock.tradeId = Ids.tradeId(terms, source, dest);
         lock.lockId = Ids.lockId(terms, chainTag, lock.tradeId);
         _setParties(lock, terms.payer, terms.payee, terms.energyWh, terms.price, terms.expiry);
     }
@@ -186,7 +188,7 @@ abstract contract Locks is Cells, ITradeEvents {
 
     /// @dev Money of `wh` to the payee; a pool's stays.
     function _payPayee(LockView memory lock, uint256 wh) internal returns (uint256 amount) {
-        amount = wh * lock.price;
+        amount = _times(wh, lock.price);
         if (lock.leg == LEG_IN) _vaults[lock.payee] += amount;
         else if (!lock.isSellerPool) _creditPay(lock.payee, amount);
         _releaseOpen(lock, amount);
@@ -194,25 +196,42 @@ abstract contract Locks is Cells, ITradeEvents {
 
     /// @dev Money of `wh` back to the payer; a pool's stays.
     function _refundPayer(LockView memory lock, uint256 wh) internal {
-        uint256 amount = wh * lock.price;
-        if (lock.leg == LEG_OUT) _vaults[lock.payer] += amount;
-        else if (!lock.isBuyerPool) _creditPay(lock.payer, amount);
-        _releaseOpen(lock, amount);
+        uint256 amount = _givePayer(lock, wh);
         // forge-lint: disable-next-line(unsafe-typecast)
         emit Refunded(lock.lockId, uint64(wh), uint128(amount));
     }
 
+    /// @dev As `_refundPayer`; the caller tells of it.
+    function _givePayer(LockView memory lock, uint256 wh) internal returns (uint256 amount) {
+        amount = _times(wh, lock.price);
+        if (lock.leg == LEG_OUT) _vaults[lock.payer] += amount;
+        else if (!lock.isBuyerPool) _creditPay(lock.payer, amount);
+        _releaseOpen(lock, amount);
+    }
+
     /// @dev Bond of `wh` to the seller; a pool's stays.
     function _returnBond(LockView memory lock, uint256 wh) internal {
-        if (!lock.isSellerPool) _creditPay(lock.payee, wh * lock.bondPrice);
+        if (!lock.isSellerPool) _creditPay(lock.payee, _times(wh, lock.bondPrice));
     }
 
     /// @dev Bond of `wh` to the imbalance pool.
     function _slashBond(LockView memory lock, uint256 wh) internal {
-        uint256 amount = wh * lock.bondPrice;
-        if (amount != 0) _vaults[Hashes.imbalanceAccount(_CHAIN_TAG)] += amount;
+        uint256 amount = _giveImbalancePool(lock, wh);
         // forge-lint: disable-next-line(unsafe-typecast)
         emit BondSlashed(lock.lockId, uint64(wh), uint128(amount));
+    }
+
+    /// @dev As `_slashBond`; the caller tells of it.
+    function _giveImbalancePool(LockView memory lock, uint256 wh) internal returns (uint256 amount) {
+        amount = _times(wh, lock.bondPrice);
+        if (amount != 0) _vaults[Hashes.imbalanceAccount(_CHAIN_TAG)] += amount;
+    }
+
+    /// @dev Energy is below 2^64 and prices too: exact in a word.
+    function _times(uint256 wh, uint256 price) private pure returns (uint256 amount) {
+        unchecked {
+            amount = wh * price;
+        }
     }
 
     /// @dev What a destination's lock paid or gave back no longer counts against its mandate.

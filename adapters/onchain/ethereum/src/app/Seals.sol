@@ -199,18 +199,20 @@ abstract contract Seals is Cells, IBook, IBookEvents {
         for (;; ++index) {
             bytes32 stored = _deliveries[deliveryKey(tick, index)];
             if (stored == 0) break;
-            bytes32 known = (stored >> 64) << 64;
+            bytes32 known = ((stored & ~bytes32(STATEMENT_FOLLOWS)) >> 64) << 64;
             if (known == said) {
                 uint64 before = uint64(uint256(stored));
                 if (before | signers == before) return false;
                 uint64 all = before | signers;
-                _deliveries[deliveryKey(tick, index)] = said | bytes32(uint256(all));
+                _deliveries[deliveryKey(tick, index)] = stored | bytes32(uint256(all));
                 emit DeliverySigned(tick, index, delivery.deliveriesRoot, all);
                 return true;
             }
             isConflict = isConflict || _marksIn(known) == _marksIn(said);
         }
         _deliveries[deliveryKey(tick, index)] = said | bytes32(uint256(signers));
+        // So that a refund, which must know all of them, reads no further than the last.
+        if (index != 0) _deliveries[deliveryKey(tick, index - 1)] |= bytes32(STATEMENT_FOLLOWS);
         _markUsed(delivery.cellSetId, tick);
         emit DeliveryPosted(tick, index, delivery.deliveriesRoot, delivery.cellSetId, signers);
         if (isConflict) emit ConflictingDelivery(tick, index, signers);

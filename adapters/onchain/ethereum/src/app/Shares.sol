@@ -25,16 +25,20 @@ abstract contract Shares is Locks, IExits {
         );
         uint256 cursorWh = side == BUY ? lock.cursorBuyWh : lock.cursorSellWh;
         for (uint256 i = 0; i < leaves.length; ++i) {
-            Allocation calldata leaf = leaves[i].allocation;
-            _requireLeaf(lock, side, leaf, leaves[i].proof);
+            OwnLeaf calldata own = leaves[i];
+            Allocation calldata leaf = own.allocation;
+            _requireLeaf(lock, side, leaf, own.proof);
             (uint256 offsetWh, uint256 wh) = (leaf.offsetWh, leaf.energyWh);
             if (offsetWh < cursorWh) continue;
             if (offsetWh > cursorWh) revert TooEarly("an earlier leaf is missing", 0);
-            if (wh == 0 || cursorWh + wh > lock.energyWh) {
-                revert ProofRefused("leaf beyond the position");
+            // The cursor is within the lock's energy, below 2^40, and a leaf's below 2^64.
+            unchecked {
+                if (wh == 0 || cursorWh + wh > lock.energyWh) {
+                    revert ProofRefused("leaf beyond the position");
+                }
             }
             _collect(lock, side, leaf, offsetWh, wh);
-            cursorWh += wh;
+            cursorWh = offsetWh + wh;
             isDone = true;
         }
         if (!isDone) return false;
@@ -66,7 +70,7 @@ abstract contract Shares is Locks, IExits {
         _creditPay(leaf.account, credited);
         emit ShareCollected(
             // forge-lint: disable-next-line(unsafe-typecast)
-            lock.lockId, leaf.orderId, side, uint64(usedWh), uint128(credited)
+            lock.lockId, leaf.orderId, uint64(usedWh), uint128(credited)
         );
     }
 

@@ -108,7 +108,7 @@ abstract contract Storage {
     mapping(uint256 => bytes32) internal _verdicts;
     /// @dev slot 7: by `deliveryKey`: first 23 bytes of the root || uint8 marks || uint64 signers.
     /// Marks say for which trades that end in the tick the statement's set is the right one: bit 0
-    /// those of 900 s, bit 1 of 1800 s, bit 2 of 3600 s.
+    /// those of 900 s, bit 1 of 1800 s, bit 2 of 3600 s. Bit 7: the next index holds a statement too.
     mapping(uint256 => bytes32) internal _deliveries;
     /// @dev slot 8: by cellSetId
     mapping(bytes32 => CellSetSlot) internal _cellSets;
@@ -133,6 +133,9 @@ abstract contract Storage {
     mapping(bytes32 => uint64) internal _owners;
 
     // slither-disable-end uninitialized-state
+
+    /// @dev Bit 7 of a statement's marks.
+    uint256 internal constant STATEMENT_FOLLOWS = 1 << 71;
 
     /// @notice Key of `_mandateOpen`. A destination's lock has room for the first 40 bits of its mandate's
     /// id, where a source's has its buyers' cursor. The connector's address beside them, which the

@@ -76,6 +76,7 @@ struct TradeEvidence {
 /// @notice What a later call must bring of a lock, because the ledger keeps only its id: the
 /// preimages of trade id and lock id. Neither can be forged, both are recomputed.
 struct LockTerms {
+    /// 0 stands for this ledger's own, here and below: zeros are a quarter of the price.
     bytes32 sourceChainTag;
     /// This ledger's own on the destination and for an INTRA trade, whose source it is too.
     bytes32 destChainTag;
