@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from tieline.contract.genesis import Genesis
 from tieline.interfaces.errors import ConfigError
@@ -26,6 +26,9 @@ from tieline.protocol.client import LightClient
 from tieline.protocol.messages import AnyMessage
 from tieline.wire.accounts import FABRIC_KIND
 from tieline.wire.keys import SecpKey
+
+if TYPE_CHECKING:
+    from tieline.ledgers.fabric.driven import DrivenFabric
 
 __all__ = [
     "DrivenLedger",
@@ -190,7 +193,10 @@ class NativePlan:
     lanes: Mapping[str, Signer]
     """Keys that sign transactions, by lane; of an EVM ledger, its deployer among them."""
     seeds: Sequence[bytes]
-    """32 secret bytes each: its sealers' on an EVM ledger; CometBFT's validators draw their own."""
+    """
+    32 secret bytes each: its sealers' on an EVM ledger; from the first come all members of a Fabric
+    network; CometBFT's validators draw their own.
+    """
     heartbeat: Signer
     """Makes a block where nobody else does; an account of genesis with some PAY."""
     validator_count: int
@@ -205,6 +211,7 @@ class NativePlan:
 NATIVE_PROGRAMS: Mapping[str, tuple[str, ...]] = {
     "cometbft": ("cometbft-driven",),
     "evm": ("geth",),
+    FABRIC_KIND: ("fabric-peer", "fabric-orderer", "fabric-configtxgen"),
 }
 """By kind of ledger: the engines that take their time from a scenario's clock."""
 
@@ -251,7 +258,7 @@ async def open_native_ledgers(plans: Sequence[NativePlan]) -> list[DrivenLedger]
         Unavailable: Engines do not come up.
     """
     with ExitStack() as undo:
-        # Those of CometBFT come up at the same time, while the others are opened here.
+        # Those of CometBFT and Fabric come up at the same time, while the others are opened here.
         driven = {
             plan.genesis.chain_id: DrivenTendermint(_driven_plan(plan))
             for plan in plans
@@ -261,6 +268,12 @@ async def open_native_ledgers(plans: Sequence[NativePlan]) -> list[DrivenLedger]
         opened: dict[str, DrivenLedger] = {**driven}
         for ledger in driven.values():
             undo.callback(ledger.close)  # after an interrupt too: no engine may be left running
+        for plan in plans:
+            if plan.genesis.kind == FABRIC_KIND:
+                fabric = _lay_out_fabric(plan)
+                undo.callback(fabric.close)
+                starting.append(asyncio.ensure_future(fabric.start()))
+                opened[plan.genesis.chain_id] = fabric
         for plan in plans:
             if plan.genesis.kind == "evm":
                 geth = opened[plan.genesis.chain_id] = _start_geth(plan)
@@ -298,3 +311,18 @@ def _start_geth(plan: NativePlan) -> DrivenLedger:
             ledger.add_lane(name, key)
         undo.pop_all()
     return ledger
+
+
+def _lay_out_fabric(plan: NativePlan) -> DrivenFabric:
+    from tieline.ledgers.fabric.driven import DrivenFabric, DrivenFabricPlan  # noqa: PLC0415
+
+    return DrivenFabric(
+        DrivenFabricPlan(
+            genesis=plan.genesis,
+            lanes=plan.lanes,
+            seed=plan.seeds[0],
+            start_s=plan.start_s,
+            export=plan.export,
+            home=plan.home,
+        )
+    )
