@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -219,4 +219,5 @@ class DrivenFabric(FabricLedger):
         block = Block.decode(raw)
         self._commit_hash = Metadata.decode(block.metadata[_COMMIT_HASH]).value
         if self._file is not None and block.header.number == len(self._file):
-            self._file.append(raw)
+            # Nobody signs what a peer adds to block 0, so it is no root of trust.
+            self._file.append(raw if block.header.number else replace(block, metadata=()).encode())
