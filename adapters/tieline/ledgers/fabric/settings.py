@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,11 +15,14 @@ TICK_DRIFT_S: Final = 30
 class FabricSettings:
     """For one ledger."""
 
-    tries_max: int = 8
+    tries_max: int = 64
     """
     Proposals of one transaction that others may undo by their writes. A try that lost to a
-    transaction of this process is not counted: something of ours went on.
+    transaction of this process is not counted: something of ours went on. One process orders one
+    proposal a block on a hot key, so that many blocks of others are borne.
     """
+    differ_max: int = 8
+    """Proposals of one transaction on which peers may disagree: they are behind for moments."""
     again_s: float = 3.0
     """An envelope that is in no block is handed in again after so long: the same bytes."""
     poll_s: float = 0.2
@@ -43,7 +45,3 @@ class FabricSettings:
     """A Tick may be 30 s ahead of a peer, and a peer ahead of the verifier."""
     in_flight_max: int = 1
     """Transactions of one lane that the hub may have under way at once."""
-
-
-DRIVEN: Final = FabricSettings(again_s=math.inf)
-"""Of ledgers on a scenario's clock: nothing is lost there, and what is done twice would show."""

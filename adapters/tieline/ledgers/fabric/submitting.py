@@ -56,6 +56,9 @@ class Flight:
     blocks.
     """
     tries: int = 0
+    """Proposals that lost, but to others of ours."""
+    differed: int = 0
+    """Proposals on which peers disagreed."""
     lost_by: int = Validation.MVCC_READ_CONFLICT
     """Why the last proposal came to nothing."""
     tx_id: str = ""
@@ -140,7 +143,7 @@ class Submitter:
 
     async def _endorse_often(self, flight: Flight) -> Endorsed:
         """Endorse; peers that are behind each other agree in a moment."""
-        for _ in range(self._settings.tries_max - 1):
+        for _ in range(self._settings.differ_max - 1):
             try:
                 return await self._port.endorse(flight.args)
             except EndorsementsDiffer as differ:
@@ -258,8 +261,10 @@ class Submitter:
             if self._monotonic() - flight.tried_at < self._settings.poll_s:
                 return []
             flight.tried_at = self._monotonic()
-            flight.tries += 1
-            return self._fail(flight, differ) if flight.tries >= self._settings.tries_max else []
+            flight.differed += 1
+            return (
+                self._fail(flight, differ) if flight.differed >= self._settings.differ_max else []
+            )
         await self._take_up(flight, endorsed)
         return []
 

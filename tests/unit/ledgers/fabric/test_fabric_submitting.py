@@ -18,7 +18,7 @@ from tieline.protocol.messages import SendPacket
 from tieline.protocol.packet import Payload
 from tieline.wire.fabric.blocks import Block
 
-QUICK = FabricSettings(poll_s=0.0, again_s=math.inf)
+QUICK = FabricSettings(tries_max=8, poll_s=0.0, again_s=math.inf)
 
 
 class Clock:
@@ -152,7 +152,7 @@ def test_peers_that_disagree_for_a_moment_are_asked_again(fabric):
 def test_peers_that_keep_disagreeing_are_named(fabric):
     """And nothing is ordered, and the account is free again."""
     ledger, port = ledger_on(fabric)
-    port.differs = QUICK.tries_max
+    port.differs = QUICK.differ_max
     with pytest.raises(EndorsementsDiffer, match=r"Org1MSP@peer0, Org2MSP@peer1"):
         send(ledger, "relayer", "cell")
     assert (port.ordered, ledger.under_way) == ([], 0)

@@ -72,7 +72,8 @@ class PatientPort:
     async def order(self, envelope: bytes) -> None:
         """As ``FabricPort.order``, or hold the envelope."""
         if self._held is not None:
-            self._held.append(envelope)
+            if envelope not in self._held:  # the adapter hands in again what it hears nothing of
+                self._held.append(envelope)
             return
         # The same bytes: a copy that is ordered too is invalid as a duplicate.
         await self._patiently(lambda: self._port.order(envelope))

@@ -1,0 +1,281 @@
+"""The Fabric adapter on Fabric's own programs: many at once, kills, and input that is wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import threading
+import time
+from dataclasses import replace
+
+import pytest
+from fakes.driven import LANES, finish
+from fakes.driven_fabric import NativeFabric, accesses
+from fakes.fabric_identities import identity_of
+from fakes.microgrid import key
+from fakes.native_fabric import NativeChannel
+
+from tieline.interfaces.errors import ConfigError, HubError, Unavailable
+from tieline.ledgers.fabric.carriers import X509Carrier
+from tieline.ledgers.fabric.gateway import GatewayPort
+from tieline.ledgers.fabric.ledger import FabricLedger
+from tieline.ledgers.fabric.opening import begin_contract
+from tieline.ledgers.fabric.peers import PeerPorts, check_chaincode
+from tieline.ledgers.fabric.port import Validation
+from tieline.ledgers.fabric.settings import FabricSettings
+from tieline.swap.messages import MsgSend
+from tieline.wire.fabric.blocks import Block
+from tieline.wire.fabric.invocations import version_args
+
+pytestmark = pytest.mark.native
+
+SUBMITTERS = 50
+REST_S = 60.0
+
+
+@pytest.fixture(scope="module")
+def channel(tmp_path_factory):
+    made = NativeChannel("adapter-1", tmp_path_factory.mktemp("fabric"))
+    yield made
+    made.stop()
+
+
+def opened(channel, settings=None):
+    """A process of its own, with all lanes."""
+    ledger = channel.open(settings)
+    for name in LANES:
+        ledger.add_lane(name, key(f"{name} of adapter-1"))
+    finish(ledger.read_on())
+    return ledger
+
+
+def pay(ledger, sender, recipient, amount):
+    return MsgSend(ledger.lane_account(sender), ledger.lane_account(recipient), amount)
+
+
+async def at_rest(*ledgers):
+    """Wait until nobody has anything under way."""
+    end = time.monotonic() + REST_S
+    while any(ledger.under_way for ledger in ledgers):
+        assert time.monotonic() < end, "not at rest"
+        for ledger in ledgers:
+            await ledger.read_on()
+        await asyncio.sleep(0.02)
+
+
+def outcomes_after(ledger, height):
+    return [
+        (one.tx_hash, one.code)
+        for block in finish(ledger.blocks_after(height, 1000))
+        for one in block.transactions
+    ]
+
+
+def assert_peers_agree(channel):
+    """Both peers have all blocks, with one verdict on each transaction and one commit hash."""
+    ports = [channel.port(peer) for peer in range(len(channel.network.peers))]
+    count = max(finish(port.height()) for port in ports) + 1
+    end = time.monotonic() + REST_S
+    while min(finish(port.height()) for port in ports) < count - 1:
+        assert time.monotonic() < end, "a peer is behind"
+        time.sleep(0.05)
+    seen = [
+        [Block.decode(raw).metadata for raw in finish(port.blocks_after(-1, count))]
+        for port in ports
+    ]
+    assert [(one[2], one[4]) for one in seen[0]] == [(one[2], one[4]) for one in seen[1]]
+
+
+def test_fifty_submitters_of_two_processes_into_one_account_lose_and_double_nothing(channel):
+    """Must-see 5: no final failure; all peers at one state."""
+    here, there = opened(channel), opened(channel)
+    height = finish(here.latest_height())
+
+    async def all_at_once():
+        sending = [
+            ledger.submit(lane, [pay(ledger, lane, "cell", 1)])
+            for n in range(SUBMITTERS)
+            for ledger, lane in [((here, there)[n % 2], f"household {n}")]
+        ]
+        sent = [one.tx_hash for one in await asyncio.gather(*sending)]
+        await at_rest(here, there)
+        return sent
+
+    sent = finish(all_at_once())
+    for ledger in (here, there):
+        assert sorted(outcomes_after(ledger, height)) == sorted((one, 0) for one in sent)
+    assert_peers_agree(channel)
+
+
+def test_two_and_thirty_disjoint_payments_are_valid_in_one_block(channel):
+    ledger = opened(channel)
+    height = finish(ledger.latest_height())
+
+    async def all_at_once():
+        sending = (
+            ledger.submit(
+                f"household {n}", [pay(ledger, f"household {n}", f"household {n + 32}", 1)]
+            )
+            for n in range(32)
+        )
+        await asyncio.gather(*sending)
+        await at_rest(ledger)
+
+    finish(all_at_once())
+    raws = finish(channel.port().blocks_after(height, 100))
+    blocks = [Block.decode(raw) for raw in raws]
+    assert Validation.MVCC_READ_CONFLICT not in {c for b in blocks for c in b.transactions_filter}
+    assert sum(len(accesses(block)) for block in blocks) == 32
+    assert max(len(accesses(block)) for block in blocks) > 8, "side by side, not one after another"
+
+
+def test_an_orderer_that_is_killed_under_way_leaves_nothing_lost_or_doubled(channel):
+    ledger = opened(channel, FabricSettings(idle_tick_s=10**9, again_s=0.5))
+    height = finish(ledger.latest_height())
+
+    async def story():
+        sent = []
+        for n in range(12):
+            lane = f"household {n}"
+            if n == 4:
+                channel.network.kill(channel.network.orderers[0].name)
+            sent.append((await ledger.submit(lane, [pay(ledger, lane, lane, n + 1)])).tx_hash)
+            if n == 8:
+                await asyncio.to_thread(channel.network.restart, channel.network.orderers[0].name)
+        await at_rest(ledger)
+        return sent
+
+    sent = finish(story())
+    assert sorted(outcomes_after(ledger, height)) == sorted((one, 0) for one in sent)
+    assert_peers_agree(channel)
+
+
+def test_another_peer_is_read_while_one_is_down(channel):
+    ledger = opened(channel)
+    height = finish(ledger.latest_height())
+    channel.network.kill(channel.network.peers[0].name)
+    try:
+        assert finish(ledger.latest_height()) == height
+    finally:
+        channel.network.restart(channel.network.peers[0].name)
+
+
+def test_a_clock_that_is_off_by_minutes_proves_nothing_and_says_so(channel, caplog):
+    ahead = lambda: channel.clock.now_s() + 300  # noqa: E731
+    ledger = FabricLedger(channel.port(), wall_s=ahead)
+    with caplog.at_level(logging.WARNING):
+        finish(ledger.read_on())
+    (said,) = [one for one in caplog.messages if "Tick" in one]
+    assert "within 30 s of the endorser's clock" in said
+    assert "NTP" in said
+
+
+def test_a_contract_begins_once(channel):
+    assert finish(begin_contract(channel.port(), channel.genesis)) is False
+    with pytest.raises(ConfigError, match="does not take this genesis"):
+        finish(begin_contract(channel.port(), channel.genesis.replace(b"adapter-1", b"adapter-2")))
+
+
+def port_with(channel, *, carrier=None, name=None, chaincode="tieline", **address):
+    node = channel.network.peers[0]
+    return GatewayPort(
+        replace(channel.network.address(node), **address),
+        name or channel.network.plan.fabric_channel,
+        carrier or channel.network.carrier(node.msp_id),
+        chaincode=chaincode,
+    )
+
+
+def refused(port):
+    """What an operator is told, at the first look and later: causes, cures, and which peer."""
+    said = []
+    for ask in (PeerPorts([port]).height, lambda: port.endorse(version_args())):
+        with pytest.raises(ConfigError) as caught:
+            finish(ask())
+        assert caught.value.instead
+        said.append(str(caught.value))
+        assert port.name in said[-1]
+    return " / ".join(said)
+
+
+def test_an_identity_of_no_organisation_of_the_channel(channel):
+    carrier = X509Carrier(identity_of("Org9MSP"))
+    said = refused(port_with(channel, carrier=carrier))
+    assert "take an identity of an organisation of this channel" in said
+
+
+def test_an_identity_that_claims_another_organisation(channel):
+    stranger = identity_of("Org9MSP")
+    carrier = X509Carrier(replace(stranger, msp_id="Org1MSP"))
+    assert "with its own MSP id" in refused(port_with(channel, carrier=carrier))
+
+
+def test_another_tls_root(channel):
+    root = channel.network.ordering.tls_authority.certificate_pem
+    assert "not of the authority that was given" in refused(port_with(channel, root_pem=root))
+
+
+def test_a_peer_that_is_not_on_the_channel(channel):
+    said = refused(port_with(channel, name="adapter-2"))
+    assert "channel 'adapter-2' not found" in said
+    assert "not on the channel" in said
+
+
+def test_a_chaincode_that_is_not_committed(channel):
+    port = port_with(channel, chaincode="absent")
+    with pytest.raises(ConfigError, match="not committed on the channel"):
+        finish(port.endorse(version_args()))
+
+
+def test_something_that_does_not_speak_tls(channel):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        target = f"127.0.0.1:{listener.getsockname()[1]}"
+
+        def answer_plainly():
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                with connection:
+                    connection.recv(1)
+                    connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+        threading.Thread(target=answer_plainly, daemon=True).start()
+        said = refused(port_with(channel, target=target))
+        listener.shutdown(socket.SHUT_RDWR)
+    assert "does not speak TLS" in said
+
+
+def test_nobody_at_the_address_is_no_matter_for_an_operator_yet(channel):
+    with pytest.raises(Unavailable):
+        finish(port_with(channel, target="127.0.0.1:9").evaluate(version_args()))
+
+
+def test_ours_is_known_by_its_version(channel):
+    assert finish(check_chaincode(channel.port())) is None
+
+
+def test_a_ledger_can_be_driven_through_either_peer(channel):
+    """What one wrote another reads, over the other peer."""
+    driven = NativeFabric(opened_bare(channel))
+    packet = driven.must(pay(driven.ledger, "relayer", "cell", 3))
+    other = FabricLedger(channel.port(1))
+    end = time.monotonic() + REST_S
+    while True:
+        finish(other.read_on())
+        found = {one.tx_hash for b in finish(other.blocks_after(0, 1000)) for one in b.transactions}
+        if packet.tx_hash in found:
+            return
+        assert time.monotonic() < end, "the other peer is behind"
+        time.sleep(0.05)
+
+
+def opened_bare(channel):
+    return channel.open()
+
+
+def test_wrong_answers_are_errors_the_hub_knows(channel):
+    with pytest.raises(HubError):
+        finish(channel.port().endorse((b"Nonsense",)))
