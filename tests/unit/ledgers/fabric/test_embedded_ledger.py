@@ -162,8 +162,11 @@ def test_a_ledger_goes_on_from_its_folder(tmp_path):
     run(story())
 
 
-def test_a_kill_at_any_byte_leaves_a_ledger_that_goes_on(tmp_path):
-    """Torn writes at each place of a frame's head and at some of its body."""
+@pytest.mark.parametrize(
+    "inside", [(1, 8), pytest.param((2, 4, 7, 9, 500), marks=pytest.mark.slow)], ids=str
+)
+def test_a_kill_at_any_byte_leaves_a_ledger_that_goes_on(tmp_path, inside):
+    """Torn writes inside each frame's head and body, and between two."""
 
     async def story():
         whole = tmp_path / "whole"
@@ -176,8 +179,8 @@ def test_a_kill_at_any_byte_leaves_a_ledger_that_goes_on(tmp_path):
         ends = [0]
         for one in payloads:
             ends.append(ends[-1] + len(encode_frame(one)))
-        cuts = {end + extra for end in ends[1:-1] for extra in (0, 1, 4, 7, 8, 9, 500)}
-        cuts |= {0, 1, 5, 8, 100, len(data) - 1}
+        cuts = {end + extra for end in ends[1:-1] for extra in inside}
+        cuts |= {0, *inside, ends[2], len(data) - 1}
         for cut in sorted(cuts):
             folder = tmp_path / str(cut)
             folder.mkdir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from fakes.disjoint_trades import COUNT, trade_side_by_side
 from fakes.embedded_fabric import FIRST, finish, planned
 from fakes.fabric_world import FabricLedger
@@ -73,6 +74,7 @@ class WideEmbeddedWorld(WideWorld):
     ledger_type = EmbeddedTradeLedger
 
 
+@pytest.mark.slow
 def test_thirty_two_orders_receives_and_claims_are_each_valid_in_one_block():
     """Nothing is lost or doubled, and both peers hold what the contract holds elsewhere."""
     world = WideEmbeddedWorld()

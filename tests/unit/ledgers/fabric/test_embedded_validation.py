@@ -17,12 +17,19 @@ from tieline.ledgers.fabric.embedded.lifecycle import commit_args
 from tieline.ledgers.fabric.embedded.signing import Signatory
 from tieline.ledgers.fabric.embedded.validation import Code
 from tieline.ledgers.fabric.port import CHAINCODE, EndorsementsDiffer, InvocationRefused
-from tieline.wire.fabric.envelopes import Envelope, Payload
+from tieline.wire.fabric.envelopes import (
+    CONFIG_UPDATE,
+    ChannelHeader,
+    Envelope,
+    Payload,
+    SignatureHeader,
+)
 from tieline.wire.fabric.lifecycle import LIFECYCLE, ChaincodeDefinition
 from tieline.wire.fabric.policies import ApplicationPolicy, Role, roles_out_of
 from tieline.wire.fabric.responses import EndorsedResponse, Endorsement, ResponsePayload
 from tieline.wire.fabric.rwsets import NamespaceSet, ReadWriteSet, Write
 from tieline.wire.fabric.transactions import decode_transaction, transaction_payload
+from tieline.wire.proto_fields import bytes_field, message_field
 
 
 @pytest.fixture
@@ -200,7 +207,46 @@ def spoil_metadata(lab, endorsed):
     return signed_again(lab, endorsed_by_all(lab, replace(content, sets=other), endorsed))
 
 
+def spoil_type(lab, endorsed):
+    header = replace(ChannelHeader.decode(endorsed.channel_header), type=CONFIG_UPDATE)
+    return signed_again(lab, replace(endorsed, channel_header=header.encode()))
+
+
+def spoil_nonce(lab, endorsed):
+    header = SignatureHeader(carrier(lab).creator, b"")
+    return signed_again(lab, replace(endorsed, signature_header=header.encode()))
+
+
+def with_collection(lab, endorsed, collection):
+    content = ResponsePayload.decode(endorsed.response_payload)
+    other = ReadWriteSet((NamespaceSet(CHAINCODE, collections=(collection,)),))
+    return signed_again(lab, endorsed_by_all(lab, replace(content, sets=other), endorsed))
+
+
+def hashed_write(collection, inner=b""):
+    write = bytes_field(1, bytes(32)) + bytes_field(3, bytes(32))
+    return bytes_field(1, collection) + bytes_field(2, message_field(2, write) + inner)
+
+
+def spoil_collection(lab, endorsed):
+    return with_collection(lab, endorsed, hashed_write(b"secrets"))
+
+
+def spoil_owner(lab, endorsed):
+    return with_collection(lab, endorsed, hashed_write(b"_implicit_org_Org9MSP"))
+
+
+def spoil_key_policy(lab, endorsed):
+    name = b"_implicit_org_Org1MSP"
+    return with_collection(lab, endorsed, hashed_write(name, message_field(3, b"")))
+
+
 SPOILED = [
+    (spoil_type, Code.UNSUPPORTED_TX_PAYLOAD),
+    (spoil_nonce, Code.BAD_COMMON_HEADER),
+    (spoil_collection, Code.INVALID_WRITESET),
+    (spoil_owner, Code.ENDORSEMENT_POLICY_FAILURE),
+    (spoil_key_policy, Code.BAD_RWSET),
     (spoil_nothing, Code.VALID),
     (spoil_signature, Code.BAD_CREATOR_SIGNATURE),
     (spoil_id, Code.BAD_PROPOSAL_TXID),

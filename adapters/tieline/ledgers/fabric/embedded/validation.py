@@ -55,7 +55,6 @@ class Code(IntEnum):
     BAD_RWSET = 22
     INVALID_WRITESET = 24
     INVALID_CHAINCODE = 25
-    INVALID_OTHER_REASON = 255
 
 
 class _NotValid(Exception):
@@ -149,10 +148,7 @@ def _checked(
 
 def _check_envelope(raw: bytes, view: ChannelView) -> int:
     """Check headers, creator and transaction id, and return the header's type."""
-    try:
-        envelope = Envelope.decode(raw)
-    except Malformed:
-        raise _NotValid(Code.INVALID_OTHER_REASON) from None
+    envelope = Envelope.decode(raw)  # a block of anything else was refused as a whole
     try:
         payload = Payload.decode(envelope.payload)
     except Malformed:
