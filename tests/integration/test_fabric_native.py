@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import itertools
+import socket
 import time
 
 import pytest
@@ -271,6 +272,15 @@ def test_a_folder_is_taken_up_by_its_own_plan_alone(raft):
     )
     with pytest.raises(ConfigError, match="empty folder"):
         lay_out(raft.folder, Consensus.BFT)
+
+
+def test_a_port_that_somebody_else_took_is_named_before_anything_is_started(tmp_path):
+    network = lay_out(tmp_path)
+    port = network.peers[1].port
+    named = pytest.raises(Unavailable, match=rf"taken by another program: {port} ")
+    with socket.create_server(("127.0.0.1", port)), named:
+        network.start()
+    assert not any(network.is_running(name) for name in network.names)
 
 
 def test_without_tls_on_the_chaincodes_link_and_with_two_peers_each(tmp_path):

@@ -127,6 +127,8 @@ class DrivenFabric(FabricLedger):
             self._file = FabricBlockFile(self._export, self._content)
             await self.read_on()
             set_clock(self._clock_file, max(self._history.time_s, clock_s(self._clock_file)))
+            # A deadline may have fallen just before the run was broken off.
+            self._awaits_deadline = bool(self._history.genesis)
             undo.pop_all()
 
     @property

@@ -147,6 +147,7 @@ class FabricNetwork:
                 says why and where the log is.
         """
         self._ending.clear()
+        self._check_ports()
         with contextlib.ExitStack() as undo:
             undo.callback(self.stop)  # after an interrupt too: nothing may be left running
             for unit in self._units.values():
@@ -237,6 +238,17 @@ class FabricNetwork:
                 closing.enter_context(contextlib.closing(self.admin(peer))) for peer in self.peers
             ]
             self._define(admins, definition, taken, is_new_package=package is not None)
+
+    def _check_ports(self) -> None:
+        """Raise Unavailable if somebody listens where ours will: they stand in the channel."""
+        ports = [port for one in self.orderers for port in (one.port, one.admin_port)]
+        ports += [port for one in self.peers for port in (one.port, one.chaincode_port)]
+        taken = [str(port) for port in ports if _listens(port)]
+        if taken:
+            raise Unavailable(
+                f"ports of this network are taken by another program: {', '.join(taken)} "
+                f"(network: {self.folder}); end it, or choose an empty folder"
+            )
 
     def _bring_up(self) -> None:
         for orderer in self.orderers:
