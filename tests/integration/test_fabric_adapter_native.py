@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
+import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -24,6 +28,7 @@ from tieline.ledgers.fabric.opening import begin_contract
 from tieline.ledgers.fabric.peers import PeerPorts, check_chaincode
 from tieline.ledgers.fabric.port import Validation
 from tieline.ledgers.fabric.settings import FabricSettings
+from tieline.ledgers.fabric.wallets import FolderWallet, Identity
 from tieline.swap.messages import MsgSend
 from tieline.wire.fabric.blocks import Block
 from tieline.wire.fabric.invocations import version_args
@@ -279,3 +284,53 @@ def opened_bare(channel):
 def test_wrong_answers_are_errors_the_hub_knows(channel):
     with pytest.raises(HubError):
         finish(channel.port().endorse((b"Nonsense",)))
+
+
+def test_an_operator_checks_channels_from_the_command_line(channel, tmp_path):
+    """Two channels in a relayer's file; their heights are asked over gRPC and TLS."""
+    second = NativeChannel("adapter-2", tmp_path / "second")
+    try:
+        ledgers = {made.network.plan.fabric_channel: made for made in (channel, second)}
+        sections = []
+        for name, made in ledgers.items():
+            node = made.network.peers[0]
+            organisation = made.network.organisations[node.msp_id]
+            member = organisation.member("client")
+            identity = Identity(
+                node.msp_id, member.signing.certificate_pem, member.signing.private_pem()
+            )
+            FolderWallet(tmp_path / "wallet").put(name, identity)
+            (tmp_path / f"{name}.pem").write_bytes(organisation.tls_authority.certificate_pem)
+            (tmp_path / f"{name}.crt").write_bytes(member.tls.certificate_pem)
+            (tmp_path / f"{name}.tls").write_bytes(member.tls.private_pem())
+            sections.append(
+                f"  {name}: {{kind: fabric, rpc: ['127.0.0.1:{node.port}'], key_file: {name}.key, "
+                f"fabric: {{wallet: wallet, identity: {name}, tls_roots_file: {name}.pem, "
+                f"tls_certificate_file: {name}.crt, tls_key_file: {name}.tls}}}}"
+            )
+        config = tmp_path / "relay.yaml"
+        between = "{between: [adapter-1, adapter-2], clients: [fabric-block-0, fabric-block-0]}"
+        config.write_text("\n".join(["ledgers:", *sections, f"paths: [{between}]", ""]))
+        run_tieline("relay", "keys", str(config))
+        told = json.loads(run_tieline("relay", "check", str(config), "--json"))
+        expected = {name: finish(made.port().height()) for name, made in ledgers.items()}
+        assert told["heights"] == expected
+        assert len(told["paths"]) == 1
+    finally:
+        second.stop()
+
+
+def run_tieline(*arguments):
+    """Run the command line in a process of its own, and return what it prints."""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(part for part in sys.path if part)}
+    done = subprocess.run(
+        [sys.executable, "-c", "from tieline.cli.main import main; main()", *arguments],
+        capture_output=True,
+        env=environment,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return done.stdout

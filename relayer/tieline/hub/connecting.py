@@ -20,6 +20,7 @@ from tieline.wire.bech32 import account_to_text
 
 if TYPE_CHECKING:
     from tieline.ledgers.ethereum.opening import EvmSource
+    from tieline.ledgers.fabric.opening import FabricSource
 
 LANE = "relayer"
 """The relayer's first account on each ledger; the others are named by their number."""
@@ -77,6 +78,10 @@ def _open(
         from tieline.ledgers.ethereum.opening import EvmSource, open_ethereum  # noqa: PLC0415
 
         return open_ethereum(_evm_source(ledger_id, section, folder, EvmSource), lanes)
+    if section.fabric is not None:
+        from tieline.ledgers.fabric.opening import FabricSource, open_fabric  # noqa: PLC0415
+
+        return open_fabric(_fabric_source(ledger_id, section, folder, FabricSource), lanes)
     peers = CometEndpoints(ledger_id, [CometRpc.parse(address) for address in section.rpc])
     if section.kind == "cosmos":
         from tieline.ledgers.cosmos.gas import Fees  # noqa: PLC0415
@@ -130,16 +135,38 @@ def _evm_source(
     )
 
 
+def _fabric_source(
+    ledger_id: str, section: LedgerSection, folder: Path, make: type[FabricSource]
+) -> FabricSource:
+    carrier = section.fabric
+    assert carrier is not None
+    shown = (carrier.tls_certificate_file, carrier.tls_key_file)
+    return make(
+        fabric_channel=ledger_id,
+        peers=section.rpc,
+        wallet=folder / carrier.wallet,
+        identity=carrier.identity,
+        passphrase_variable=carrier.passphrase_variable,
+        tls_roots_file=folder / carrier.tls_roots_file,
+        tls_shown_files=(folder / shown[0], folder / shown[1]) if all(shown) else None,
+        trusting_period_s=section.trusting_period_h * 3600,
+    )
+
+
+_ATTESTED_KINDS = frozenset({"ethereum", "fabric"})
+"""Our contracts believe ledgers of these kinds only by attestations, alone or beside proofs."""
+
+
 def refuse_unattested(config: RelayConfig) -> None:
     """
-    Refuse paths that this program cannot serve: clients of and on Ethereum take attestations.
+    Refuse paths that this program cannot serve: clients of some kinds take attestations.
 
     Raises:
-        ConfigError: A path has a ledger of kind ethereum.
+        ConfigError: A path has a ledger of kind ethereum or fabric.
     """
     for number, path in enumerate(config.paths):
         for ledger_id in path.between:
-            if config.ledgers[ledger_id].kind == "ethereum":
+            if config.ledgers[ledger_id].kind in _ATTESTED_KINDS:
                 raise ConfigError(
                     f"packets of {ledger_id} are proved by attestations of cells, which this "
                     "relayer does not ask for",

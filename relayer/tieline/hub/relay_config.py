@@ -37,18 +37,40 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class FabricSection(_Section):
+    """Who carries transactions to a Fabric channel, and how its peers are known."""
+
+    wallet: str
+    """Of X.509 identities, relative to this file: a folder, or the file of an encrypted one."""
+    identity: str
+    """Its label in the wallet."""
+    passphrase_variable: str = ""
+    """Environment variable with the passphrase of an encrypted wallet; empty: a folder."""
+    tls_roots_file: str
+    """TLS root certificates of the peers' organisations, PEM, one behind the other."""
+    tls_certificate_file: str = ""
+    """What is shown to peers that ask for a certificate, with ``tls_key_file``."""
+    tls_key_file: str = ""
+
+    @model_validator(mode="after")
+    def _pair(self) -> FabricSection:
+        if bool(self.tls_certificate_file) != bool(self.tls_key_file):
+            raise ValueError("tls_certificate_file and tls_key_file go together")
+        return self
+
+
 class LedgerSection(_Section):
     """One ledger: how it is reached, and who the relayer is there."""
 
-    kind: Literal["cosmos", "tendermint", "ethereum"]
+    kind: Literal["cosmos", "tendermint", "ethereum", "fabric"]
     """
     cosmos: a stock ibc-go chain; tendermint: a microgrid's own ledger on CometBFT; ethereum: one on
-    an EVM chain.
+    an EVM chain; fabric: one on a Hyperledger Fabric channel, which the ledger is named after.
     """
     rpc: Annotated[tuple[str, ...], Field(min_length=1, max_length=8)]
     """
-    RPC addresses of its nodes: CometBFT's, or Ethereum's. The first is asked while it answers and
-    keeps up; one that tells what cannot be true is put aside.
+    RPC addresses of its nodes: CometBFT's, Ethereum's, or HOST:PORT of Fabric peers. The first is
+    asked while it answers and keeps up; one that tells what cannot be true is put aside.
     """
     key_file: str
     """The relayer's key there, relative to this file; `tieline relay keys` makes it."""
@@ -83,6 +105,8 @@ class LedgerSection(_Section):
     priority_fee_gwei: Annotated[float, Field(ge=0, le=10_000)] = 1.0
     max_fee_gwei: Annotated[float, Field(gt=0, le=1_000_000)] = 500.0
     """Above it nothing is sent; a lower base fee is waited for. ethereum only."""
+    fabric: FabricSection | None = None
+    """fabric only, and needed there."""
     journal_file: str = ""
     """
     What was sent from the relayer's account, SQLite, relative to this file; ethereum only. Left
@@ -93,6 +117,15 @@ class LedgerSection(_Section):
     def _periods(self) -> LedgerSection:
         if self.trusting_period_h >= self.unbonding_period_h:
             raise ValueError("trusting_period_h must be below unbonding_period_h")
+        return self
+
+    @model_validator(mode="after")
+    def _fabric(self) -> LedgerSection:
+        if (self.kind == "fabric") != (self.fabric is not None):
+            raise ValueError(
+                "a ledger of kind fabric, and no other, has `fabric:` with wallet, identity and "
+                "tls_roots_file"
+            )
         return self
 
     @model_validator(mode="after")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from fakes.evm_files import EvmChainFiles
+from fakes.fabric_identities import identity_of
 
 from tieline.hub.connecting import (
     LINK_LANE,
@@ -18,6 +19,7 @@ from tieline.hub.key_files import draw_key, read_keys
 from tieline.hub.relay_config import EXAMPLE, RelayConfig, read_relay_config
 from tieline.hub.relay_program import journal_url
 from tieline.interfaces.errors import ConfigError
+from tieline.ledgers.fabric.wallets import DatabaseWallet, FolderWallet
 
 LEDGER = "{kind: cosmos, rpc: ['http://h:1'], key_file: k}"
 TWO = f"ledgers: {{lab-a: {LEDGER}, lab-b: {LEDGER}}}\n"
@@ -45,6 +47,17 @@ EVM = (
 )
 
 
+FABRIC = (
+    "{kind: fabric, rpc: ['peer0.org1:7051'], key_file: k, "
+    "fabric: {wallet: w, identity: relayer, tls_roots_file: r.pem}}"
+)
+
+
+def beside_fabric(written: str = "", instead: str = "") -> str:
+    section = FABRIC.replace(written, instead) if written else FABRIC
+    return f"ledgers: {{lab-a: {LEDGER}, lab-b: {section}}}\n" + PATH
+
+
 def beside_evm(written: str = "", instead: str = "") -> str:
     section = EVM.replace(written, instead) if written else EVM
     return f"ledgers: {{lab-a: {LEDGER}, lab-b: {section}}}\n" + PATH
@@ -60,6 +73,14 @@ REFUSED = [
     (beside_evm("2}", "2, finality: latest}"), "ledgers.lab-b.finality", "'finalized' or 'safe'"),
     (beside_evm("genesis_file: g.json, ", ""), "ledgers.lab-b", "needs genesis_file"),
     (beside_evm("2}", "2, lanes: 3}"), "ledgers.lab-b", "leave lanes out"),
+    (beside_fabric("identity: relayer, ", ""), "ledgers.lab-b.fabric.identity", "Field required"),
+    (beside_fabric("kind: fabric", "kind: cosmos"), "ledgers.lab-b", "kind fabric, and no other"),
+    (beside_fabric("r.pem}", "r.pem, tls_key_file: k}"), "ledgers.lab-b.fabric", "go together"),
+    (
+        f"ledgers: {{lab-a: {LEDGER}, lab-b: {LEDGER.replace('cosmos', 'fabric')}}}\n" + PATH,
+        "ledgers.lab-b",
+        "with wallet, identity and tls_roots_file",
+    ),
     (
         (TWO + PATH).replace("key_file: k", "key_file: k, confirmations: 1, chain_id: 7", 1),
         "ledgers.lab-a",
@@ -83,7 +104,7 @@ REFUSED = [
     (
         (TWO + PATH).replace("kind: cosmos", "kind: evm", 1),
         "ledgers.lab-a.kind",
-        "'cosmos', 'tendermint' or 'ethereum'",
+        "'cosmos', 'tendermint', 'ethereum' or 'fabric'",
     ),
     (
         (TWO + PATH).replace("key_file: k", "key_file: k, trusting_period_h: 600", 1),
@@ -216,3 +237,55 @@ def test_periods_reach_the_client_in_nanoseconds(tmp_path: Path) -> None:
         14 * 86_400 * 10**9,
         21 * 86_400 * 10**9,
     )
+
+
+def opened_fabric(tmp_path: Path, text: str, identities: FolderWallet | DatabaseWallet) -> None:
+    """Open the ledgers of a file beside which there are keys and roots."""
+    identities.put("relayer", identity_of("Org1MSP"))
+    draw_key(tmp_path / "k")
+    (tmp_path / "r.pem").write_bytes(identity_of("Org1MSP").certificate_pem)
+    ledger = open_ledgers(read(tmp_path, text), tmp_path)["lab-b"]
+    assert (ledger.ledger_id, ledger.capabilities.kind) == ("lab-b", "fabric")
+    (key,) = read_keys(tmp_path / "k")
+    assert ledger.lane_account("relayer") == key.cosmos_account
+    ledger.close()
+
+
+def test_a_fabric_ledger_is_opened_with_an_identity_of_a_folder(tmp_path: Path) -> None:
+    opened_fabric(tmp_path, beside_fabric(), FolderWallet(tmp_path / "w"))
+
+
+def test_and_of_an_encrypted_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = beside_fabric("identity: relayer", "identity: relayer, passphrase_variable: WALLET_PASS")
+    wallet = DatabaseWallet(tmp_path / "w", "of the test")
+    monkeypatch.setenv("WALLET_PASS", "of the test")
+    opened_fabric(tmp_path, text, wallet)
+    monkeypatch.setenv("WALLET_PASS", "another")
+    with pytest.raises(ConfigError, match="passphrase is not this wallet's"):
+        opened_fabric(tmp_path, text, wallet)
+    monkeypatch.delenv("WALLET_PASS")
+    with pytest.raises(ConfigError, match="the environment has no WALLET_PASS"):
+        opened_fabric(tmp_path, text, wallet)
+    wallet.close()
+
+
+@pytest.mark.parametrize(
+    ("written", "instead", "said"),
+    [
+        ("identity: relayer", "identity: nobody", "no identity called 'nobody'"),
+        ("r.pem", "none.pem", "TLS root certificates cannot be read"),
+        ("peer0.org1:7051", "http://peer0.org1:7051", "write HOST:PORT"),
+        ("peer0.org1:7051", "peer0.org1", "write HOST:PORT"),
+    ],
+)
+def test_what_does_not_fit_a_fabric_ledger_is_said(
+    tmp_path: Path, written: str, instead: str, said: str
+) -> None:
+    with pytest.raises(ConfigError, match=said):
+        opened_fabric(tmp_path, beside_fabric(written, instead), FolderWallet(tmp_path / "w"))
+
+
+def test_packets_of_fabric_are_left_to_a_hub_with_attestors(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="lab-b are proved by attestations") as caught:
+        refuse_unattested(read(tmp_path, beside_fabric()))
+    assert caught.value.key == "paths.0"

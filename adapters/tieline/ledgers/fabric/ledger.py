@@ -235,6 +235,13 @@ class FabricLedger:
         await self._read_up_to(height)
         return await self._prover.client_states(height)
 
+    async def client_states(
+        self, height: int, terms: object | None = None
+    ) -> tuple[AnyMessage, AnyMessage]:
+        """As ``trust_at``; *terms*, periods of CometBFT, mean nothing here."""
+        del terms
+        return await self.trust_at(height)
+
     async def _read_up_to(self, height: int) -> None:
         if height > self._history.height:
             await self.read_on()

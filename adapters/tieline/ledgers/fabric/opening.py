@@ -1,20 +1,125 @@
-"""How a contract begins on a channel: once, with one genesis, by whoever comes first."""
+"""
+Opens a channel that an operator names in a file; and how a contract begins on one: once, with one
+genesis, by whoever comes first.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from tieline.contract.chaincode_errors import GenesisRefused
 from tieline.interfaces.errors import ConfigError, Rejected, Unavailable
+from tieline.interfaces.signer import Signer
+from tieline.ledgers.fabric.carriers import X509Carrier
+from tieline.ledgers.fabric.gateway import GatewayPort
+from tieline.ledgers.fabric.ledger import FabricLedger
+from tieline.ledgers.fabric.peer_calls import PeerAddress
+from tieline.ledgers.fabric.peers import PeerPorts
 from tieline.ledgers.fabric.port import FabricPort, InvocationRefused, Validation
 from tieline.ledgers.fabric.refusals import EXECUTED, name_of, refusal_of
+from tieline.ledgers.fabric.settings import FabricSettings
+from tieline.ledgers.fabric.wallets import DatabaseWallet, FolderWallet, Identity
 from tieline.wire.fabric.blocks import Block
 from tieline.wire.fabric.invocations import init_args
 
 _REFUSED: Final = (GenesisRefused.codespace, GenesisRefused.code)
 _LOOKS: Final = 100
 _LOOK_S: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class FabricSource:
+    """Where a channel is, and who goes there."""
+
+    fabric_channel: str
+    peers: tuple[str, ...]
+    """``HOST:PORT`` each, in order of preference."""
+    wallet: Path
+    identity: str
+    passphrase_variable: str
+    """Environment variable with the passphrase of an encrypted wallet; empty: it is a folder."""
+    tls_roots_file: Path
+    tls_shown_files: tuple[Path, Path] | None
+    """Certificate and key that are shown to peers which ask for one."""
+    trusting_period_s: int
+    """How long others trust a height of it."""
+
+
+def open_fabric(
+    source: FabricSource, lanes: Mapping[str, Signer], wall_s: Callable[[], int] | None = None
+) -> FabricLedger:
+    """
+    Open a ledger with the keys of its lanes; no peer is asked yet.
+
+    Args:
+        source: Where it is.
+        lanes: Keys that sign transactions.
+        wall_s: This computer's clock, by which Ticks are handed in; None: others do that.
+
+    Raises:
+        ConfigError: A file, an identity or an address is not what it must be.
+    """
+    carrier = X509Carrier(_identity(source))
+    roots = _read(source.tls_roots_file, "TLS root certificates")
+    shown = (b"", b"")
+    if source.tls_shown_files is not None:
+        certificate_file, key_file = source.tls_shown_files
+        shown = (_read(certificate_file, "TLS certificate"), _read(key_file, "TLS key"))
+    ports = [
+        GatewayPort(
+            PeerAddress(target, _checked(target), roots, *shown), source.fabric_channel, carrier
+        )
+        for target in source.peers
+    ]
+    settings = FabricSettings(trusting_period_s=source.trusting_period_s)
+    ledger = FabricLedger(PeerPorts(ports), settings, wall_s=wall_s)
+    for name, key in lanes.items():
+        ledger.add_lane(name, key)
+    return ledger
+
+
+def _identity(source: FabricSource) -> Identity:
+    if not source.passphrase_variable:
+        return FolderWallet(source.wallet).get(source.identity)
+    passphrase = os.environ.get(source.passphrase_variable, "")
+    if not passphrase:
+        raise ConfigError(
+            f"the environment has no {source.passphrase_variable}",
+            file=str(source.wallet),
+            instead="set it to the wallet's passphrase",
+        )
+    if not source.wallet.is_file():
+        raise ConfigError(
+            "there is no such wallet", file=str(source.wallet), instead="name a wallet's file"
+        )
+    wallet = DatabaseWallet(source.wallet, passphrase)
+    try:
+        return wallet.get(source.identity)
+    finally:
+        wallet.close()
+
+
+def _checked(target: str) -> str:
+    host, _, port = target.rpartition(":")
+    if not host or "/" in host or not port.isdecimal():
+        raise ConfigError(f"not a peer's address: {target!r}", instead="write HOST:PORT")
+    return target
+
+
+def _read(path: Path, what: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as exc:
+        raise ConfigError(
+            f"the {what} cannot be read: {exc.strerror}",
+            file=str(path),
+            instead="name a file in PEM",
+        ) from exc
 
 
 async def begin_contract(port: FabricPort, genesis: bytes) -> bool:
