@@ -33,10 +33,13 @@ class RecordedFabric:
     raw_blocks: tuple[bytes, ...]
     """``common.Block`` from block 0, as a peer keeps them."""
     done: Mapping[str, int]
-    """The block of: put, conflict (two transactions), duplicate (etcdraft), too few endorsements,
-    odd (what peers pass over), delete, config, after config, after definition."""
+    """
+    The block of: put, conflict (two transactions), duplicate (etcdraft), too few endorsements, odd
+    (what peers pass over), strange (what they do not ask), delete, config, after config, after
+    definition.
+    """
     read_backs: Mapping[str, EndorsedResponse]
-    """marker, absent, odd, after definition: what both organisations' peers answered to ``get``."""
+    """marker, absent, odd, strange, after definition: what both peers answered to ``get``."""
 
     @property
     def blocks(self) -> tuple[Block, ...]:

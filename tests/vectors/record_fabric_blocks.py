@@ -41,8 +41,14 @@ from tieline.wire.fabric.envelopes import (
     SignatureHeader,
 )
 from tieline.wire.fabric.policies import ApplicationPolicy, Role, roles_out_of
-from tieline.wire.fabric.proposals import SignedProposal, propose, transaction_id
-from tieline.wire.fabric.responses import Endorsement
+from tieline.wire.fabric.proposals import (
+    SignedProposal,
+    proposal_hash,
+    propose,
+    transaction_id,
+)
+from tieline.wire.fabric.responses import Endorsement, Response, ResponsePayload
+from tieline.wire.fabric.rwsets import NamespaceSet, ReadWriteSet, Write
 from tieline.wire.fabric.transactions import endorsed_response, transaction_payload
 from tieline.wire.proto_fields import bytes_field, message_field
 
@@ -208,6 +214,33 @@ def odd(recorder):
     return recorder.envelope(payload + UNKNOWN) + UNKNOWN
 
 
+def strange(recorder):
+    """
+    Return a transaction whose endorsers lie: another's nonce inside, arguments that are none.
+    Peers that validate ask neither.
+    """
+    client, admin = recorder.client, recorder.peers[0].carrier
+    asked = propose(CHANNEL, CHAINCODE, [b"put"], client.creator, os.urandom(24), time.time_ns())
+    inner = SignatureHeader(admin.creator, os.urandom(24)).encode()
+    payload = b"\xff no message"
+    content = ResponsePayload(
+        proposal_hash(asked.channel_header, inner, payload),
+        CHAINCODE,
+        "1.0",
+        ReadWriteSet((NamespaceSet(CHAINCODE, (), (Write("strange", b"value"),)),)),
+        Response(200),
+    ).encode()
+    endorsed = b""
+    for organisation in recorder.network.organisations.values():
+        peer = MemberCarrier.of(organisation.member("peer0"))
+        signature = peer.sign(content + peer.creator)
+        endorsed += message_field(2, Endorsement(peer.creator, signature).encode())
+    body = bytes_field(1, payload) + message_field(2, bytes_field(1, content) + endorsed)
+    action = bytes_field(1, inner) + bytes_field(2, body)
+    outer = Payload(asked.channel_header, asked.signature_header, message_field(1, action))
+    return recorder.envelope(outer.encode())
+
+
 def record(consensus, folder):
     plan = NetworkPlan(
         CHANNEL,
@@ -235,6 +268,8 @@ def record(consensus, folder):
         recorder.run("too few endorsements", recorder.envelope(transaction_payload(lone)))
         recorder.run("odd", odd(recorder))
         recorder.read_back("odd", [b"get", b"odd"])
+        recorder.run("strange", strange(recorder))
+        recorder.read_back("strange", [b"get", b"strange"])
         recorder.put("delete", b"marker", b"")
         recorder.change_batch_size()
         recorder.put("after config", b"marker")

@@ -16,6 +16,7 @@ from fakes.recorded_fabric import (
     recorded,
 )
 
+from tieline.wire.errors import Malformed
 from tieline.wire.fabric import config, transactions
 from tieline.wire.fabric.blocks import (
     TRANSACTIONS_FILTER,
@@ -145,6 +146,7 @@ EXPECTED_CODES = {
     "conflict": b"\x00\x0b",
     "too few endorsements": b"\x0a",
     "odd": b"\x00",
+    "strange": b"\x00",
     "config": b"\x00",
     "after definition": b"\x00",
 }
@@ -180,11 +182,11 @@ def test_what_endorsers_signed_is_written_again_as_it_was(fabric: RecordedFabric
 
 
 def test_transactions_are_written_again_as_they_were(fabric: RecordedFabric) -> None:
-    """But for the one that was odd on purpose."""
-    odd = Version(fabric.done["odd"], 0)
+    """But for those that were odd on purpose."""
+    odd = {Version(fabric.done[name], 0) for name in ("odd", "strange")}
     for place, taken in all_transactions(fabric):
         payload = taken.envelope.payload
-        assert (transaction_payload(taken.endorsed) == payload) == (place != odd)
+        assert (transaction_payload(taken.endorsed) == payload) == (place not in odd)
         header = Payload.decode(payload).channel_header
         assert taken.opened.header.encode() == header == rewritten("ChannelHeader", header)
 
@@ -197,6 +199,21 @@ def test_what_peers_pass_over_is_passed_over(fabric: RecordedFabric) -> None:
     assert taken.endorsed.endorsements[0].signature.endswith(b"rest")
     raw = fabric.block("odd").data[0]
     assert Envelope.decode(raw).encode() != raw
+
+
+def test_what_peers_do_not_ask_in_a_block_is_not_asked(fabric: RecordedFabric) -> None:
+    """
+    Endorsers who lie can put another's nonce inside, and arguments that are none: Fabric commits
+    it. Of a chaincode with a weak policy anybody could, to stop whoever reads the channel.
+    """
+    taken = fabric.transaction("strange")
+    assert taken.opened.args == ()
+    assert taken.opened.signer.creator != taken.creator
+    assert taken.opened.content.sets.of("toy").writes == (Write("strange", b"value"),)
+    with pytest.raises(Malformed):
+        taken.endorsed.open()
+    read = fabric.read_backs["strange"].open().content.sets.of("toy").reads[0]
+    assert read.version == Version(fabric.done["strange"], 0)
 
 
 def test_a_transaction_says_what_it_read_and_wrote(fabric: RecordedFabric) -> None:
@@ -229,6 +246,7 @@ def test_a_read_back_names_the_transaction_that_wrote(fabric: RecordedFabric) ->
         "marker": Version(fabric.done["put"], 0),
         "absent": None,
         "odd": Version(fabric.done["odd"], 0),
+        "strange": Version(fabric.done["strange"], 0),
         "after definition": Version(fabric.done["after definition"], 0),
     }
 

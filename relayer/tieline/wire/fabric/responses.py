@@ -10,7 +10,7 @@ Sources:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tieline.wire.errors import Malformed
 from tieline.wire.fabric.envelopes import ENDORSER_TRANSACTION, ChannelHeader, SignatureHeader
@@ -167,10 +167,26 @@ class EndorsedResponse:
         Return what the bytes say, having checked that they belong together.
 
         Raises:
+            Malformed: As ``open_committed``; also if the transaction id is not that of nonce and
+                creator, or the arguments cannot be read.
+        """
+        opened = self.open_committed()
+        signer, tx_id = opened.signer, opened.header.tx_id
+        if tx_id != transaction_id(signer.nonce, signer.creator):
+            raise Malformed(f"transaction id is not that of nonce and creator: {tx_id!r}")
+        return replace(opened, args=arguments_of(self.proposal_payload))
+
+    def open_committed(self) -> OpenedResponse:
+        """
+        Return what the bytes say, having checked what a peer checks of them in a block.
+
+        A peer that validates does not ask what was called, nor whose the inner nonce is: endorsers
+        did. Arguments that cannot be read are none here.
+
+        Raises:
             Malformed: A part is no message; the proposal's hash is not that of the headers and
-                payload; the channel header is of another type or names another chaincode; the
-                transaction id is not that of nonce and creator.
-                Signatures and policies are not looked at.
+                payload; the channel header is of another type or names another chaincode; nonce or
+                creator is missing. Signatures and policies are not looked at.
         """
         header = ChannelHeader.decode(self.channel_header)
         signer = SignatureHeader.decode(self.signature_header)
@@ -179,14 +195,18 @@ class EndorsedResponse:
             raise Malformed(f"not a chaincode's: type={header.type} epoch={header.epoch}")
         if len(self.endorsements) > ENDORSEMENTS_MAX:
             raise Malformed(f"too many endorsements: count={len(self.endorsements)}")
-        if header.tx_id != transaction_id(signer.nonce, signer.creator):
-            raise Malformed(f"transaction id is not that of nonce and creator: {header.tx_id!r}")
+        if not signer.nonce or not signer.creator:
+            raise Malformed("proposal without creator or nonce")
         if chaincode_called(header) != content.chaincode:
             raise Malformed(f"answer of another chaincode: {content.chaincode!r}")
         parts = self.channel_header, self.signature_header, self.proposal_payload
         if content.proposal_hash != proposal_hash(*parts):
             raise Malformed("hash of another proposal")
-        return OpenedResponse(header, signer, arguments_of(self.proposal_payload), content)
+        try:
+            args = arguments_of(self.proposal_payload)
+        except Malformed:
+            args = ()
+        return OpenedResponse(header, signer, args, content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,5 +217,5 @@ class OpenedResponse:
     signer: SignatureHeader
     """Who asked."""
     args: tuple[bytes, ...]
-    """What was asked, function first."""
+    """What was asked, function first; of a transaction none if they cannot be read."""
     content: ResponsePayload

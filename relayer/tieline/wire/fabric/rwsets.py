@@ -14,9 +14,9 @@ from tieline.wire.errors import Malformed
 from tieline.wire.fabric.reader import Message
 from tieline.wire.proto_fields import bytes_field, message_field, uint_field
 
-NAMESPACES_MAX = 256
-KEYS_MAX = 65_536
-"""Of one namespace, read and written; a block of 16 MiB has room for no more."""
+NAMESPACES_MAX = 1 << 18
+KEYS_MAX = 1 << 20
+"""Of one namespace. Other chaincodes may use them up: no fewer than a block has room for."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -75,7 +75,7 @@ def decode_transaction(data: bytes) -> EndorserTransaction:
     if len(actions) != 1:
         raise Malformed(f"transaction of more or less than one action: count={len(actions)}")
     endorsed = _endorsed(payload.channel_header, Message(actions[0]))
-    opened = endorsed.open()
+    opened = endorsed.open_committed()
     return EndorserTransaction(
         envelope,
         header.channel_id,
