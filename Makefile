@@ -87,6 +87,7 @@ native: $(VENV)/.dev ## ledgers on native engines: conformance, kills, four vali
 	@LEDGER=cosmos $(BIN)/pytest -q tests/conformance
 	@LEDGER=ethereum ENGINE=anvil $(BIN)/pytest -q tests/conformance
 	@LEDGER=ethereum ENGINE=geth $(BIN)/pytest -q tests/conformance
+	@LEDGER=fabric ENGINE=native $(BIN)/pytest -q tests/conformance
 	@$(BIN)/pytest -q -m native tests/integration tests/e2e
 	@rm -rf runs/native && $(BIN)/tieline demo --engine native --slots 3 --out runs/native && $(BIN)/tieline audit runs/native
 

@@ -10,6 +10,8 @@ import pytest
 from fakes.fabric_networks import PUT_GET, lay_out, port_of
 
 from tieline.interfaces.errors import ConfigError, HubError, Rejected, Unavailable
+from tieline.ledgers.fabric.native.admin_calls import Definition
+from tieline.ledgers.fabric.native.chaincode_package import make_package
 from tieline.ledgers.fabric.native.plan import Consensus
 from tieline.ledgers.fabric.port import CommitStatus, EndorsementsDiffer, InvocationRefused
 from tieline.wire.fabric.blocks import Block
@@ -272,6 +274,24 @@ def test_a_folder_is_taken_up_by_its_own_plan_alone(raft):
     )
     with pytest.raises(ConfigError, match="empty folder"):
         lay_out(raft.folder, Consensus.BFT)
+
+
+def test_a_new_definition_waits_for_the_chaincode_of_its_own_package(tmp_path):
+    async def story(network):
+        port = port_of(network, answer_s=30.0)
+        await put(port, b"k", b"1")
+        package = make_package("tieline_2")
+        await asyncio.to_thread(network.define, Definition("tieline", "2", 2), package)
+        with pytest.raises(Unavailable, match="under the package id that the peer installed"):
+            await port.endorse((b"put", b"k", b"2"))
+        await asyncio.to_thread(network.serve, package)
+        await put_in_the_end(port, b"k", b"3")
+        with pytest.raises(ConfigError, match="sequence"):
+            await asyncio.to_thread(network.define, Definition("tieline", "3", 2), package)
+        port.close()
+
+    with running(lay_out(tmp_path)) as network:
+        asyncio.run(story(network))
 
 
 def test_a_port_that_somebody_else_took_is_named_before_anything_is_started(tmp_path):

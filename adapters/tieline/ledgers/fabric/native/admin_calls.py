@@ -33,6 +33,11 @@ _CREATED: Final = 201
 _BOUNDARY: Final = "tieline-genesis-block"
 _VERSION: Final = b"Version"
 _REFUSED: Final = "chaincode response "
+_INSTALLED: Final = "chaincode already successfully installed"
+_APPROVED: Final = "with unchanged content"
+_ANOTHER: Final = "attempted to redefine the current committed sequence"
+_COMMITTED: Final = "but new definition must be sequence"
+"""How Fabric says that a step was done before, which a lost answer may hide."""
 _LIFECYCLE: Final = "_lifecycle"
 _T = TypeVar("_T")
 
@@ -120,16 +125,20 @@ class PeerAdmin:
 
     def install(self, package: ChaincodePackage) -> None:
         """
-        Install a package.
+        Install a package, unless it is installed.
 
         Raises:
             Unavailable: The peer does not answer.
             ConfigError: It refuses, or knows the package by another id than we do.
         """
         args = lifecycle_pb2.InstallChaincodeArgs(chaincode_install_package=package.content)
-        answer = self._process(
-            "", _LIFECYCLE, (b"InstallChaincode", args.SerializeToString(deterministic=True))
-        )
+        encoded = args.SerializeToString(deterministic=True)
+        try:
+            answer = self._process("", _LIFECYCLE, (b"InstallChaincode", encoded))
+        except ConfigError as exc:
+            if _INSTALLED not in exc.what or package.package_id not in exc.what:
+                raise
+            return
         given = lifecycle_pb2.InstallChaincodeResult.FromString(answer).package_id
         if given != package.package_id:
             raise ConfigError(
@@ -138,7 +147,13 @@ class PeerAdmin:
             )
 
     def approve(self, fabric_channel: str, definition: Definition, package_id: str) -> None:
-        """Approve for the own organisation. Raises Unavailable, ConfigError."""
+        """
+        Approve for the own organisation, unless that was done.
+
+        Raises:
+            Unavailable: The network has not come together.
+            ConfigError: Another definition of this sequence is in force.
+        """
         args = lifecycle_pb2.ApproveChaincodeDefinitionForMyOrgArgs(
             sequence=definition.sequence,
             name=definition.name,
@@ -152,12 +167,24 @@ class PeerAdmin:
         )
         encoded = args.SerializeToString(deterministic=True)
         function = b"ApproveChaincodeDefinitionForMyOrg"
-        self.submit(fabric_channel, _LIFECYCLE, (function, encoded), (self.msp_id,))
+        try:
+            self.submit(fabric_channel, _LIFECYCLE, (function, encoded), (self.msp_id,))
+        except Unavailable as exc:
+            if _ANOTHER in str(exc):
+                raise _sequence_taken(definition, exc) from exc
+            if _APPROVED not in str(exc):
+                raise
 
     def commit(
         self, fabric_channel: str, definition: Definition, organisations: Sequence[str]
     ) -> None:
-        """Put an approved definition in force. Raises Unavailable, ConfigError."""
+        """
+        Put an approved definition in force, unless it is.
+
+        Raises:
+            Unavailable: The network has not come together, or not all have approved yet.
+            ConfigError: It is not the next of its name.
+        """
         args = lifecycle_pb2.CommitChaincodeDefinitionArgs(
             sequence=definition.sequence,
             name=definition.name,
@@ -168,7 +195,14 @@ class PeerAdmin:
         )
         encoded = args.SerializeToString(deterministic=True)
         function = b"CommitChaincodeDefinition"
-        self.submit(fabric_channel, _LIFECYCLE, (function, encoded), organisations)
+        try:
+            self.submit(fabric_channel, _LIFECYCLE, (function, encoded), organisations)
+        except Unavailable as exc:
+            if _COMMITTED not in str(exc):
+                raise
+            # What is in force was approved just now as being the same.
+            if self.committed_sequence(fabric_channel, definition.name) != definition.sequence:
+                raise _sequence_taken(definition, exc) from exc
 
     def committed_sequence(self, fabric_channel: str, name: str) -> int:
         """
@@ -270,6 +304,13 @@ class PeerAdmin:
             return method(request, timeout=CALL_S)
         except grpc.RpcError as exc:
             raise Unavailable(f"{self.name}: {described(exc)}") from exc
+
+
+def _sequence_taken(definition: Definition, said: Unavailable) -> ConfigError:
+    return ConfigError(
+        f"{definition.name} is not defined anew with sequence {definition.sequence}: {said}",
+        instead="take the sequence that follows the one in force",
+    )
 
 
 def _ask_orderer(port: int, method: str, body: bytes, headers: dict[str, str]) -> tuple[int, str]:

@@ -239,6 +239,20 @@ class FabricNetwork:
             ]
             self._define(admins, definition, taken, is_new_package=package is not None)
 
+    def serve(self, package: ChaincodePackage) -> None:
+        """
+        Start all chaincode processes anew, as those of *package*, which a definition names.
+
+        Raises:
+            Unavailable: One does not come up.
+        """
+        self.package = package
+        for peer in self.peers:
+            with self._lock:
+                self._units[peer.chaincode_name].program.stop()
+                self._add_chaincode(peer)
+            self.restart(peer.chaincode_name)
+
     def _check_ports(self) -> None:
         """Raise Unavailable if somebody listens where ours will: they stand in the channel."""
         ports = [port for one in self.orderers for port in (one.port, one.admin_port)]

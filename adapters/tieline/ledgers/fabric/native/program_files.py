@@ -137,7 +137,7 @@ def _chaincode(path: Path) -> dict[str, object]:
         "mode": "net",
         "externalBuilders": [builder],
         "installTimeout": "30s",
-        "startuptimeout": "10s",
+        "startuptimeout": "5s",
         "executetimeout": "30s",
         "system": dict.fromkeys(("_lifecycle", "cscc", "lscc", "qscc"), "enable"),
         "runtimeParams": {"useWriteBatch": True, "maxSizeWriteBatch": 1000},
