@@ -1,5 +1,6 @@
 """Members of a channel's organisations: chains, roles, expiry, revocation, policies."""
 
+from base64 import b64encode
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -127,7 +128,7 @@ def test_nobody_else_is_a_member(organisation):
     stranger = make_organisation("Org1MSP", USERS, ALWAYS, seed=b"other")
     for certificate, words in (
         (stranger.member("peer0").signing.certificate_pem, "no chain"),
-        (stranger.authority.certificate_pem, "is no identity"),
+        (stranger.authority.certificate_pem, "no chain"),
         (organisation.authority.certificate_pem, "is no identity"),
         (organisation.member("peer0").tls.certificate_pem, "no chain"),
         (b"", "identity of"),
@@ -147,6 +148,21 @@ def test_one_organisation_is_described_in_one_way(organisation):
     Organisations([config, config])
     with pytest.raises(Malformed, match="described in two ways"):
         Organisations([config, replace(config, node_units=None)])
+
+
+def test_no_byte_of_a_certificate_can_be_altered(organisation):
+    known = Organisation(msp_config(organisation))
+    der = organisation.member("peer0").signing.certificate.public_bytes(Encoding.DER)
+    for place in range(len(der)):
+        for bit in range(8):
+            changed = bytearray(der)
+            changed[place] ^= 1 << bit
+            body = b64encode(bytes(changed))
+            with pytest.raises(IdentityRefused):
+                known.identify(
+                    b"-----BEGIN CERTIFICATE-----\n" + body + b"\n-----END CERTIFICATE-----\n"
+                )
+    assert known.identify(organisation.member("peer0").signing.certificate_pem)
 
 
 @pytest.mark.parametrize("units", [(), ("other",), ("peer", "client"), ("PEER",)])

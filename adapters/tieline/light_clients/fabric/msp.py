@@ -18,6 +18,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import NameOID
 
 from tieline.light_clients.client_rules import NotConvincing
@@ -36,13 +37,17 @@ _PEM_HEAD = b"-----BEGIN"
 _X509_ERRORS = (
     ValueError,
     TypeError,
+    CryptographyDeprecationWarning,
     InvalidSignature,
     UnsupportedAlgorithm,
     x509.DuplicateExtension,
     x509.InvalidVersion,
     x509.UnsupportedGeneralNameType,
 )
-"""All that ``cryptography`` says of certificates that strangers made; ``Malformed`` is one too."""
+"""
+All that ``cryptography`` says of certificates that strangers made, its warnings where those are
+errors; ``Malformed`` is a ValueError.
+"""
 
 
 class IdentityRefused(NotConvincing):
@@ -122,12 +127,15 @@ class Organisation:
         return found
 
     def _identify(self, leaf: x509.Certificate) -> Identity:
-        if _is_authority(leaf):
-            raise IdentityRefused(f"an authority of {self.msp_id} is no identity")
+        if leaf.serial_number < 1:
+            raise IdentityRefused(f"serial number of {self.msp_id} is not positive")
+        # First the chain: nothing else of what a stranger made is read.
         chains = list(self._chains(leaf))
         if len(chains) != 1:
             what = "no" if not chains else "more than one"
             raise IdentityRefused(f"{what} chain of certificates to {self.msp_id}")
+        if _is_authority(leaf):
+            raise IdentityRefused(f"an authority of {self.msp_id} is no identity")
         chain = chains[0]
         for issued, issuer in zip((leaf, *(one.certificate for one in chain)), chain, strict=False):
             if issued.serial_number in issuer.revoked:
