@@ -150,6 +150,7 @@ def test_one_organisation_is_described_in_one_way(organisation):
         Organisations([config, replace(config, node_units=None)])
 
 
+@pytest.mark.slow
 def test_no_byte_of_a_certificate_can_be_altered(organisation):
     known = Organisation(msp_config(organisation))
     der = organisation.member("peer0").signing.certificate.public_bytes(Encoding.DER)
