@@ -21,6 +21,7 @@ from tieline.ledgers.ethereum.deployment import EvmAddresses
 from tieline.ledgers.ethereum.fees import GWEI, FeePolicy
 from tieline.ledgers.ethereum.final_view import EvmLedgerPlan
 from tieline.ledgers.ethereum.finality import FinalityRule
+from tieline.ledgers.ethereum.known_gas import RUNS_MIN
 from tieline.ledgers.ethereum.ledger import EthereumLedger
 from tieline.ledgers.ethereum.looking_after import SendingPace
 from tieline.ledgers.ethereum.rpc import EvmRpc
@@ -126,6 +127,29 @@ def test_what_the_contract_refuses_is_refused_at_the_door_and_takes_no_nonce(cha
     finish(ledger.submit("relayer", [chain.pay("relayer", "household 1", 1)]))
     settle(ledger)
     assert nonce_of(chain, "relayer") == before + 1
+
+
+def test_a_call_whose_like_just_went_well_is_not_run_and_says_in_its_block_why_it_failed(anvil):
+    ledger = anvil.open()
+    start = settle(ledger)
+
+    async def pay_times(amounts):
+        return [
+            await ledger.submit("relayer", [anvil.pay("relayer", "household 1", amount)])
+            for amount in amounts
+        ]
+
+    finish(pay_times(range(1, RUNS_MIN + 1)))
+    settle(ledger)
+    (sent,) = finish(pay_times([10**17]))
+    settle(ledger)
+    blocks = finish(ledger.blocks_after(start))
+    refused = [one for block in blocks for one in block.transactions][-1]
+    assert (refused.tx_hash, refused.code != 0) == (sent.tx_hash, True)
+    with pytest.raises(Rejected) as again:
+        finish(pay_times([10**17]))
+    assert (again.value.codespace, again.value.code) == (refused.codespace, refused.code)
+    assert balance(ledger, anvil.account("household 1")) == 10**12 + sum(range(RUNS_MIN + 1))
 
 
 def test_an_account_without_ether_is_named_with_what_it_needs(chain):

@@ -6,7 +6,7 @@ order of the chain, and each block as observers see it.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tieline.contract.genesis import Genesis
@@ -48,6 +48,7 @@ class FinalView:
         endpoints: EvmEndpoints,
         rule: FinalityRule,
         journal: TransactionJournal,
+        note_failure: Callable[[], None],
     ) -> None:
         """
         Know nothing yet.
@@ -57,6 +58,7 @@ class FinalView:
             endpoints: Who is asked.
             rule: When a block is final.
             journal: Knows our own transactions, and the blocks that were acted on before.
+            note_failure: Called for each transaction that failed in its block.
         """
         deployment = plan.deployment
         addresses = deployment.addresses
@@ -69,6 +71,7 @@ class FinalView:
             *(rule, journal, self._start),
         )
         self._refused = Refused(endpoints)
+        self._note_failure = note_failure
         self.twin = Twin(self._of)
         self._times = array("Q")
         """Of every block from the start on, unix seconds."""
@@ -146,6 +149,7 @@ class FinalView:
             logs = tuple(seen.log for seen in one.logs)
             why = (b"", "")
             if not one.is_success:
+                self._note_failure()
                 why = await self._refused.why(one.tx_hash, followed.block.height)
             found.append(ObservedTransaction(name, one.is_success, logs, *why))
         return found

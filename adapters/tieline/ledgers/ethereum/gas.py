@@ -26,9 +26,17 @@ UNDERFUNDED: Final = ("sdk", 5)
 class Estimate:
     """What a call is given."""
 
+    needed: int
+    """What it took when it was run."""
     gas: int
+    """The limit."""
     base_fee: int
     """Of the last block, wei."""
+
+    @staticmethod
+    def of(needed: int, settings: EvmSettings, base_fee: int) -> Estimate:
+        """Return twice what is needed, within the bound."""
+        return Estimate(needed, min(ROOM * needed, settings.gas_max), base_fee)
 
 
 def check_size(call: ContractCall, settings: EvmSettings) -> None:
@@ -76,10 +84,9 @@ async def estimate(
         raise Rejected(refusal.codespace, refusal.code, refusal.log) from exc
     except Rejected as exc:
         raise _sorted(exc, sender) from exc
-    gas = min(ROOM * needed, settings.gas_max)
     if needed > settings.gas_max:
         raise Rejected(*OUT_OF_GAS, f"out of gas: needed={needed} most={settings.gas_max}")
-    return Estimate(gas, told if base_fee is None else base_fee)
+    return Estimate.of(needed, settings, told if base_fee is None else base_fee)
 
 
 def _read(answers: Sequence[Json]) -> tuple[int, int]:

@@ -26,12 +26,13 @@ from tieline.interfaces.ledger import (
 )
 from tieline.interfaces.signer import Signer
 from tieline.ledgers.ethereum.account_book import Account
-from tieline.ledgers.ethereum.calls import PlainSend, build_call
+from tieline.ledgers.ethereum.calls import Call, PlainSend, build_call
 from tieline.ledgers.ethereum.deployment import Deployment, check_deployment
 from tieline.ledgers.ethereum.endpoints import EvmEndpoints, IdentityCheck
 from tieline.ledgers.ethereum.final_view import EvmLedgerPlan, FinalView
 from tieline.ledgers.ethereum.follower import Head
-from tieline.ledgers.ethereum.gas import check_size, estimate
+from tieline.ledgers.ethereum.gas import Estimate, check_size, estimate
+from tieline.ledgers.ethereum.known_gas import KnownGas
 from tieline.ledgers.ethereum.nonces import AccountSender
 from tieline.ledgers.ethereum.proving import ChainProver
 from tieline.ledgers.ethereum.rpc import EvmRpc
@@ -115,7 +116,10 @@ class EthereumLedger:
                 instead="a chain that was begun anew needs a journal of its own: move the old one",
             )
         self._endpoints = EvmEndpoints(self.ledger_id, rpcs, _Identity(deployment))
-        self._view = FinalView(plan, self._endpoints, settings.finality, self._journal)
+        self._known_gas = KnownGas()
+        self._view = FinalView(
+            *(plan, self._endpoints, settings.finality, self._journal), self._known_gas.forget
+        )
         self._prover = ChainProver(deployment, self._endpoints, sealer)
         self._lanes: dict[str, Signer] = {}
         self._senders: dict[bytes, AccountSender] = {}
@@ -273,7 +277,8 @@ class EthereumLedger:
         may be under way. It is broadcast until it is final, also after a restart.
 
         Raises:
-            Rejected: It would fail, is too large, or the account cannot pay; it holds no nonce.
+            Rejected: It would fail, is too large, or the account cannot pay; it holds no nonce. A
+                payment whose like went well a moment ago is not run first: its block may refuse it.
             NotYet: It rests on what is under way, the node has no room, or the chain's time is
                 ahead; it did not go in.
             Unavailable: No node answers; it did not go in.
@@ -287,9 +292,7 @@ class EthereumLedger:
         check_size(call, self._settings)
         sender = self._sender(key)
         try:
-            needed = await estimate(
-                *(self._endpoints, key.address, call, self._settings), self._base_fee()
-            )
+            needed = await self._needed(key.address, call)
         except Rejected as exc:
             if sender.has_unmined:
                 # It may rest on one of these; nodes judge it by a block that lacks them.
@@ -297,6 +300,16 @@ class EthereumLedger:
             raise
         name = await sender.submit(call.to, call.data, needed.gas, needed.base_fee)
         return SubmitResult(name)
+
+    async def _needed(self, sender: bytes, call: Call) -> Estimate:
+        """Return what a call is given; it is run first unless its like was run a moment ago."""
+        base_fee = self._base_fee()
+        known = self._known_gas.find(sender, call)
+        if known is not None and base_fee is not None:
+            return Estimate.of(known, self._settings, base_fee)
+        needed = await estimate(self._endpoints, sender, call, self._settings, base_fee)
+        self._known_gas.note(sender, call, needed.needed)
+        return needed
 
     def _base_fee(self) -> int | None:
         """Return the base fee if the chain was looked at in these seconds."""
