@@ -32,7 +32,8 @@ demo: $(VENV)/.base ## three microgrids trade through an evening; writes a run f
 	@$(BIN)/tieline demo
 
 .PHONY: test
-test: $(VENV)/.dev lint types imports ## lint, types, import rules and the fast tests
+test: $(VENV)/.dev ## lint, types, import rules and the fast tests
+	@$(MAKE) --no-print-directory -j 2 --output-sync=target pyright mypy lint imports
 	@$(BIN)/pytest -q -n 2 -m "not slow and not native"
 
 .PHONY: check
@@ -55,8 +56,14 @@ fmt: $(VENV)/.dev ## format
 	@$(BIN)/ruff check --fix .
 
 .PHONY: types
-types: $(VENV)/.dev ## mypy and pyright, both strict
+types: mypy pyright ## mypy and pyright, both strict
+
+.PHONY: mypy
+mypy: $(VENV)/.dev
 	@$(BIN)/mypy
+
+.PHONY: pyright
+pyright: $(VENV)/.dev
 	@$(BIN)/pyright --level error
 
 .PHONY: imports

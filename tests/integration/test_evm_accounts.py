@@ -316,7 +316,7 @@ def test_a_node_that_is_killed_comes_back_and_the_ledger_goes_on(engine, tmp_pat
     try:
         ledger = chain.open("own.db", pace=QUICK)
         start = settle(ledger)
-        while engine == "geth" and chain.height() < AGE:  # it may lose some twenty blocks
+        while engine == "geth" and chain.height() < AGE:  # it may lose fifteen blocks
             time.sleep(0.5)
         sent = [finish(ledger.submit("relayer", [chain.pay("relayer", "household 1", 1)]))]
         settle(ledger)
