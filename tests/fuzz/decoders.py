@@ -404,6 +404,7 @@ def _verify_absence(root: bytes, stored_key: bytes, proof: bytes) -> None:
 def targets() -> tuple[Target, ...]:
     """Return all of them."""
     from fuzz.evm_decoders import evm_targets
+    from fuzz.fabric_client_targets import fabric_client_targets
     from fuzz.fabric_decoders import fabric_targets
 
     return (
@@ -412,4 +413,5 @@ def targets() -> tuple[Target, ...]:
         *contract_targets(),
         *evm_targets(),
         *fabric_targets(),
+        *fabric_client_targets(),
     )

@@ -127,13 +127,13 @@ class Organisation:
         return found
 
     def _identify(self, leaf: x509.Certificate) -> Identity:
-        if leaf.serial_number < 1:
-            raise IdentityRefused(f"serial number of {self.msp_id} is not positive")
         # First the chain: nothing else of what a stranger made is read.
         chains = list(self._chains(leaf))
         if len(chains) != 1:
             what = "no" if not chains else "more than one"
             raise IdentityRefused(f"{what} chain of certificates to {self.msp_id}")
+        if leaf.serial_number < 1:
+            raise IdentityRefused(f"serial number below 1 under {self.msp_id}")
         if _is_authority(leaf):
             raise IdentityRefused(f"an authority of {self.msp_id} is no identity")
         chain = chains[0]
