@@ -81,7 +81,7 @@ fuzz: $(VENV)/.dev ## feed all decoders with N mutated inputs (N=1000000); adds 
 		--date $${BENCHMARK_DATE:-$$(date -u +%F)}
 
 .PHONY: conform
-conform: $(VENV)/.dev ## every ledger through one door; LEDGER=tendermint ENGINE=native, LEDGER=ethereum ENGINE=geth choose
+conform: $(VENV)/.dev ## every ledger through one door; LEDGER=tendermint|fabric ENGINE=native, LEDGER=ethereum ENGINE=geth choose
 	@LEDGER=$(LEDGER) ENGINE=$(ENGINE) $(BIN)/pytest -q tests/conformance
 
 .PHONY: ledgers
@@ -95,6 +95,7 @@ native: $(VENV)/.dev ## ledgers on native engines: conformance, kills, four vali
 	@LEDGER=ethereum ENGINE=anvil $(BIN)/pytest -q tests/conformance
 	@LEDGER=ethereum ENGINE=geth $(BIN)/pytest -q tests/conformance
 	@LEDGER=fabric ENGINE=native $(BIN)/pytest -q tests/conformance
+	@LEDGER=fabric ENGINE=native ORDERER=bft $(BIN)/pytest -q tests/conformance
 	@$(BIN)/pytest -q -m native tests/integration tests/e2e
 	@rm -rf runs/native && $(BIN)/tieline demo --engine native --slots 3 --out runs/native && $(BIN)/tieline audit runs/native
 

@@ -169,11 +169,20 @@ class Submitter:
         await self._order(flight)
 
     def _is_overtaken(self, flight: Flight) -> bool:
-        """Return whether what it read is written by another of ours that is ordered."""
-        return any(
-            other.envelope and other is not flight and not flight.reads.isdisjoint(other.writes)
-            for other in self._flights.values()
-        )
+        """
+        Return whether it has to wait: what it read is written by another of ours that is ordered,
+        or an earlier one of its account is not, for whatever reason.
+        """
+        is_earlier = True
+        for other in self._flights.values():
+            if other is flight:
+                is_earlier = False
+            elif other.envelope:
+                if not flight.reads.isdisjoint(other.writes):
+                    return True
+            elif is_earlier and flight.account and other.account == flight.account:
+                return True
+        return False
 
     async def _order(self, flight: Flight) -> None:
         flight.tried_at = self._monotonic()

@@ -203,6 +203,15 @@ def test_a_record_of_a_later_time_shows_absence_at_an_earlier_height(driven):
     assert Follower(driven).verify(entry) == entry
 
 
+def test_a_record_of_an_earlier_time_says_nothing_of_a_later_height(driven):
+    follower = Follower(driven)
+    key = packet_receipt_key(driven.client, 7)
+    driven.prove(key)
+    (entry,) = driven.prove(key)
+    assert entry.proof_height.revision_height > driven.first_height
+    assert follower.verify(entry) == entry
+
+
 def test_what_was_received_meanwhile_is_not_absent(driven):
     height = driven.provable_height()
     driven.receive(7)

@@ -149,6 +149,40 @@ def test_peers_that_disagree_for_a_moment_are_asked_again(fabric):
     assert rest(fabric, ledger) == [(sent, 0)]
 
 
+def test_the_order_of_a_lane_is_kept_when_peers_disagree_on_one_of_it(fabric):
+    """Seen on four orderers: one peer was a block behind for the second of eight."""
+    ledger, port = ledger_on(fabric)
+    sent = [send(ledger, "relayer", "cell", amount) for amount in range(1, 5)]
+    fabric.cut()
+    port.differs = 1
+    finish(ledger.read_on())
+    assert rest(fabric, ledger) == [(one, 0) for one in sent[1:]]
+
+
+def test_two_at_once_of_one_lane_keep_their_order_whoever_is_endorsed_first(fabric):
+    ledger, port = ledger_on(fabric)
+    endorse, gate = port.endorse, asyncio.Event()
+
+    async def slow_at_first(args):
+        if len(port.asked) == 0:
+            port.asked.append(tuple(args))
+            await gate.wait()
+        return await endorse(args)
+
+    port.endorse = slow_at_first
+
+    async def two():
+        first = asyncio.create_task(ledger.submit("relayer", [pay("relayer", "cell", 1)]))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        second = await ledger.submit("relayer", [pay("relayer", "cell", 2)])
+        gate.set()
+        return [(await first).tx_hash, second.tx_hash]
+
+    sent = finish(two())
+    assert rest(fabric, ledger) == [(one, 0) for one in sent]
+
+
 def test_peers_that_keep_disagreeing_are_named(fabric):
     """And nothing is ordered, and the account is free again."""
     ledger, port = ledger_on(fabric)
