@@ -103,3 +103,41 @@ def test_a_program_that_is_not_there_does_not_start(tmp_path):
     child = GuardedProgram([str(tmp_path / "nothing")], tmp_path / "log")
     with pytest.raises(Unavailable, match="did not start"):
         child.start()
+
+
+def test_a_killed_program_has_no_time_for_anything_and_can_be_started_again(tmp_path):
+    child = GuardedProgram([sys.executable, "-c", STUBBORN], tmp_path / "log")
+    child.start()
+    first = child.pid
+    child.kill()
+    await_end(first)
+    assert not child.is_running()
+    child.kill()  # of one that is down: nothing
+    child.start()
+    assert child.pid != first
+    child.kill()
+
+
+def test_many_are_asked_to_end_before_one_is_waited_for(tmp_path):
+    slow = "import signal, sys, time; signal.signal(15, lambda *_: (time.sleep(0.4), sys.exit()));"
+    children = [GuardedProgram([sys.executable, "-c", slow + SLEEP], tmp_path / n) for n in "abcd"]
+    for child in children:
+        child.start()
+    for child in children:
+        child.await_ready(lambda child=child: child.log.stat().st_size > 0, 10.0)
+    began = time.monotonic()
+    for child in children:
+        child.begin_stop()
+    for child in children:
+        child.stop()
+    assert time.monotonic() - began < 4 * 0.4
+    assert not any(child.is_running() for child in children)
+
+
+def test_a_program_finds_what_is_in_its_environment_besides_ours(tmp_path):
+    say = "import os; print(os.environ['TIELINE_SAID'], os.environ['PATH'][:1], flush=True)"
+    child = GuardedProgram([sys.executable, "-c", say], tmp_path / "log", {"TIELINE_SAID": "so"})
+    child.start()
+    with pytest.raises(Unavailable, match="so /"):
+        child.await_ready(lambda: False, 10.0)
+    child.stop()

@@ -169,17 +169,18 @@ def test_init_is_refused_with_a_cure(peer):
     assert b"commit it without one" in refused.payload
 
 
-def test_the_stream_ends_when_the_peer_goes_and_lets_go_of_who_waits(workers):
-    peer = Peer(workers)
-    peer.invoke("t1", b"get", b"k")
-    assert peer.next().type == Message.GET_STATE
-    peer.go_away()
-    ended = threading.Event()
+def test_the_stream_ends_when_the_peer_goes_and_lets_go_of_who_waits():
+    with ThreadPoolExecutor(1) as workers:
+        peer = Peer(workers)
+        peer.invoke("t1", b"get", b"k")
+        assert peer.next().type == Message.GET_STATE
+        peer.go_away()
+        ended = threading.Event()
 
-    def drain():
-        list(peer.outgoing)
-        ended.set()
+        def drain():
+            list(peer.outgoing)
+            ended.set()
 
-    threading.Thread(target=drain, daemon=True).start()
-    assert ended.wait(5)
-    assert workers.submit(lambda: "free").result(5) == "free"
+        threading.Thread(target=drain, daemon=True).start()
+        assert ended.wait(5)
+        assert workers.submit(lambda: "free").result(5) == "free"
