@@ -164,6 +164,20 @@ def test_another_peer_is_read_while_one_is_down(channel):
         assert finish(ledger.latest_height()) == height
     finally:
         channel.network.restart(channel.network.peers[0].name)
+        await_service(channel)
+
+
+def await_service(channel):
+    """Wait until the first peer endorses again: it looks for the others after it listens."""
+    end = time.monotonic() + REST_S
+    while True:
+        try:
+            finish(channel.port().endorse(version_args()))
+        except HubError:
+            assert time.monotonic() < end, "the peer does not come back"
+            time.sleep(0.1)
+        else:
+            return
 
 
 def test_a_clock_that_is_off_by_minutes_proves_nothing_and_says_so(channel, caplog):
