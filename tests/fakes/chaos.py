@@ -148,6 +148,39 @@ class Books:
     timed_out: Counter = field(default_factory=Counter)
 
 
+def enter(event, own, others):
+    """Write an event of a source's ledger into its book, or into the other's what it received."""
+    if event.type not in {
+        "send_packet",
+        "recv_packet",
+        "acknowledge_packet",
+        "timeout_packet",
+    }:
+        return
+    sequence = int(event.get("packet_sequence"))
+    if event.type == "send_packet":
+        assert sequence not in own.sent, f"sent twice: {sequence}"
+        packet = decode_packet(bytes.fromhex(event.get("encoded_packet_hex")))
+        own.sent[sequence] = int(json.loads(packet.payloads[0].value)["amount"])
+    elif event.type == "recv_packet":
+        others.received[sequence] += 1
+    elif event.type == "acknowledge_packet":
+        own.acknowledged[sequence] += 1
+    else:
+        own.timed_out[sequence] += 1
+
+
+def check_books(books):
+    """Every packet that was sent has one end, and was received once if it was acknowledged."""
+    for source, book in books.items():
+        assert sorted(book.sent) == list(range(1, len(book.sent) + 1)), source
+        for sequence in book.sent:
+            ends = (book.acknowledged[sequence], book.timed_out[sequence])
+            assert ends in {(1, 0), (0, 1)}, f"{source} packet {sequence} ended {ends}"
+            assert book.received[sequence] == ends[0], f"{source} packet {sequence}"
+        assert set(book.received) <= set(book.sent), source
+
+
 class ChaosWorld:
     """Everything that runs, and the way to look at it."""
 
@@ -233,28 +266,8 @@ class ChaosWorld:
             for block in await self.blocks(chain_id):
                 for transaction in block.transactions:
                     for event in transaction.events:
-                        self._enter(event, own, books[other[chain_id]])
+                        enter(event, own, books[other[chain_id]])
         return books
-
-    def _enter(self, event, own, others):
-        if event.type not in {
-            "send_packet",
-            "recv_packet",
-            "acknowledge_packet",
-            "timeout_packet",
-        }:
-            return
-        sequence = int(event.get("packet_sequence"))
-        if event.type == "send_packet":
-            assert sequence not in own.sent, f"sent twice: {sequence}"
-            packet = decode_packet(bytes.fromhex(event.get("encoded_packet_hex")))
-            own.sent[sequence] = int(json.loads(packet.payloads[0].value)["amount"])
-        elif event.type == "recv_packet":
-            others.received[sequence] += 1
-        elif event.type == "acknowledge_packet":
-            own.acknowledged[sequence] += 1
-        else:
-            own.timed_out[sequence] += 1
 
     async def all_ended(self):
         """Return whether no packet is under way; the commitments say so."""

@@ -14,7 +14,7 @@ import sys
 import time
 
 import pytest
-from fakes.chaos import FOUR, ONE, PAYERS, WEALTH, ChaosWorld, Weather, pids_of, until
+from fakes.chaos import FOUR, ONE, PAYERS, WEALTH, ChaosWorld, Weather, check_books, pids_of, until
 
 pytestmark = pytest.mark.native
 
@@ -54,17 +54,6 @@ async def under_load(world, story):
         await asyncio.gather(*payers)
     await until(world.all_ended, f"packets are under way for ever: {world.told}")
     return await world.books()
-
-
-def check_books(books):
-    """Every packet that was sent has one end, and was received once if it was acknowledged."""
-    for source, book in books.items():
-        assert sorted(book.sent) == list(range(1, len(book.sent) + 1)), source
-        for sequence in book.sent:
-            ends = (book.acknowledged[sequence], book.timed_out[sequence])
-            assert ends in {(1, 0), (0, 1)}, f"{source} packet {sequence} ended {ends}"
-            assert book.received[sequence] == ends[0], f"{source} packet {sequence}"
-        assert set(book.received) <= set(book.sent), source
 
 
 async def check_money(world, books):
