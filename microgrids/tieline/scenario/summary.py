@@ -27,7 +27,7 @@ from tieline.scenario.run_records import (
 from tieline.scenario.tables import write_tables, write_tightest_slot
 from tieline.scenario.version import tieline_version
 from tieline.swap.records import Level
-from tieline.wire.accounts import EVM_KIND
+from tieline.wire.accounts import EVM_KIND, FABRIC_KIND
 
 SETTLED = frozenset({"settled", "partly_settled"})
 PLACE = (
@@ -42,6 +42,16 @@ ETHEREUM_NOT_SHOWN: Mapping[str, str] = {
         "embedded": "py-evm",
         "native": "geth, which is told when to make a block",
     }.items()
+}
+FABRIC_NOT_SHOWN: Mapping[str, str] = {
+    "embedded": (
+        "The Fabric ledger's peers and its one orderer are in this process: certificates, "
+        "endorsements, blocks and their validation are Fabric's, the ordering service is not run."
+    ),
+    "native": (
+        "The Fabric ledger's endorsers take their own time from the scenario's clock; blocks are "
+        "cut by its orderer as ever. One orderer's signature is trusted, as Raft has it."
+    ),
 }
 LEDGERS_NOT_SHOWN: Mapping[str, str] = {
     "embedded": (
@@ -138,8 +148,11 @@ def _summary(
 
 def _ledgers_not_shown(material: Material) -> list[str]:
     kinds = {history.kind for history in material.histories.values()}
-    said = [LEDGERS_NOT_SHOWN[material.world.engine]]
-    return [*said, ETHEREUM_NOT_SHOWN[material.world.engine]] if EVM_KIND in kinds else said
+    engine = material.world.engine
+    said = [LEDGERS_NOT_SHOWN[engine]]
+    said += [ETHEREUM_NOT_SHOWN[engine]] if EVM_KIND in kinds else []
+    said += [FABRIC_NOT_SHOWN[engine]] if FABRIC_KIND in kinds else []
+    return said
 
 
 def _level(level: Level, trades: Sequence[TradeRecord]) -> LevelRow:

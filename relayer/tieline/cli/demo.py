@@ -23,8 +23,9 @@ def demo(
     """
     Three microgrids and the grid operator trade through an evening on four ledgers.
 
-    One of the microgrids is on Ethereum. With --engine native the ledgers run on processes of their
-    own: CometBFT (four for the operator's, one for each microgrid's) and geth.
+    One microgrid is on Tendermint, as the operator is, one on Ethereum, one on Hyperledger Fabric.
+    With --engine native they run on processes of their own: CometBFT (four for the operator's, one
+    for the microgrid's), geth, and Fabric's peers and orderer.
     """
     from tieline.cli.screen import run_and_show
     from tieline.scenario.reading import first_slots, load_scenario, shipped_scenario

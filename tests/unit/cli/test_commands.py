@@ -313,7 +313,7 @@ def test_the_native_demo_has_the_same_ledgers(tieline: _Tieline, world: _World) 
         for call in world.calls
     ]
     assert kinds[0] == kinds[1]
-    assert {"tendermint", "ethereum"} <= set(kinds[1])
+    assert set(kinds[1]) == {"tendermint", "ethereum", "fabric"}
 
 
 def test_ledger_verify_asks_the_audit_that_there_is() -> None:

@@ -40,7 +40,16 @@ def households(evening: ScenarioConfig) -> Households:
 def test_every_slot_has_sellers_at_home_elsewhere_and_need_of_the_main_grid(
     evening: ScenarioConfig, households: Households
 ) -> None:
-    """Each microgrid trades inside, C has a surplus for the others, all need the main grid."""
+    """
+    Each microgrid trades inside, C has a surplus for the others but where its cold store runs, all
+    need the main grid.
+    """
+    cooled = {
+        index
+        for event in evening.events
+        if event.event == "dispatch" and event.cell == "c-cooling"
+        for index in event.slots
+    }
     for index in range(evening.slot_count):
         orders = [
             order
@@ -55,7 +64,7 @@ def test_every_slot_has_sellers_at_home_elsewhere_and_need_of_the_main_grid(
             assert bought >= 1000, (index, name)
             assert sold >= 1000, (index, name)
             net[name] = sold - bought
-        assert net["C"] >= 1000, index
+        assert net["C"] >= 1000 or index in cooled, index
         assert net["B"] <= -1000, index
         assert sum(net.values()) <= -1000, index
 
@@ -259,7 +268,8 @@ def test_a_battery_offers_in_its_hours_only_and_a_device_never_by_itself(
     for index in range(evening.slot_count):
         start = evening.slot_start_s(index)
         cells = {order.cell: order for order in households.orders(start)}
-        offers[13 + index // 4] = cells.get("b-battery")
+        if index % 4 == 0:  # its events are in other slots
+            offers[13 + index // 4] = cells.get("b-battery")
         assert index in {8, 14, 18} or "a-depot" not in cells
     assert [hour for hour, order in offers.items() if order is not None] == [16, 17, 18]
     offer = offers[16]

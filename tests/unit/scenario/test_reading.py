@@ -11,6 +11,8 @@ from tieline.scenario.config import RelayerDownEvent
 from tieline.scenario.reading import first_slots, load_scenario, shipped_scenario
 
 TEXT = shipped_scenario("evening").read_text()
+FAST = TEXT.replace("preset: fabric ", "preset: fast ").replace("    ledger: fabric\n", "")
+"""The evening without the ledger whose clock ticks."""
 
 REFUSED = [
     # written, instead of it, key, the text on its line if it is another, advice
@@ -169,6 +171,9 @@ def test_the_first_slots_keep_their_events_and_lose_those_of_later_ones() -> Non
         ("slack_voltage", [14]),
         ("dispatch", [2, 9]),
         ("dispatch", [5]),
+        ("dispatch", [3, 6]),
+        ("dispatch", [3]),
+        ("dispatch", [6, 11]),
     ]
     assert first_slots(config, 24) == config
     down = config.model_copy(
@@ -222,8 +227,8 @@ def test_import_may_cost_what_export_brings(tmp_path: Path) -> None:
 
 def test_main_net_finality_does_not_fit_a_lead_of_fifteen_minutes(tmp_path: Path) -> None:
     path = tmp_path / "main-net.yaml"
-    text = TEXT.replace("    chain_id: mg-a\n", "    chain_id: mg-a\n    finality_s: 960\n")
-    assert text != TEXT
+    text = FAST.replace("    chain_id: mg-a\n", "    chain_id: mg-a\n    finality_s: 960\n")
+    assert text != FAST
     path.write_text(text)
     with pytest.raises(ConfigError) as refusal:
         load_scenario(path)
@@ -236,7 +241,7 @@ def test_main_net_finality_does_not_fit_a_lead_of_fifteen_minutes(tmp_path: Path
 
 def test_a_fabric_ledger_needs_its_preset(tmp_path: Path) -> None:
     path = tmp_path / "own.yaml"
-    text = TEXT.replace("    chain_id: mg-a\n", "    chain_id: mg-a\n    ledger: fabric\n")
+    text = FAST.replace("    chain_id: mg-a\n", "    chain_id: mg-a\n    ledger: fabric\n")
     path.write_text(text)
     with pytest.raises(ConfigError) as refusal:
         load_scenario(path)

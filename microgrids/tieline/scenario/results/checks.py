@@ -18,6 +18,7 @@ from tieline.scenario.results.material import Material
 from tieline.scenario.results.money import beside_ledgers
 from tieline.scenario.run_records import AccountRow, CheckRow, TradeRecord
 from tieline.swap.lock import TERMINAL
+from tieline.swap.records import Level
 from tieline.wire.attestation_proofs import PairedClientState, decode_any
 from tieline.wire.errors import Malformed
 
@@ -47,6 +48,7 @@ def check_rows(
         _orders(material),
         _packets(material),
         _answers(material, trades),
+        _directions(trades),
         _judged(material),
         _attestation(material),
     ]
@@ -187,6 +189,23 @@ def _answers(material: Material, trades: Sequence[TradeRecord]) -> CheckRow:
     left = [trade.trade_id[:12] for trade in paid if trade.decision != "accept"]
     detail = f"{len(paid)} paid trades, {len(material.judgements)} verdicts"
     return _nothing_left("a verdict stands behind every payment", left, detail)
+
+
+def _directions(trades: Sequence[TradeRecord]) -> CheckRow:
+    """In every direction in which the cells let energy be sold, some was paid: no way is dead."""
+    sold: Counter[tuple[str, str]] = Counter()
+    for trade in trades:
+        if trade.level == Level.INTER.name and trade.decision == "accept":
+            sold[trade.source_chain_id, trade.dest_chain_id] += trade.paid_out_nano_eur > 0
+    left = [
+        f"nothing from {seller} to {buyer}" for (buyer, seller), paid in sold.items() if not paid
+    ]
+    ways = ", ".join(
+        f"{buyer} from {seller} {paid}" for (buyer, seller), paid in sorted(sold.items())
+    )
+    return _nothing_left(
+        "microgrids buy of one another", left, f"{len(sold)} directions: {ways or 'no trades'}"
+    )
 
 
 def _judged(material: Material) -> CheckRow:
