@@ -17,7 +17,7 @@ from tieline.interfaces.cell_link import (
     Refusal,
     Signature,
 )
-from tieline.interfaces.errors import NotYet, Unavailable
+from tieline.interfaces.errors import NotYet, Rejected, Unavailable
 from tieline.market.slot_machine import Event, Moved, Phase, advance, due_event
 from tieline.swap.evidence import SlotEvidence, Zone
 from tieline.swap.records import SignedOrder
@@ -61,11 +61,12 @@ class CellService:
         """
         Do what is due for a slot at chain time *now_s*; nothing twice.
 
-        What is not there yet, or does not answer, is asked for again at the next step.
+        What is not there yet, does not answer, or is refused by a ledger that runs transactions
+        before it takes them, is asked for again at the next step.
         """
         try:
             await self._step(slot_start, now_s)
-        except (NotYet, Unavailable) as waiting:
+        except (NotYet, Unavailable, Rejected) as waiting:
             self._parts.slot(slot_start).waits_for = str(waiting)
 
     async def _step(self, slot_start: int, now_s: int) -> None:

@@ -9,7 +9,7 @@ import pytest
 from fakes.cell_world import CellWorld
 
 from tieline.interfaces.cell_link import ProposeVerdict, Refusal, Signature
-from tieline.interfaces.errors import NotYet, Unavailable
+from tieline.interfaces.errors import NotYet, Rejected, Unavailable
 from tieline.market.timeline import slot_timeline
 from tieline.utility.asking import gather_signatures
 from tieline.utility.books import objection_to_orders
@@ -40,7 +40,9 @@ def service(cells: CellWorld, monkeypatch: pytest.MonkeyPatch) -> CellService:
     return found
 
 
-@pytest.mark.parametrize("error", [NotYet("no such block"), Unavailable("no answer")])
+@pytest.mark.parametrize(
+    "error", [NotYet("no such block"), Unavailable("no answer"), Rejected("trade", 1, "not now")]
+)
 def test_a_step_waits_for_what_is_not_there(
     service: CellService, cells: CellWorld, error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,7 +15,7 @@ from typing import Final
 from tieline.contract.chaincode import CHAINCODE_VERSION, Chaincode
 from tieline.contract.genesis import Genesis
 from tieline.contract.installation import Installation
-from tieline.interfaces.errors import ConfigError, NotYet
+from tieline.interfaces.errors import ConfigError, NotYet, Rejected
 from tieline.interfaces.ledger import Message, SubmitResult
 from tieline.ledgers.fabric.embedded.block_file import FabricBlockFile
 from tieline.ledgers.fabric.embedded.channel_plan import CLIENT, Consensus, plan_channel
@@ -139,10 +139,21 @@ class EmbeddedFabric(FabricLedger):
             self._file = None
 
     async def submit(self, lane: str, messages: Sequence[Message]) -> SubmitResult:
-        """As ``FabricLedger.submit``; before the contract has begun, NotYet."""
+        """
+        As ``FabricLedger.submit``; before the contract has begun, NotYet.
+
+        NotYet too for what is refused while the clock is behind: it may be refused for that, such
+        as a header that seems to be of the future. A Tick is then owed.
+        """
         if self.network.height < _BEGUN:
             raise NotYet(f"the contract begins in block {_BEGUN}")
-        return await super().submit(lane, messages)
+        try:
+            return await super().submit(lane, messages)
+        except Rejected as refused:
+            if self._now_s < self.history.time_s + TICK_INTERVAL_S:
+                raise
+            self._awaits_deadline = True
+            raise NotYet(f"refused by a clock that is behind: {refused}") from refused
 
     async def _begin_ledger(self) -> None:
         """Define the chaincode and begin the contract, in the first two blocks."""

@@ -141,6 +141,25 @@ def test_a_transaction_that_cannot_be_is_refused_at_the_door():
     run(story())
 
 
+def test_what_is_refused_by_a_clock_that_is_behind_waits_for_a_tick():
+    """As a header of a ledger whose time is ahead; refused again with the new time, it is final."""
+
+    async def story():
+        ledger = await begun()
+        too_much = [pay("household 0", "household 1", 10**15)]
+        assert not await ledger.advance(START_S + 600)
+        with pytest.raises(NotYet, match="behind"):
+            await ledger.submit("household 0", too_much)
+        assert ledger.wants_block
+        assert await ledger.advance(START_S + 605)
+        assert await ledger.latest_time_s() == START_S + 605
+        assert not ledger.wants_block
+        with pytest.raises(Rejected):
+            await ledger.submit("household 0", too_much)
+
+    run(story())
+
+
 def test_a_ledger_goes_on_from_its_folder(tmp_path):
     async def story():
         ledger = await begun(tmp_path)
