@@ -11,12 +11,19 @@ from fakes.small_world import blocks_bin
 CHILD = Path(__file__).parents[1] / "fakes" / "dying_world.py"
 
 
-@pytest.mark.parametrize("on_ethereum", [[], ["B"]], ids=["alike", "one on Ethereum"])
+@pytest.mark.parametrize(
+    ("on_ethereum", "on_fabric"),
+    [
+        pytest.param([], [], id="alike"),
+        pytest.param(["B"], [], id="one on Ethereum"),
+        pytest.param([], ["A"], id="one on Fabric", marks=pytest.mark.slow),
+    ],
+)
 def test_two_processes_with_other_hash_seeds_write_the_same_bytes(
-    tmp_path: Path, on_ethereum: list[str]
+    tmp_path: Path, on_ethereum: list[str], on_fabric: list[str]
 ) -> None:
     """Blocks of every ledger, and all that the cells signed."""
-    order = json.dumps({**ONE_SLOT, "ethereum": on_ethereum})
+    order = json.dumps({**ONE_SLOT, "ethereum": on_ethereum, "fabric": on_fabric})
     processes = [
         subprocess.Popen(
             [sys.executable, str(CHILD), str(tmp_path / seed), order],

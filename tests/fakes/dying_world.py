@@ -15,11 +15,12 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from fakes.mixed_world import with_ethereum
+from fakes.mixed_world import with_ethereum, with_fabric
 from fakes.small_world import small, small_with_c
 from tieline.contract.host import ContractHost
 from tieline.ledgers.ethereum.block_file import EvmBlockFile
 from tieline.ledgers.ethereum.sealing import SealJournal
+from tieline.ledgers.fabric.embedded.block_file import FabricBlockFile
 from tieline.ledgers.tendermint import block_file
 from tieline.ledgers.tendermint.block_file import BlockFile
 from tieline.scenario import world
@@ -36,6 +37,7 @@ MOMENTS: dict[str, tuple[object, str]] = {
     "preimage": (PreimageStore, "preimage"),
     "evm block": (EvmBlockFile, "append"),
     "seal": (SealJournal, "bind"),
+    "fabric block": (FabricBlockFile, "append"),
 }
 """What can be interrupted: before it, in the middle of it (``torn``: blocks only), or after it."""
 
@@ -77,6 +79,7 @@ def main() -> None:
     run, order = Path(sys.argv[1]), json.loads(sys.argv[2])
     make = small_with_c if order.get("with_c") else small
     config = with_ethereum(make(**order.get("changes", {})), *order.get("ethereum", ()))
+    config = with_fabric(config, *order.get("fabric", ()))
     keys = order.get("keys_from")
     if "moment" in order:
         arm(*order["moment"])

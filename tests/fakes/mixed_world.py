@@ -16,7 +16,7 @@ from tieline.ledgers.simulated.ledger import CAPABILITIES, SimulatedLedger
 from tieline.light_clients.attestations.client import AttestationsClient
 from tieline.protocol.messages import AnyMessage
 from tieline.scenario import config
-from tieline.scenario.config import LedgerKind, ScenarioConfig
+from tieline.scenario.config import LedgerKind, Preset, ScenarioConfig
 from tieline.utility import bootstrap
 from tieline.wire.keys import SecpKey
 
@@ -87,3 +87,13 @@ def with_ethereum(scenario: ScenarioConfig, *names: str) -> ScenarioConfig:
         for zone in scenario.microgrids
     ]
     return scenario.model_copy(update={"microgrids": zones})
+
+
+def with_fabric(scenario: ScenarioConfig, *names: str) -> ScenarioConfig:
+    """Return the scenario with the ledgers of these microgrids on Fabric too, and its leads."""
+    zones = [
+        zone.model_copy(update={"ledger": LedgerKind.FABRIC}) if zone.name in names else zone
+        for zone in scenario.microgrids
+    ]
+    preset = Preset.FABRIC if names else scenario.preset
+    return scenario.model_copy(update={"microgrids": zones, "preset": preset})

@@ -96,21 +96,41 @@ def test_a_proof_is_wanted_exactly_if_some_header_serves(
     assert (ask(chain.world(), state_min, time_s_min) is not None) is bool(serving)
 
 
-@given(chains, states, waits)
+@given(chains, states)
 def test_a_client_is_updated_only_when_what_it_holds_newest_does_not_serve(
-    chain: Chain, state_min: int, time_s_min: int
+    chain: Chain, state_min: int
 ) -> None:
-    wanted = ask(chain.world(), state_min, time_s_min)
+    wanted = ask(chain.world(), state_min, 0)
     newest_held = chain.known[-1] if chain.known else 0
-    serves = newest_held >= state_min + LAG and chain.times[newest_held] >= time_s_min
-    if serves:
+    if newest_held >= state_min + LAG:
         assert wanted is not None
         assert wanted.header_height == newest_held
     elif wanted is not None:
         assert wanted.header_height == chain.provable[-1]
 
 
-@given(chains, st.lists(st.tuples(states, waits), min_size=1, max_size=6))
+@given(chains, states, st.integers(900, 9000), st.integers(0, 5))
+def test_the_height_of_an_absence_stays_where_it_was_while_blocks_come(
+    chain: Chain, state_min: int, time_s_min: int, more: int
+) -> None:
+    world = chain.world()
+    before = ask(world, state_min, time_s_min)
+    for _ in range(more):
+        world.block("a-1", max(chain.times.values()) + 400)
+    world.view.begin_round()
+    after = ask(world, state_min, time_s_min)
+    if before is not None:
+        assert after == before
+        serving = [
+            height
+            for height in chain.provable
+            if height >= state_min + LAG and chain.times[height] >= time_s_min
+        ]
+        held = [height for height in serving if height in chain.known]
+        assert before.header_height == (held or serving)[0]
+
+
+@given(chains, st.lists(st.tuples(states, st.just(0)), min_size=1, max_size=6))
 def test_the_heights_of_one_round_never_fall(chain: Chain, asked: list[tuple[int, int]]) -> None:
     world = chain.world()
     answers = [wanted for one in asked if (wanted := ask(world, *one)) is not None]

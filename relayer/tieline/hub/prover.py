@@ -122,7 +122,8 @@ class Prover:
             if effect.proof is not None:
                 group = (effect.proof.verifier, effect.proof.header_height)
                 groups.setdefault(group, []).append((effect, effect.proof))
-        for members in groups.values():
+        # Ascending: a client's later header may stand on an earlier one of the same batch.
+        for _, members in sorted(groups.items(), key=lambda group: group[0][1]):
             await self._prove_group(members, result)
         return result
 

@@ -21,6 +21,7 @@ from tieline.relay.ledger_view import LedgerView
 from tieline.relay.lock_watch import LockWatch
 from tieline.relay.observations import Observation, PacketStep, read_event
 from tieline.relay.packet_journey import JourneyKey, JourneyStatus, PacketJourney
+from tieline.relay.proof_heights import height_of_absence, height_of_presence, serves
 from tieline.relay.route import Endpoint, Topology
 from tieline.swap.records import Side
 from tieline.wire.ids import pool_account
@@ -32,9 +33,6 @@ MEMORY_S = 86_400
 
 ENDED_REMEMBERED = 256
 """So many packets that are over are remembered whole where there are no trades."""
-
-PROOF_AGE_BLOCKS_MAX = 64
-"""Ledgers prune old states; an older one is not asked for, the client is updated instead."""
 
 ALARMS_REMEMBERED_MAX = 1_000
 """The latest; each is in the log and on its ledger besides."""
@@ -322,8 +320,9 @@ class RelayView:
         """
         Choose the height at which *key* is to be proved to the client *verifier*.
 
-        One height serves all proofs of a client in a round; a height that the client knows
-        already is taken before the newest that it could hold: it is updated only when needed.
+        One height serves all proofs of presence of a client in a round; a height that the client
+        knows already is taken before one that it could hold: it is updated only when needed. Where
+        a time is asked for, it is the first height of that time (``relay.proof_heights``).
 
         Args:
             verifier: The client that checks the proof.
@@ -336,27 +335,20 @@ class RelayView:
             None if no header that serves has been seen yet.
         """
         source = self.ledgers[self.topology.peer(verifier).ledger_id]
+        host = self.ledgers[verifier.ledger_id]
         lag = source.terms.proof_lag
         header_min = state_height_min + lag
-        height = self._chosen_heights.get(verifier)
-        if height is None or not _serves(source, height, header_min, time_s_min):
-            height = self._choose_height(verifier, source, header_min, time_s_min)
-            if height is None:
-                return None
+        if time_s_min:
+            height = height_of_absence(source, host, verifier.client_id, header_min, time_s_min)
+        else:
+            height = self._chosen_heights.get(verifier)
+            if height is None or not serves(source, height, header_min):
+                height = height_of_presence(source, host, verifier.client_id, header_min)
+        if height is None:
+            return None
+        if not time_s_min:
             self._chosen_heights[verifier] = height
         return ProofWanted(verifier, source.ledger_id, key, height - lag, height, is_present)
-
-    def _choose_height(
-        self, verifier: Endpoint, source: LedgerView, header_min: int, time_s_min: int
-    ) -> int | None:
-        held = self.ledgers[verifier.ledger_id].newest_client_height(verifier.client_id)
-        is_kept = held and source.height - PROOF_AGE_BLOCKS_MAX <= held <= source.height
-        if source.left_height:  # the block after a branch that was left stands on another one
-            header_min = max(header_min, source.left_height + 2)
-        if is_kept and _serves(source, held, header_min, time_s_min):
-            return held
-        newest = source.provable_height
-        return newest if _serves(source, newest, header_min, time_s_min) else None
 
     def resume_height(self, ledger_id: str) -> int:
         """Return the height up to which a ledger tells of nothing that is still under way."""
@@ -382,12 +374,6 @@ class RelayView:
                     here = self.lock_of_trade(ledger_id, lock.trade_id)
                     if here is not None:
                         yield here
-
-
-def _serves(source: LedgerView, height: int, header_min: int, time_s_min: int) -> bool:
-    if not height or height < header_min:
-        return False
-    return not time_s_min or source.provable_times.get(height, 0) >= time_s_min
 
 
 def pool_sides(chain_tag: bytes, trade_id: bytes, payer: bytes, payee: bytes) -> tuple[int, ...]:

@@ -24,8 +24,8 @@ from tieline.protocol.events import Event
 from tieline.protocol.packet import Acknowledgement, Packet
 from tieline.relay.ledger_view import HEADERS_REMEMBERED
 from tieline.relay.packet_journey import JourneyKey, JourneyStatus
+from tieline.relay.proof_heights import PROOF_AGE_BLOCKS_MAX
 from tieline.relay.route import Endpoint, LedgerTerms, Route, Topology
-from tieline.relay.view import PROOF_AGE_BLOCKS_MAX
 from tieline.swap.lock import LockStatus
 
 ANSWER = Acknowledgement((b"done",))
@@ -181,6 +181,24 @@ def test_blocks_that_nobody_can_hold_push_the_last_provable_one_out_of_no_memory
     for _ in range(HEADERS_REMEMBERED + 1):
         world.block("a-1", TAU, is_provable=False)
     assert want(world, 1, time_s_min=TAU) == 2
+
+
+def test_absence_is_proved_at_the_same_height_however_often_it_is_asked_for() -> None:
+    """Writing down that nothing was received makes heights; the newest would never be the one."""
+    world = ViewWorld()
+    world.block("a-1", TAU - 50)
+    world.block("a-1", TAU)
+    heights = []
+    for _ in range(5):
+        world.view.begin_round()
+        heights.append(want(world, 1, time_s_min=TAU))
+        world.block("a-1", TAU + 50)
+    assert heights == [2] * 5
+    # What others brought in the meantime need not be brought again.
+    world.block("b-1", S, event("update_client", client_id=CLIENT_B, consensus_heights="1-4"))
+    world.block("b-1", S, event("update_client", client_id=CLIENT_B, consensus_heights="1-6"))
+    assert want(world, 1, time_s_min=TAU) == 4
+    assert want(world, 1) == 6
 
 
 def test_resuming_starts_below_the_oldest_thing_under_way() -> None:
