@@ -192,20 +192,20 @@ def _answers(material: Material, trades: Sequence[TradeRecord]) -> CheckRow:
 
 
 def _directions(trades: Sequence[TradeRecord]) -> CheckRow:
-    """In every direction in which the cells let energy be sold, some was paid: no way is dead."""
-    sold: Counter[tuple[str, str]] = Counter()
-    for trade in trades:
-        if trade.level == Level.INTER.name and trade.decision == "accept":
-            sold[trade.source_chain_id, trade.dest_chain_id] += trade.paid_out_nano_eur > 0
+    """Of a trade between microgrids both legs are paid for the same Wh; how many in each way."""
+    between = [trade for trade in trades if trade.level == Level.INTER.name]
     left = [
-        f"nothing from {seller} to {buyer}" for (buyer, seller), paid in sold.items() if not paid
+        f"{trade.trade_id[:12]} is not paid alike on both ledgers"
+        for trade in between
+        if trade.paid_in_nano_eur * trade.price_out_micro_eur_per_kwh
+        != trade.paid_out_nano_eur * trade.price_in_micro_eur_per_kwh
     ]
-    ways = ", ".join(
-        f"{buyer} from {seller} {paid}" for (buyer, seller), paid in sorted(sold.items())
+    paid = Counter(
+        (trade.source_chain_id, trade.dest_chain_id) for trade in between if trade.paid_out_nano_eur
     )
-    return _nothing_left(
-        "microgrids buy of one another", left, f"{len(sold)} directions: {ways or 'no trades'}"
-    )
+    ways = [f"{buyer} from {seller} {count}" for (buyer, seller), count in sorted(paid.items())]
+    detail = f"paid in {len(paid)} directions: {', '.join(ways) or 'none'}"
+    return _nothing_left("microgrids buy of one another", left, detail)
 
 
 def _judged(material: Material) -> CheckRow:
