@@ -54,8 +54,9 @@ def height_of_absence(
         time_s_min: Nor of an earlier time, unix seconds.
     """
     header_min = _on_one_branch(source, header_min)
-    known = (*host.client_heights.get(client_id, ()), host.newest_client_height(client_id))
-    for height in (*known, *source.provable_times):
+    candidates: list[int] = [*host.client_heights.get(client_id, [])]
+    candidates += [host.newest_client_height(client_id), *source.provable_times]
+    for height in candidates:
         if _is_kept(source, height) and serves(source, height, header_min, time_s_min):
             return height
     return None
