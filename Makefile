@@ -31,17 +31,18 @@ setup: $(VENV)/.dev ## make the environment with everything a developer needs
 demo: $(VENV)/.base ## three microgrids trade through an evening; writes a run folder and report.html
 	@$(BIN)/tieline demo
 
+# The tests of a file go to one process: they share the world that the file makes.
 .PHONY: test
 test: $(VENV)/.dev ## lint, types, import rules and the fast tests
 	@$(MAKE) --no-print-directory -j 2 --output-sync=target pyright mypy lint imports
-	@$(BIN)/pytest -q -n 2 -m "not slow and not native"
+	@$(BIN)/pytest -q -n 2 --dist loadfile -m "not slow and not native"
 
 .PHONY: check
 check: test check-slow ## all that CI runs on a change
 
 .PHONY: check-slow
 check-slow: $(VENV)/.dev conform ## the slow tests (every byte mutated, whole worlds, kill and resume), a demo and its audit
-	@$(BIN)/pytest -q -n 2 -m "slow and not native"
+	@$(BIN)/pytest -q -n 2 --dist loadfile -m "slow and not native"
 	@rm -rf runs/check && $(BIN)/tieline demo --out runs/check && $(BIN)/tieline audit runs/check
 	@$(MAKE) --no-print-directory proto CHECK=1
 
