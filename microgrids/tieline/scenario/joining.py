@@ -45,6 +45,8 @@ async def set_up(ground: Ground) -> Topology:
         ground.clock.jump(await ledger.latest_time_s())
     # A crash may have fallen between the first blocks of two ledgers.
     is_begun = any([await ledger.latest_height() for ledger in ground.ledgers.values()])
+    if is_begun and not any([await ledger.latest_time_s() for ledger in ground.ledgers.values()]):
+        ground.clock.step(is_busy=True)  # It fell into the first instant, before any had a time.
     for ledger in ground.ledgers.values() if is_begun else ():
         if await setup.first_provable(ledger) is None:
             await ledger.advance(ground.clock.now_s(), is_deadline=True)
