@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from tieline.interfaces.ledger import BlockEvents, PacketProof
 from tieline.protocol.events import Event
+from tieline.protocol.messages import AcknowledgePacket, RecvPacket, TimeoutPacket
+
+PROVING = frozenset({"recv_packet", "acknowledge_packet", "timeout_packet"})
+"""Events of transactions that bring proofs."""
 
 
 def proofs_of_done(
@@ -28,3 +32,18 @@ def proofs_of_done(
         if done.code == 0
         for proof in proofs_of(raw, done.events)
     ]
+
+
+def proofs_of_messages(messages: Iterable[object]) -> Iterator[PacketProof]:
+    """Yield the proof that each packet message brings; others bring none."""
+    for message in messages:
+        match message:
+            case RecvPacket(_, packet, proof, height):
+                step, client = "recv", packet.destination_client
+            case AcknowledgePacket(_, packet, _, proof, height):
+                step, client = "ack", packet.source_client
+            case TimeoutPacket(_, packet, proof, height):
+                step, client = "timeout", packet.source_client
+            case _:
+                continue
+        yield PacketProof(step, client, packet.sequence, height.revision_height, len(proof))

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from struct import Struct
 
 from tieline.audit.findings import Check, Findings, Place
+from tieline.audit.own_genesis import read_genesis
 from tieline.audit.run_files import LedgerFiles
 from tieline.contract.genesis import Genesis
 from tieline.contract.host import BLOCK_BYTES_MAX
@@ -86,19 +87,14 @@ def check_chain(files: LedgerFiles, findings: Findings) -> BlockChain | None:
 
 def _trust_roots(files: LedgerFiles, findings: Findings) -> tuple[Genesis, ValidatorSet] | None:
     """Read genesis and validators in their one spelling."""
-    place = Place(files.chain_id, file="genesis.json")
-    try:
-        genesis = Genesis.from_bytes(files.genesis)
-    except (ValueError, KeyError, TypeError) as error:
-        findings.refuse(place, Check.FILES, "canonical genesis", "a genesis", error)
+    read = read_genesis(files, AUDITED_KIND, findings)
+    if read is None:
         return None
-    same = findings.expect(
-        place, Check.FILES, "chain id of genesis", files.chain_id, genesis.chain_id
-    )
+    genesis, same = read
+    place = Place(files.chain_id, file="genesis.json")
     same &= findings.expect(
         place, Check.FILES, "canonical genesis", genesis.to_bytes(), files.genesis
     )
-    same &= findings.expect(place, Check.FILES, "kind of ledger", AUDITED_KIND, genesis.kind)
     place = Place(files.chain_id, file="validators.bin")
     try:
         validators = ValidatorSet.decode(files.validators)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tieline.audit.findings import Check, Findings, Place
+from tieline.audit.own_genesis import read_genesis
 from tieline.audit.run_files import LedgerFiles
 from tieline.contract.genesis import Genesis
 from tieline.light_clients.evm.messages import ClientHeader, PinnedContract, Sealing
@@ -90,16 +91,10 @@ def check_evm_chain(files: LedgerFiles, findings: Findings) -> EvmChain | None:
 
 def _trust_roots(files: LedgerFiles, findings: Findings) -> tuple[Genesis, TrustRoots] | None:
     """Read genesis, sealers and contracts in their one spelling; block 0 names the genesis."""
-    place = Place(files.chain_id, file="genesis.json")
-    try:
-        genesis = Genesis.from_bytes(files.genesis)
-    except (ValueError, KeyError, TypeError) as error:
-        findings.refuse(place, Check.FILES, "canonical genesis", "a genesis", error)
+    read = read_genesis(files, EVM_KIND, findings)
+    if read is None:
         return None
-    same = findings.expect(
-        place, Check.FILES, "chain id of genesis", files.chain_id, genesis.chain_id
-    )
-    same &= findings.expect(place, Check.FILES, "kind of ledger", EVM_KIND, genesis.kind)
+    genesis, same = read
     roots_place = Place(files.chain_id, file="validators.bin")
     try:
         roots = TrustRoots.decode(files.validators)
@@ -115,7 +110,8 @@ def _trust_roots(files: LedgerFiles, findings: Findings) -> tuple[Genesis, Trust
         # A chain of the run's own: its first header names the genesis that it was made of.
         named = sha256(files.genesis)
         same &= findings.expect(
-            place, Check.FILES, "SHA-256 of genesis in block 0", first.extra_data, named
+            Place(files.chain_id, file="genesis.json"),
+            *(Check.FILES, "SHA-256 of genesis in block 0", first.extra_data, named),
         )
     for rule, values in (
         ("sealers ascending", list(roots.sealers)),

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tieline.audit.findings import Check, Findings, Place
+from tieline.audit.own_genesis import read_genesis
 from tieline.audit.run_files import LedgerFiles
 from tieline.contract.genesis import Genesis
 from tieline.light_clients.fabric.blocks import Span, verify_block
@@ -107,16 +108,11 @@ def check_fabric_chain(files: LedgerFiles, findings: Findings) -> FabricChain | 
 
 def _trust_roots(files: LedgerFiles, findings: Findings) -> tuple[Genesis, Block] | None:
     """Read genesis and block 0, bare of metadata, in their one spelling."""
-    place = Place(files.chain_id, file="genesis.json")
-    try:
-        genesis = Genesis.from_bytes(files.genesis)
-    except (ValueError, KeyError, TypeError) as error:
-        findings.refuse(place, Check.FILES, "canonical genesis", "a genesis", error)
+    read = read_genesis(files, FABRIC_KIND, findings)
+    if read is None:
         return None
-    same = findings.expect(
-        place, Check.FILES, "chain id of genesis", files.chain_id, genesis.chain_id
-    )
-    same &= findings.expect(place, Check.FILES, "kind of ledger", FABRIC_KIND, genesis.kind)
+    genesis, same = read
+    place = Place(files.chain_id, file="genesis.json")
     host_id = tag(CHAINCODE_NAME)
     same &= findings.expect(place, Check.FILES, "host of genesis", host_id, genesis.host_id)
     place = Place(files.chain_id, file="validators.bin")

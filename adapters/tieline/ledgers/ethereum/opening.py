@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from tieline.contract.genesis import Genesis
 from tieline.interfaces.errors import ConfigError
@@ -17,6 +18,9 @@ from tieline.ledgers.ethereum.ledger import EthereumLedger
 from tieline.ledgers.ethereum.rpc import EvmRpc
 from tieline.ledgers.ethereum.settings import EvmSettings
 from tieline.ledgers.ethereum.transaction_journal import TransactionJournal
+from tieline.ledgers.named_files import read_named
+
+_WRITTEN: Final = "name the file that was written when the contracts were deployed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,9 @@ def open_ethereum(source: EvmSource, lanes: Mapping[str, Signer]) -> EthereumLed
     Raises:
         ConfigError: A file, an address or a number is not what it must be.
     """
-    deployment = Deployment.from_bytes(_read(source.deployment_file, "deployment record"))
+    deployment = Deployment.from_bytes(
+        read_named(source.deployment_file, "deployment record", _WRITTEN)
+    )
     if source.ledger_id != deployment.ledger_id:
         raise ConfigError(
             f"is of the ledger {deployment.ledger_id}, not {source.ledger_id}",
@@ -57,7 +63,7 @@ def open_ethereum(source: EvmSource, lanes: Mapping[str, Signer]) -> EthereumLed
             instead="name the record of this chain, or leave chain_id out",
         )
     try:
-        genesis = Genesis.from_bytes(_read(source.genesis_file, "genesis"))
+        genesis = Genesis.from_bytes(read_named(source.genesis_file, "genesis", _WRITTEN))
     except ValueError as exc:
         raise ConfigError(f"is no genesis: {exc}", file=str(source.genesis_file)) from exc
     ledger = EthereumLedger(
@@ -72,14 +78,3 @@ def open_ethereum(source: EvmSource, lanes: Mapping[str, Signer]) -> EthereumLed
     for name, key in lanes.items():
         ledger.add_lane(name, key)
     return ledger
-
-
-def _read(path: Path, what: str) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as exc:
-        raise ConfigError(
-            f"the {what} cannot be read: {exc.strerror}",
-            file=str(path),
-            instead="name the file that was written when the contracts were deployed",
-        ) from exc

@@ -24,12 +24,14 @@ from tieline.ledgers.fabric.port import FabricPort, InvocationRefused, Validatio
 from tieline.ledgers.fabric.refusals import EXECUTED, name_of, refusal_of
 from tieline.ledgers.fabric.settings import FabricSettings
 from tieline.ledgers.fabric.wallets import DatabaseWallet, FolderWallet, Identity
+from tieline.ledgers.named_files import read_named
 from tieline.wire.fabric.blocks import Block
 from tieline.wire.fabric.invocations import init_args
 
 _REFUSED: Final = (GenesisRefused.codespace, GenesisRefused.code)
 _LOOKS: Final = 100
 _LOOK_S: Final = 0.1
+_PEM: Final = "name a file in PEM"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +67,14 @@ def open_fabric(
         ConfigError: A file, an identity or an address is not what it must be.
     """
     carrier = X509Carrier(_identity(source))
-    roots = _read(source.tls_roots_file, "TLS root certificates")
+    roots = read_named(source.tls_roots_file, "TLS root certificates", _PEM)
     shown = (b"", b"")
     if source.tls_shown_files is not None:
         certificate_file, key_file = source.tls_shown_files
-        shown = (_read(certificate_file, "TLS certificate"), _read(key_file, "TLS key"))
+        shown = (
+            read_named(certificate_file, "TLS certificate", _PEM),
+            read_named(key_file, "TLS key", _PEM),
+        )
     ports = [
         GatewayPort(
             PeerAddress(target, _checked(target), roots, *shown), source.fabric_channel, carrier
@@ -109,17 +114,6 @@ def _checked(target: str) -> str:
     if not host or "/" in host or not port.isdecimal():
         raise ConfigError(f"not a peer's address: {target!r}", instead="write HOST:PORT")
     return target
-
-
-def _read(path: Path, what: str) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as exc:
-        raise ConfigError(
-            f"the {what} cannot be read: {exc.strerror}",
-            file=str(path),
-            instead="name a file in PEM",
-        ) from exc
 
 
 async def begin_contract(port: FabricPort, genesis: bytes) -> bool:
