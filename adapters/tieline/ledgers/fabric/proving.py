@@ -11,6 +11,7 @@ from typing import Final
 
 from tieline.interfaces.errors import Contradicted, NotYet, Rejected, Unavailable
 from tieline.interfaces.ledger import StoredValue
+from tieline.ledgers.fabric.agreeing import endorse_agreed
 from tieline.ledgers.fabric.history import History
 from tieline.ledgers.fabric.port import CHAINCODE, Endorsed, FabricPort, InvocationRefused
 from tieline.ledgers.fabric.refusals import refusal_of
@@ -217,8 +218,9 @@ class FabricProver:
             self._read_under = under
 
     async def _read_back(self, key: str) -> Endorsed:
+        """Ask the peers of a key; right behind a block, one of them may not have it yet."""
         try:
-            return await self._port.endorse(read_back_args(key))
+            return await endorse_agreed(self._port, read_back_args(key), self._settings)
         except InvocationRefused as refused:
             raise Unavailable(f"a read-back was refused: {refusal_of(refused)}") from refused
 

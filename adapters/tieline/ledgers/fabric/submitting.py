@@ -8,7 +8,6 @@ known is handed in again as it is.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Sequence
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 
 from tieline.interfaces.errors import Rejected, Unavailable
 from tieline.interfaces.ledger import TxEvents
+from tieline.ledgers.fabric.agreeing import endorse_agreed
 from tieline.ledgers.fabric.port import (
     CHAINCODE,
     Endorsed,
@@ -130,7 +130,9 @@ class Submitter:
             # Refused, or cancelled in the middle: nothing of it is under way.
             undo.callback(self._flights.pop, name, None)
             try:
-                await self._take_up(flight, await self._endorse_often(flight))
+                await self._take_up(
+                    flight, await endorse_agreed(self._port, flight.args, self._settings)
+                )
             except InvocationRefused as refused:
                 said = refusal_of(refused)
                 may_rest = bool(account) and (said.codespace, said.code) != EXECUTED
@@ -140,16 +142,6 @@ class Submitter:
             undo.pop_all()
         flight.is_busy = False
         return name
-
-    async def _endorse_often(self, flight: Flight) -> Endorsed:
-        """Endorse; peers that are behind each other agree in a moment."""
-        for _ in range(self._settings.differ_max - 1):
-            try:
-                return await self._port.endorse(flight.args)
-            except EndorsementsDiffer as differ:
-                _LOG.debug("endorsed again name=%s %s", flight.name.hex(), differ)
-                await asyncio.sleep(self._settings.poll_s)
-        return await self._port.endorse(flight.args)
 
     async def _take_up(self, flight: Flight, endorsed: Endorsed) -> None:
         """

@@ -14,6 +14,7 @@ from fakes.scripted_fabric import START_S
 from tieline.interfaces.errors import Contradicted, NotYet, Unavailable
 from tieline.interfaces.ledger import StoredValue
 from tieline.ledgers.fabric.ledger import FabricLedger
+from tieline.ledgers.fabric.port import EndorsementsDiffer
 from tieline.light_clients.fabric.client import FabricBlockClient
 from tieline.light_clients.verified import verify_state, verify_stored
 from tieline.protocol.commitment import (
@@ -154,6 +155,25 @@ def test_a_read_back_is_asked_for_once_until_others_judge_by_other_rules(driven)
     asked.clear()
     driven.prove(commitment_of(packet))
     assert len(asked) == 1
+
+
+def test_a_read_back_is_asked_for_again_while_one_peer_is_a_block_behind(driven):
+    """Right behind a Tick: the peer that is asked has its block, the other not yet."""
+    follower = Follower(driven)
+    packet = driven.send()
+    asked = []
+    endorse = driven.ledger.port.endorse
+
+    async def endorse_when_both_have_it(args):
+        asked.append(args)
+        if len(asked) < 3:
+            raise EndorsementsDiffer(["Org2MSP@peer1"])
+        return await endorse(args)
+
+    driven.ledger.port.endorse = endorse_when_both_have_it
+    (entry,) = driven.prove(commitment_of(packet))
+    assert len(asked) == 3
+    assert follower.verify(entry) == entry
 
 
 def test_a_height_without_a_tick_is_not_shown_and_the_message_names_one_that_is(driven):
