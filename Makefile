@@ -41,9 +41,10 @@ test: $(VENV)/.dev ## lint, types, import rules and the fast tests
 check: test check-slow ## all that CI runs on a change
 
 .PHONY: check-slow
-check-slow: $(VENV)/.dev conform ## the slow tests (every byte mutated, whole worlds, kill and resume), a demo and its audit
+check-slow: $(VENV)/.dev conform ## the slow tests (every byte mutated, whole worlds, kill and resume), a demo, its audit, its chaincode run again in two processes
 	@$(BIN)/pytest -q -n 2 --dist loadfile -m "slow and not native"
 	@rm -rf runs/check && $(BIN)/tieline demo --out runs/check && $(BIN)/tieline audit runs/check
+	@PYTHONPATH=tests $(BIN)/python tests/fakes/replay_invocations.py runs/check/ledgers/mg-c
 	@$(MAKE) --no-print-directory proto CHECK=1
 
 .PHONY: lint
