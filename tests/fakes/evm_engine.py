@@ -65,7 +65,7 @@ class EvmChain:
                     miner,
                 )
             )
-        except BaseException:
+        except BaseException:  # an interrupt too: no engine may be left running
             self.stop()
             raise
         self.first_height = self.height()

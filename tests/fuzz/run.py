@@ -66,7 +66,7 @@ def main() -> int:
     for target in chosen:
         try:
             taken[target.name] = feed(target, share, asked.seed)
-        except BaseException as exc:
+        except BaseException as exc:  # a decoder that ends the process is what is looked for
             if isinstance(exc, KeyboardInterrupt):
                 raise
             broken[target.name] = f"{type(exc).__name__}: {exc}"[:400]

@@ -54,7 +54,7 @@ class ShownState:
         if key not in self._seen:
             try:
                 self._seen[key] = self._reader.get_state(key) or None
-            except Exception as exc:
+            except Exception as exc:  # whatever it is: a message could be refused for it
                 self.failure = exc
                 raise
         return self._seen[key]

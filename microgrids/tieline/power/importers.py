@@ -346,5 +346,5 @@ def read_pandapower_json(path: str) -> Any:
         try:
             library: Any = pandapower
             return library.from_json(path)
-        except Exception as cause:
+        except Exception as cause:  # whatever a foreign file makes pandapower raise
             raise ImportRefused(f"not a pandapower JSON: {path}: {cause}") from cause

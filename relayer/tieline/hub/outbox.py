@@ -11,6 +11,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from tieline.hub.health import Health
@@ -168,19 +169,17 @@ class Outbox:
             return True
         for effect in ready:
             self._retry.start(effect.name)
-        try:
+        with ExitStack() as undo:
+            # Released where no lane took them, or the journal does not answer.
+            for effect in ready:
+                undo.callback(self._retry.release, effect.name)
             for lane in dict.fromkeys(self.free(ledger_id)):
                 may_go_on = await self._submit(ledger_id, lane, ready, proved, sent)
                 if may_go_on is not None:
+                    undo.pop_all()
                     return may_go_on
-        except BaseException:  # a journal that does not answer: nothing of these is under way
-            for effect in ready:
-                self._retry.release(effect.name)
-            raise
         # Every lane waits for a block; nothing is wrong with these.
         sent.deferred += len(ready)
-        for effect in ready:
-            self._retry.release(effect.name)
         return False
 
     async def _submit(
