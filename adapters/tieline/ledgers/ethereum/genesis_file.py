@@ -14,8 +14,6 @@ from typing import Final
 GAS_LIMIT: Final = 60_000_000
 """Of a block; what main net has."""
 BASE_FEE_WEI: Final = 1_000_000_000
-DEVELOPER: Final = "71562b71999873db5b286df957af199ec94617f7"
-"""Geth's development account: its key is public, so it gets nothing here."""
 _FORKS: Final = (
     *("homesteadBlock", "eip150Block", "eip155Block", "eip158Block", "byzantiumBlock"),
     *("constantinopleBlock", "petersburgBlock", "istanbulBlock", "muirGlacierBlock"),
