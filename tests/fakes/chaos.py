@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import json
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from hashlib import sha256
 
+from fakes.faults import ENGINE, FROZEN, HOST, POINT, RELAYER, faults
 from fakes.microgrid import key
 from tieline.contract import vouchers
 from tieline.contract.accounts import pay_key
@@ -38,8 +38,6 @@ PACE = Pace(commit_wait_ms=100, empty_block_interval_s=1)
 PAYERS = ("ann", "bob", "cid", "dot")
 RECEIVER = "eve"
 WEALTH = 10**12
-FAIL_POINTS = 10
-"""CometBFT's own, from before the block is saved to after the state is."""
 LONG_S, SHORT_S = 600, 8
 """Time outs of most payments, and of those that may not make it."""
 SETTLED_S = 240.0
@@ -327,57 +325,66 @@ class Weather:
 
     def __init__(self, world, seed):
         self.world = world
-        self.draws = random.Random(seed)
+        peers = {chain_id: len(group.peers) for chain_id, group in world.groups.items()}
+        self.faults = faults(seed, peers)
         self.frozen = None
+        self.doings = {
+            HOST: self.kill_host,
+            ENGINE: self.kill_engine,
+            POINT: self.fail_point,
+            RELAYER: self.kill_relayer,
+            FROZEN: self.freeze,
+        }
 
     async def blow(self, is_over):
-        """Do one thing after the other until *is_over*."""
-        while not is_over():
-            await asyncio.sleep(self.draws.uniform(0.2, 1.6))
-            action = self.draws.choices(
-                (self.kill_host, self.kill_engine, self.fail_point, self.kill_relayer, self.freeze),
-                weights=(3, 3, 4, 3, 2),
-            )[0]
-            await action(self.draws.choice((FOUR, FOUR, FOUR, ONE)))
+        """Do one thing after the other until *is_over*; what was done is told by its kind."""
+        for fault in self.faults:
+            if is_over():
+                break
+            await asyncio.sleep(fault.calm_s)
+            await self.doings[fault.kind](fault)
+            self.world.told[fault.kind] += 1
         self.thaw()
 
-    def _peer(self, chain_id):
-        return self.draws.choice(self.world.groups[chain_id].peers)
+    def _peer(self, fault):
+        return self.world.groups[fault.chain_id].peers[fault.peer]
 
-    async def kill_host(self, chain_id):
-        self._kill(self._peer(chain_id), 0)
+    async def kill_host(self, fault):
+        await self._kill(self._peer(fault), 0)
 
-    async def kill_engine(self, chain_id):
-        self._kill(self._peer(chain_id), 1)
+    async def kill_engine(self, fault):
+        await self._kill(self._peer(fault), 1)
 
-    async def fail_point(self, chain_id):
+    async def fail_point(self, fault):
         """Let the engine die at one of its own points, soon."""
-        peer = self._peer(chain_id)
-        peer.environment["FAIL_TEST_INDEX"] = str(self.draws.randrange(FAIL_POINTS))
-        before = peer.restarts
-        self._kill(peer, 1)
+        peer = self._peer(fault)
+        log = peer.folder / "engine.log"
+        said = log.stat().st_size
+        peer.environment["FAIL_TEST_INDEX"] = str(fault.fail_point)
+        await self._kill(peer, 1)
 
-        async def is_back():
-            return peer.restarts > before
+        async def has_died():
+            with log.open("rb") as file:
+                file.seek(said if log.stat().st_size >= said else 0)
+                return b"*** fail-test %d ***" % fault.fail_point in file.read()
 
-        await until(is_back, f"not brought back: {peer.folder}")
-        peer.environment.clear()
-        self.world.told["fail point"] += 1
+        try:
+            await until(has_died, f"it does not come to the fail point: {peer.folder}")
+        finally:
+            peer.environment.clear()
 
-    async def kill_relayer(self, _chain_id):
+    async def kill_relayer(self, fault):
         self.world.relayer.kill()
-        await asyncio.sleep(self.draws.uniform(0.0, 2.0))
+        await asyncio.sleep(fault.away_s)
         self.world.relayer.start()
-        self.world.told["relayer killed"] += 1
 
-    async def freeze(self, _chain_id):
+    async def freeze(self, fault):
         """Stop one validator of four for a while: three go on without it."""
         self.thaw()
-        self.frozen = self._peer(FOUR)
-        for pid in pids_of(self.frozen):
+        self.frozen = self._peer(fault)
+        for pid in await self._pids(self.frozen):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGSTOP)
-        self.world.told["validator frozen"] += 1
 
     def thaw(self):
         peer, self.frozen = self.frozen, None
@@ -385,9 +392,15 @@ class Weather:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
 
-    def _kill(self, peer, which):
-        pids = pids_of(peer)
-        if pids:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pids[which], signal.SIGKILL)
-            self.world.told["host killed" if which == 0 else "engine killed"] += 1
+    async def _kill(self, peer, which):
+        pids = await self._pids(peer)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pids[which], signal.SIGKILL)
+
+    async def _pids(self, peer):
+        """Host's and engine's, of a peer that is being brought back too: no fault hits nothing."""
+
+        async def found():
+            return pids_of(peer) if peer.is_running() else ()
+
+        return await until(found, f"not brought back: {peer.folder}")
