@@ -156,6 +156,14 @@ class Watch:
     def _future(self, tx_hash: bytes) -> asyncio.Future[int]:
         return self.landed.setdefault(tx_hash, asyncio.get_running_loop().create_future())
 
+    def ended(self, task: asyncio.Task[None]) -> None:
+        """Let nobody wait for blocks that are not read any more."""
+        failure = None if task.cancelled() else task.exception()
+        if failure is not None:
+            for future in self.landed.values():
+                if not future.done():
+                    future.set_exception(failure)
+
     async def outcome(self, tx_hash: bytes) -> int:
         """Return the code of a transaction once it is in a block."""
         return await self._future(tx_hash)
@@ -176,6 +184,7 @@ class Ours:
             ledger.add_lane(name, key(name))
         watch = Watch(ledger)
         task = asyncio.create_task(watch.run())
+        task.add_done_callback(watch.ended)
         try:
             yield watch
         finally:

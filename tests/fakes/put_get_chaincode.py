@@ -15,7 +15,10 @@ class Outcome:
 
 
 class PutGet:
-    """``put KEY VALUE``, ``get KEY``, ``many PREFIX COUNT``, ``sleep MS``, ``chance``, ..."""
+    """
+    ``put KEY VALUE``, ``get KEY``, ``gets KEY ..``, ``many PREFIX COUNT``, ``sleep MS``,
+    ``chance``, and what it is started with.
+    """
 
     def __init__(self, argument=""):
         self.argument = argument
@@ -32,6 +35,8 @@ class PutGet:
             return Outcome(writes=tuple((f"{prefix}{n:04}", b"%d" % n) for n in range(count)))
         if name == b"get":
             return Outcome(payload=state.get_state(rest[0].decode()))
+        if name == b"gets":
+            return Outcome(payload=b",".join(state.get_states([key.decode() for key in rest])))
         if name == b"wall":
             return Outcome(payload=b"%d" % wall_s())
         if name == b"sleep":

@@ -97,6 +97,9 @@ class ScriptedFabric:
                 reads.append(Read(key, version))
                 return value
 
+            def get_states(self, keys: Sequence[str], /) -> list[bytes]:
+                return [self.get_state(key) for key in keys]
+
         done = self.chaincode.invoke(args, Shown(), lambda: self.now_s)
         if not done.is_ok:
             raise InvocationRefused(done.status, done.message)
@@ -113,14 +116,15 @@ class ScriptedFabric:
         event = None
         if done.event:
             event = ChaincodeEvent("tieline", proposal.tx_id, "tieline", done.event)
-        payload = ResponsePayload(
+        content = ResponsePayload(
             proposal.hash(),
             "tieline",
             "1",
             ReadWriteSet((defined, own)),
             Response(200, "", done.payload),
             event,
-        ).encode()
+        )
+        payload = content.encode()
         endorsements = tuple(Endorsement(who, b"signed by %d" % n) for n in range(2))
         endorsed = endorsed_response(proposal, payload, endorsements)
         return Endorsed(
@@ -131,7 +135,7 @@ class ScriptedFabric:
             proposal.payload,
             payload,
             tuple((one.endorser, one.signature) for one in endorsements),
-            done.payload,
+            content,
         )
 
     # --- orderers ---------------------------------------------------------------------------
@@ -223,7 +227,7 @@ class ScriptedPort:
         self._require_up()
         if self.version and args[0] == b"Version":
             return self.version
-        return self.fabric.simulate(args).response
+        return self.fabric.simulate(args).content.response.payload
 
     async def endorse(self, args: Sequence[bytes]) -> Endorsed:
         self._require_up()

@@ -15,13 +15,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from tieline.contract.auth import read_transaction, require_signer
 from tieline.contract.chaincode_clock import prove_absence, tick
 from tieline.contract.chaincode_errors import AlreadyExecuted
-from tieline.contract.chaincode_genesis import StoredGenesis
+from tieline.contract.chaincode_genesis import (
+    STORED_CHAIN_TAG,
+    STORED_GENESIS,
+    OpenedLedger,
+    StoredGenesis,
+)
 from tieline.contract.chaincode_state import Answer, ShownState, StateReader, physical_writes
 from tieline.contract.errors import InvalidMessage, UnknownMessage
+from tieline.contract.foreseen import foresee
 from tieline.contract.installation import Installation
 from tieline.contract.limits import READ_BACK_KEYS_MAX
+from tieline.contract.results import Sender
 from tieline.contract.runner import BlockRun
 from tieline.contract.store import STORES
 from tieline.contract.turns import MarkedTurns
@@ -30,6 +38,7 @@ from tieline.wire.canonical_json import canonical
 from tieline.wire.errors import Malformed
 from tieline.wire.fabric.invocations import (
     CHAINCODE_NAME,
+    CLOCK_KEY,
     STATUS_OK,
     STATUS_REFUSED,
     Function,
@@ -52,7 +61,25 @@ CHAINCODE_VERSION: Final = 1
 
 
 _READING = frozenset({Function.READ_BACK, Function.QUERY, Function.VERSION})
+_READ_FIRST: Final = {
+    Function.INIT: (STORED_GENESIS,),
+    Function.SUBMIT: (STORED_GENESIS, STORED_CHAIN_TAG),
+    Function.TICK: (STORED_GENESIS, CLOCK_KEY),
+    Function.PROVE_ABSENCE: (STORED_GENESIS, CLOCK_KEY),
+}
+"""What each function that writes reads beside its marker, whatever its arguments."""
 _NAME_SHOWN_MAX = 64
+_SUBMIT_ARGUMENTS: Final = 2
+"""The function's name and the transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ahead:
+    """What was found out of a transaction before the state was looked at."""
+
+    ledger: OpenedLedger | None
+    """By whose rules; None: by none."""
+    admitted: dict[bytes, Sender]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +164,15 @@ class Chaincode:
         if function in _READING:
             return Invocation(STATUS_OK, payload=self._read(function, args[1:], shown))
         marker = marker_key(invocation_hash(args))
+        shown.foresee(*_READ_FIRST[function])
+        ahead = self._look_ahead(args, shown) if function is Function.SUBMIT else None
         if shown.get(marker) is not None:
             raise AlreadyExecuted("this invocation has run already", marker=marker)
-        answer = self._write(function, args[1:], shown, wall_s)
+        answer = (
+            self._write(function, args[1:], shown, wall_s)
+            if ahead is None
+            else self._submit(args[1:], shown, ahead)
+        )
         if isinstance(answer, InvocationRefusal):
             return _refused(answer)
         writes = {**answer.writes, marker: marker_value(answer.writes.items())}
@@ -167,18 +200,31 @@ class Chaincode:
     ) -> Answer | InvocationRefusal:
         if function is Function.INIT:
             return self._genesis.write(arguments, shown)
-        if function is Function.SUBMIT:
-            return self._submit(arguments, shown)
         self._genesis.require(shown)
         if function is Function.TICK:
             return tick(arguments, shown, wall_s)
         return prove_absence(arguments, shown)
 
-    def _submit(self, arguments: list[bytes], shown: ShownState) -> Answer | InvocationRefusal:
+    def _look_ahead(self, args: list[bytes], shown: ShownState) -> _Ahead:
+        """
+        Authenticate a transaction before anything is read, by the ledger as it was last seen: a
+        stored genesis does not change. After a start there is none, and it is done later.
+        """
+        ledger = self._genesis.opened
+        if ledger is None or len(args) != _SUBMIT_ARGUMENTS:
+            return _Ahead(None, {})
+        return _Ahead(ledger, _admit(args[1], ledger, shown))
+
+    def _submit(
+        self, arguments: list[bytes], shown: ShownState, ahead: _Ahead
+    ) -> Answer | InvocationRefusal:
         """Run a TxRaw as any host does, but for its turn and its clock."""
-        if len(arguments) != 1:
+        if len(arguments) != _SUBMIT_ARGUMENTS - 1:
             raise InvalidMessage("Submit takes a transaction")
         ledger = self._genesis.open(shown)
+        admitted = ahead.admitted
+        if ledger is not ahead.ledger:
+            admitted = _admit(arguments[0], ledger, shown)
         overlays = shown.overlays()
         run = BlockRun(
             names=ledger.names,
@@ -188,13 +234,32 @@ class Chaincode:
             turns=MarkedTurns(),
             clock=shown.now_ns,
             overlays=overlays,
-            admitted={},
+            admitted=admitted,
             record_access=False,
         )
         result = run.execute(arguments[0])
         if result.code:
             return InvocationRefusal(result.codespace, result.code, result.log)
         return Answer(physical_writes(overlays), result.data, encode_events(result.events))
+
+
+def _admit(raw: bytes, ledger: OpenedLedger, shown: ShownState) -> dict[bytes, Sender]:
+    """
+    Authenticate a transaction and foresee what it reads. One that is refused is not in the answer:
+    running it says why.
+    """
+    names, parameters = ledger.names, ledger.genesis.parameters
+    try:
+        decoded = read_transaction(raw, parameters)
+        account = require_signer(decoded, names.chain_id, names.cell_address)
+    except ProtocolError:
+        return {}
+    sender = Sender(decoded, account)
+    reads = foresee(sender, names.chain_tag, parameters.vault_shards)
+    shown.foresee(*(physical_key(store, key) for store, key in reads.keys))
+    if reads.asks_time:
+        shown.foresee(CLOCK_KEY)
+    return {raw: sender}
 
 
 def _function_of(args: list[bytes]) -> Function:
@@ -214,6 +279,7 @@ def _read_back(arguments: list[bytes], shown: ShownState) -> bytes:
     for key in keys:
         if not is_physical_key(key):
             raise InvalidMessage("no key of this chaincode", key=repr(key[:_NAME_SHOWN_MAX]))
+    shown.foresee(*keys, CLOCK_KEY)
     values = tuple(shown.get(key) for key in keys)
     return encode_read_back(ReadBackAnswer(shown.clock_s() or 0, values))
 

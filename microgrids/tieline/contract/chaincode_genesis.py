@@ -27,8 +27,8 @@ from tieline.wire.hashes import sha256
 FABRIC_KIND: Final = "fabric"
 """What chain tags call Fabric."""
 
-_GENESIS = physical_key(TIELINE, GENESIS_KEY)
-_CHAIN_TAG = physical_key(TIELINE, CHAIN_TAG_KEY)
+STORED_GENESIS: Final = physical_key(TIELINE, GENESIS_KEY)
+STORED_CHAIN_TAG: Final = physical_key(TIELINE, CHAIN_TAG_KEY)
 _HASH_BYTES = 32
 
 
@@ -73,7 +73,7 @@ class StoredGenesis:
         if len(arguments) != 2 or len(arguments[1]) != _HASH_BYTES:
             raise InvalidMessage("Init takes a genesis and the 32-byte hash of block 0")
         data, block_0_hash = arguments
-        if shown.get(_GENESIS) is not None:
+        if shown.get(STORED_GENESIS) is not None:
             raise GenesisRefused("this ledger has begun already")
         digest = sha256(data)
         if self._expected is not None and digest != self._expected:
@@ -88,14 +88,22 @@ class StoredGenesis:
         born[TIELINE].set(CHAIN_TAG_KEY, tag)
         return Answer(physical_writes(born), payload=tag)
 
+    @property
+    def opened(self) -> OpenedLedger | None:
+        """
+        The ledger as the last invocation found it; None before the first. It is this one's too only
+        if ``open`` returns it.
+        """
+        return self._opened
+
     def require(self, shown: ShownState) -> None:
         """Raise NotInitialised unless the ledger has begun."""
-        if shown.get(_GENESIS) is None:
+        if shown.get(STORED_GENESIS) is None:
             raise NotInitialised("nobody called Init on this ledger yet")
 
     def open(self, shown: ShownState) -> OpenedLedger:
         """Return the ledger that the state holds. Raises NotInitialised."""
-        data, tag = shown.get(_GENESIS), shown.get(_CHAIN_TAG)
+        data, tag = shown.get(STORED_GENESIS), shown.get(STORED_CHAIN_TAG)
         if data is None or tag is None:
             raise NotInitialised("nobody called Init on this ledger yet")
         opened = self._opened

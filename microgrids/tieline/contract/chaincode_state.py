@@ -7,7 +7,7 @@ its own writes and stores no empty value. Overlays above, one sorted list of wri
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -29,6 +29,10 @@ class StateReader(Protocol):
         """
         ...
 
+    def get_states(self, keys: Sequence[str], /) -> Sequence[bytes]:
+        """Return a value for each of *keys*, in one request. Raises as ``get_state``."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -41,23 +45,40 @@ class Answer:
 
 
 class ShownState:
-    """Asks for each key once, and remembers if the peer failed to answer."""
+    """
+    Asks for each key once, together with those that are foreseen, and remembers if the peer failed
+    to answer.
+    """
 
     def __init__(self, reader: StateReader) -> None:
         self._reader = reader
         self._seen: dict[str, bytes | None] = {}
+        self._foreseen: dict[str, None] = {}
         self.failure: Exception | None = None
         """What the peer failed with; a message that asked may have been refused for it."""
+
+    def foresee(self, *keys: str) -> None:
+        """Say that these are going to be read: the next request asks for them too."""
+        self._foreseen.update((key, None) for key in keys if key not in self._seen)
 
     def get(self, key: str) -> bytes | None:
         """Return the committed value of a physical key, None if there is none."""
         if key not in self._seen:
             try:
-                self._seen[key] = self._reader.get_state(key) or None
+                self._ask(key)
             except Exception as exc:  # whatever it is: a message could be refused for it
                 self.failure = exc
                 raise
         return self._seen[key]
+
+    def _ask(self, key: str) -> None:
+        if not self._foreseen:
+            self._seen[key] = self._reader.get_state(key) or None
+            return
+        keys = tuple({key: None} | self._foreseen)
+        values = self._reader.get_states(keys)
+        self._seen.update((one, value or None) for one, value in zip(keys, values, strict=True))
+        self._foreseen = {}
 
     def clock_s(self) -> TimestampSeconds | None:
         """Return the ledger's time, unix seconds; None before the first Tick."""

@@ -35,6 +35,10 @@ class ReplayedState:
         """Return a value, empty if there is none."""
         return self.values.get(key, b"")
 
+    def get_states(self, keys: Sequence[str], /) -> list[bytes]:
+        """Return a value for each key, empty where there is none."""
+        return [self.get_state(key) for key in keys]
+
     def apply(self, writes: Iterable[tuple[str, bytes | None]]) -> None:
         """Take what a valid invocation wrote; None and empty values delete, as on Fabric."""
         for key, value in writes:

@@ -46,6 +46,12 @@ TICK_SKEW_S_MAX: Final = 30
 READ_BACK_KEYS_MAX: Final = 256
 """Keys of one read-back: the batch of packets that one proof is asked for."""
 
+FORESEEN_KEYS_MAX: Final = 512
+"""
+Keys of a state that is far away, read in one request before they are asked for: three households
+a message of a full batch, and half of what a peer takes at once.
+"""
+
 AMOUNT_MAX: Final = 2**128 - 1
 """Amounts are 16 bytes."""
 

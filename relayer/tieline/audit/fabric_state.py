@@ -115,6 +115,10 @@ class SimulatedOn:
             return written[0] or b""
         return self._state.value(CHAINCODE_NAME, key)
 
+    def get_states(self, keys: Sequence[str], /) -> list[bytes]:
+        """Return a value for each key, empty where there is none."""
+        return [self.get_state(key) for key in keys]
+
 
 def commit_hash(codes: bytes, writes: BlockWrites, previous: bytes) -> bytes:
     """

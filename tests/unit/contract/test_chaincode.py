@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -336,6 +337,9 @@ class FailingState:
         if key_ == self.fails_at:
             raise PeerGone
         return self.values.get(key_, b"")
+
+    def get_states(self, keys: Sequence[str], /) -> list[bytes]:
+        return [self.get_state(one) for one in keys]
 
 
 @pytest.mark.parametrize("place", ["marker", "genesis", "balance"])

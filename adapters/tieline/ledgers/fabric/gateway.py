@@ -141,12 +141,11 @@ class GatewayPort:
         payload = answer.prepared_transaction.payload
         envelope = Envelope(payload, self._carrier.sign(payload)).encode()
         try:
-            endorsed = decode_transaction(envelope).endorsed
-            response = endorsed.open().content.response.payload
+            transaction = decode_transaction(envelope)
             headers = Payload.decode(payload)
         except Malformed as exc:
             raise Unavailable(f"a peer endorses no transaction: peer={self.name} {exc}") from exc
-        asked = call.proposal
+        asked, endorsed = call.proposal, transaction.endorsed
         if (headers.channel_header, headers.signature_header, endorsed.proposal_payload) != (
             asked.channel_header,
             asked.signature_header,
@@ -161,7 +160,7 @@ class GatewayPort:
             asked.payload,
             endorsed.response_payload,
             tuple((one.endorser, one.signature) for one in endorsed.endorsements),
-            response,
+            transaction.opened.content,
         )
 
     async def order(self, envelope: bytes) -> None:

@@ -14,6 +14,7 @@ from enum import IntEnum
 from typing import Protocol
 
 from tieline.interfaces.errors import HubError, Unavailable
+from tieline.wire.fabric.responses import ResponsePayload
 
 CHAINCODE = "tieline"
 """Name of the chaincode in every channel."""
@@ -64,8 +65,8 @@ class Endorsed:
     """``peer.ProposalResponsePayload``."""
     endorsements: tuple[tuple[bytes, bytes], ...]
     """Endorser (``msp.SerializedIdentity``) and signature, one a peer."""
-    response: bytes = b""
-    """What the chaincode answered; also inside the endorsed bytes."""
+    content: ResponsePayload
+    """What ``response_payload`` says."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,6 @@ from tieline.wire.fabric.invocations import (
     prove_absence_args,
     read_back_args,
 )
-from tieline.wire.fabric.responses import ResponsePayload
 from tieline.wire.fabric.rwsets import Version
 
 _SEQUENCE_BYTES: Final = 8
@@ -250,7 +249,7 @@ def _payload(answer: Endorsed) -> bytes:
 
 
 def _version_read(answer: Endorsed, key: str) -> Version | None:
-    reads = ResponsePayload.decode(answer.response_payload).sets.of(CHAINCODE).reads
+    reads = answer.content.sets.of(CHAINCODE).reads
     return next((one.version for one in reads if one.key == key), None)
 
 

@@ -40,6 +40,10 @@ class StateReader(Protocol):
         """Return a value, empty if there is none. Raises Unavailable if the peer is gone."""
         ...
 
+    def get_states(self, keys: Sequence[str], /) -> Sequence[bytes]:
+        """Return a value for each of *keys*. Raises Unavailable if the peer is gone."""
+        ...
+
 
 class Outcome(Protocol):
     """What an invocation came to; ``contract.chaincode.Invocation`` is one."""
@@ -109,6 +113,8 @@ class PeerStream:
         self._has_ended = False
         self.batch_size = 0
         """How many writes the peer takes in one message; 0: it wants them one by one."""
+        self.read_size = 0
+        """How many keys the peer reads for one message; 0: it is asked for them one by one."""
 
     def messages(self, incoming: Iterator[Message]) -> Iterator[Message]:
         """Yield what goes to the peer, until it goes away; nothing else writes to the stream."""
@@ -168,7 +174,15 @@ class PeerStream:
         elif message.type == Message.READY:
             offered = chaincode_pb2.ChaincodeAdditionalParams.FromString(message.payload)
             self.batch_size = offered.max_size_write_batch if offered.use_write_batch else 0
-            _log.info("registered: package=%s batch=%d", self._package_id, self.batch_size)
+            self.read_size = (
+                offered.max_size_get_multiple_keys if offered.use_get_multiple_keys else 0
+            )
+            _log.info(
+                "registered: package=%s writes=%d reads=%d",
+                self._package_id,
+                self.batch_size,
+                self.read_size,
+            )
         elif message.type == Message.INIT:
             # Only definitions that ask for it call it, and ours does not.
             self._refuse(key, "this chaincode has no Init step; commit it without one")
@@ -230,6 +244,23 @@ class _Stub:
         """Return a committed value, empty if there is none. Raises Unavailable."""
         return self._ask(Message.GET_STATE, chaincode_shim_pb2.GetState(key=key))
 
+    def get_states(self, keys: Sequence[str], /) -> list[bytes]:
+        """Return a committed value for each key, empty where there is none. Raises Unavailable."""
+        size = self._stream.read_size
+        if not size:
+            return [self.get_state(key) for key in keys]
+        values: list[bytes] = []
+        for start in range(0, len(keys), size):
+            asked = keys[start : start + size]
+            request = chaincode_shim_pb2.GetStateMultiple(keys=asked)
+            answer = self._ask(Message.GET_STATE_MULTIPLE, request)
+            found = chaincode_shim_pb2.GetStateMultipleResult.FromString(answer).values
+            if len(found) != len(asked):
+                # A peer whose database failed says so by nothing at all.
+                raise Unavailable(f"the peer did not read all keys: tx={self._txid}")
+            values += found
+        return values
+
     def write(self, writes: Sequence[tuple[str, bytes | None]]) -> None:
         """Hand in all writes, in as few messages as the peer allows. Raises Unavailable."""
         size = self._stream.batch_size
@@ -259,6 +290,7 @@ class _Stub:
         self,
         kind: chaincode_shim_pb2.ChaincodeMessage.Type,
         content: chaincode_shim_pb2.GetState
+        | chaincode_shim_pb2.GetStateMultiple
         | chaincode_shim_pb2.PutState
         | chaincode_shim_pb2.DelState
         | chaincode_shim_pb2.WriteBatchState,

@@ -35,7 +35,6 @@ from tieline.ledgers.fabric.refusals import (
 from tieline.ledgers.fabric.seen_blocks import SeenBlock, SeenInvocation
 from tieline.ledgers.fabric.settings import FabricSettings
 from tieline.wire.fabric.invocations import invocation_hash
-from tieline.wire.fabric.responses import ResponsePayload
 
 _LOG = logging.getLogger(__name__)
 _NO_KEYS: frozenset[str] = frozenset()
@@ -151,7 +150,7 @@ class Submitter:
         size, most = len(endorsed.envelope), self._settings.envelope_bytes_max
         if size > most:
             raise Rejected(*TOO_LARGE, f"envelope too large for the channel: {size=} {most=}")
-        sets = ResponsePayload.decode(endorsed.response_payload).sets.of(CHAINCODE)
+        sets = endorsed.content.sets.of(CHAINCODE)
         flight.reads = frozenset(one.key for one in sets.reads)
         flight.writes = frozenset(one.key for one in sets.writes)
         if self._is_overtaken(flight):

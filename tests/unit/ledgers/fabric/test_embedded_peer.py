@@ -75,9 +75,9 @@ def test_reading_notes_absence_and_writes_nothing(lab):
 
 def test_the_chaincode_sees_committed_state_only(lab):
     first = lab.put("k", b"1")
-    assert lab.endorse(b"get", b"k").response == b""
+    assert lab.endorse(b"get", b"k").content.response.payload == b""
     lab.commit(first)
-    assert lab.endorse(b"get", b"k").response == b"1"
+    assert lab.endorse(b"get", b"k").content.response.payload == b"1"
 
 
 SPOILED = [

@@ -75,7 +75,7 @@ def test_a_deleted_key_is_read_as_absent_and_deleting_counts_as_writing(lab):
     gone, other = lab.put("k", b""), lab.put("k", b"2")
     assert lab.commit(gone, other) == [Code.VALID, Code.MVCC_READ_CONFLICT]
     assert lab.value("k") is None
-    assert lab.endorse(b"get", b"k").response == b""
+    assert lab.endorse(b"get", b"k").content.response.payload == b""
 
 
 def test_disjoint_transactions_of_one_block_are_all_valid(lab):

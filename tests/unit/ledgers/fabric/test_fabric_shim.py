@@ -18,7 +18,7 @@ PACKAGE = "label:" + "ab" * 32
 class Peer:
     """The other end: what it sends, and the state it answers from."""
 
-    def __init__(self, workers, *, batch=0, state=None):
+    def __init__(self, workers, *, batch=0, reads=0, state=None):
         self.state = dict(state or {})
         self._to_chaincode = queue.SimpleQueue()
         self.stream = PeerStream(PACKAGE, PutGet(), lambda: 7, workers)
@@ -28,7 +28,10 @@ class Peer:
         assert chaincode_pb2.ChaincodeID.FromString(registered.payload).name == PACKAGE
         self.send(type=Message.REGISTERED)
         offered = chaincode_pb2.ChaincodeAdditionalParams(
-            use_write_batch=batch > 0, max_size_write_batch=batch
+            use_write_batch=batch > 0,
+            max_size_write_batch=batch,
+            use_get_multiple_keys=reads > 0,
+            max_size_get_multiple_keys=reads,
         )
         self.send(type=Message.READY, payload=offered.SerializeToString())
 
@@ -120,6 +123,44 @@ def test_writes_go_in_batches_no_larger_than_the_peer_takes(workers, batch, size
     assert keys == sorted(keys)
     assert len(keys) == 10
     assert response_of(peer.next()).status == 200
+    peer.go_away()
+
+
+@pytest.mark.parametrize(("most", "sizes"), [(2, [2, 2, 1]), (5, [5]), (1000, [5])])
+def test_keys_are_read_together_no_more_at_once_than_the_peer_takes(workers, most, sizes):
+    state = {"k0": b"zero", "k2": b"two", "k4": b"four"}
+    peer = Peer(workers, reads=most, state=state)
+    peer.invoke("t1", b"gets", b"k0", b"k1", b"k2", b"k3", b"k4")
+    for size in sizes:
+        message = peer.next()
+        assert message.type == Message.GET_STATE_MULTIPLE
+        keys = chaincode_shim_pb2.GetStateMultiple.FromString(message.payload).keys
+        assert len(keys) == size
+        found = [state.get(one, b"") for one in keys]
+        answer = chaincode_shim_pb2.GetStateMultipleResult(values=found)
+        peer.answer(message, answer.SerializeToString())
+    assert response_of(peer.next()).payload == b"zero,,two,,four"
+    peer.go_away()
+
+
+def test_a_peer_that_reads_one_key_at_a_time_is_asked_one_by_one(peer):
+    peer.state = {"k0": b"zero", "k1": b"one"}
+    peer.invoke("t1", b"gets", b"k0", b"k1")
+    for _ in range(2):
+        message = peer.next()
+        assert message.type == Message.GET_STATE
+        peer.answer_from_state(message)
+    assert response_of(peer.next()).payload == b"zero,one"
+
+
+def test_keys_that_the_peer_did_not_read_are_not_taken_for_absent(workers):
+    """A peer whose database fails answers with no values at all, and calls it a response."""
+    peer = Peer(workers, reads=10)
+    peer.invoke("t1", b"gets", b"k0", b"k1")
+    peer.answer(peer.next())
+    failed = peer.next()
+    assert failed.type == Message.ERROR
+    assert b"did not read all keys" in failed.payload
     peer.go_away()
 
 

@@ -23,7 +23,7 @@ from tieline.protocol.time import NANOSECONDS_PER_SECOND
 from tieline.wire.fabric.envelopes import Envelope
 from tieline.wire.fabric.lifecycle import LIFECYCLE, ChaincodeDefinition
 from tieline.wire.fabric.proposals import Proposal, SignedProposal, propose
-from tieline.wire.fabric.responses import Endorsement, Response
+from tieline.wire.fabric.responses import Endorsement, Response, ResponsePayload
 from tieline.wire.fabric.transactions import endorsed_response, transaction_payload
 
 _FAILED: Final = 400
@@ -87,7 +87,7 @@ class EmbeddedPort:
             proposal_payload=endorsed.proposal_payload,
             response_payload=endorsed.response_payload,
             endorsements=tuple((one.endorser, one.signature) for one in endorsements),
-            response=answers[0].response.payload,
+            content=ResponsePayload.decode(endorsed.response_payload),
         )
 
     async def order(self, envelope: bytes) -> None:

@@ -38,6 +38,10 @@ class Simulator:
         self._read[key] = None if held is None else held.version
         return b"" if held is None else held.value
 
+    def get_states(self, keys: Sequence[str], /) -> list[bytes]:
+        """Return a value for each key, and note their versions."""
+        return [self.get_state(key) for key in keys]
+
     def sets(self, writes: Sequence[tuple[str, bytes | None]] = ()) -> NamespaceSet:
         """Return what was read, and *writes*, each ascending by key."""
         reads = tuple(Read(key, version) for key, version in sorted(self._read.items()))

@@ -140,7 +140,12 @@ def _chaincode(path: Path) -> dict[str, object]:
         "startuptimeout": "5s",
         "executetimeout": "30s",
         "system": dict.fromkeys(("_lifecycle", "cscc", "lscc", "qscc"), "enable"),
-        "runtimeParams": {"useWriteBatch": True, "maxSizeWriteBatch": 1000},
+        "runtimeParams": {
+            "useWriteBatch": True,
+            "maxSizeWriteBatch": 1000,
+            "useGetMultipleKeys": True,
+            "maxSizeGetMultipleKeys": 1000,
+        },
     }
 
 
