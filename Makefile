@@ -105,7 +105,7 @@ native: $(VENV)/.dev ## ledgers on native engines: conformance, kills, four vali
 chaos: $(VENV)/.dev ## kill hosts, engines, peers, orderers, chaincode and the relayer under load; BLOCKS=200 ROUNDS=4, ONLY=tendermint or fabric, SEED=n repeats a run
 	@CHAOS_BLOCKS=$(or $(BLOCKS),200) CHAOS_ROUNDS=$(or $(ROUNDS),4) CHAOS_SEED=$(SEED) $(BIN)/pytest -q -s -m native \
 		$(if $(filter-out fabric,$(or $(ONLY),all)),tests/integration/test_crash_under_load.py) \
-		$(if $(filter-out tendermint,$(or $(ONLY),all)),tests/integration/test_fabric_crashes.py)
+		$(if $(filter-out tendermint,$(or $(ONLY),all)),tests/integration/test_fabric_crashes.py tests/integration/test_fabric_evm_crashes.py)
 
 .PHONY: e2e
 e2e: $(VENV)/.dev ## whole worlds through scenario and command line

@@ -100,6 +100,11 @@ class RunningClock:
         self.set(now_s)
         return now_s
 
+    def skip(self, seconds):
+        """Go on from so much later."""
+        self._start_s += seconds
+        self.now_s()
+
     def set(self, now_s):
         """Show a time until ``now_s`` is asked again."""
         new = self.path.with_suffix(f".{os.getpid()}.{threading.get_ident()}")

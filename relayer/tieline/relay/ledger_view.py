@@ -32,6 +32,8 @@ class LedgerView:
         self.block_times: dict[int, int] = {}
         self.provable_times: dict[int, int] = {}
         """Of the blocks whose headers a light client can hold, ascending by height."""
+        self.has_ticks = False
+        """Whether its clock stands still between some of its blocks."""
         self.client_heights: dict[str, list[int]] = {}
         """Ascending header heights that each client here can verify against."""
         self.announced: dict[str, dict[int, int]] = {}
@@ -80,6 +82,8 @@ class LedgerView:
         self.block_times[height] = time_s
         if is_provable:
             self.provable_times[height] = time_s
+        else:
+            self.has_ticks = True
         # Each by its own count: where few blocks are provable, the newest of them may be old.
         for times in (self.block_times, self.provable_times):
             if len(times) > HEADERS_REMEMBERED:

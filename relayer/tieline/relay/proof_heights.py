@@ -7,6 +7,9 @@ from tieline.relay.ledger_view import LedgerView
 PROOF_AGE_BLOCKS_MAX = 64
 """Ledgers prune old states; an older one is not asked for, the client is updated instead."""
 
+HEADER_AHEAD_S_MAX = 15
+"""A client of ours takes no header that is further ahead of its own ledger's clock."""
+
 
 def serves(source: LedgerView, height: int, header_min: int, time_s_min: int = 0) -> bool:
     """Return whether a header is high enough, and of a late enough time if one is asked for."""
@@ -21,6 +24,10 @@ def height_of_presence(
     """
     Return the newest height that the client knows, else the newest that it could hold.
 
+    Where the host's clock stands still between Ticks, the newest that this clock lets in comes
+    before the newest of all: that one is refused until the clock has ticked, and then there is one
+    that is newer still.
+
     Args:
         source: The ledger whose state is proved.
         host: The ledger that runs the client.
@@ -31,7 +38,10 @@ def height_of_presence(
         None if no header that serves has been seen yet.
     """
     header_min = _on_one_branch(source, header_min)
-    for height in (host.newest_client_height(client_id), source.provable_height):
+    candidates = [host.newest_client_height(client_id), source.provable_height]
+    if host.has_ticks:
+        candidates.insert(1, _newest_until(source, host.time_s + HEADER_AHEAD_S_MAX))
+    for height in candidates:
         if _is_kept(source, height) and serves(source, height, header_min):
             return height
     return None
@@ -60,6 +70,14 @@ def height_of_absence(
         if _is_kept(source, height) and serves(source, height, header_min, time_s_min):
             return height
     return None
+
+
+def _newest_until(source: LedgerView, time_s_max: int) -> int:
+    """Return the highest provable height of no later time; 0 if there is none."""
+    for height in reversed(source.provable_times):
+        if source.provable_times[height] <= time_s_max:
+            return height
+    return 0
 
 
 def _is_kept(source: LedgerView, height: int) -> bool:

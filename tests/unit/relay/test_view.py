@@ -174,6 +174,29 @@ def test_a_proof_waits_for_a_block_that_a_client_can_hold() -> None:
     assert want(world, 1) == 4
 
 
+def test_a_ledger_whose_clock_ticks_is_shown_a_header_that_its_clock_lets_in() -> None:
+    """Between two Ticks it takes the newest header for one from the future."""
+    world = ViewWorld()
+    world.block("b-1", S)
+    world.block("b-1", S, is_provable=False)
+    for after_s in (0, 10, 15, 16, 60):
+        world.block("a-1", S + after_s)
+    assert want(world, 1) == 3
+    world.view.begin_round()
+    assert want(world, 3) == 5, "none does yet: whoever is refused lets the clock tick"
+    world.block("b-1", S + 20)
+    world.view.begin_round()
+    assert want(world, 3) == 4
+
+
+def test_a_ledger_that_makes_a_time_for_each_block_is_shown_the_newest_header() -> None:
+    world = ViewWorld()
+    world.block("b-1", S)
+    for after_s in (0, 10, 60):
+        world.block("a-1", S + after_s)
+    assert want(world, 1) == 3
+
+
 def test_blocks_that_nobody_can_hold_push_the_last_provable_one_out_of_no_memory() -> None:
     world = ViewWorld()
     world.block("a-1", TAU)

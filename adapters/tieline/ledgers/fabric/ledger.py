@@ -32,7 +32,7 @@ from tieline.ledgers.fabric.history import History
 from tieline.ledgers.fabric.packet_proofs import packet_proofs
 from tieline.ledgers.fabric.port import FabricPort
 from tieline.ledgers.fabric.proving import FabricProver
-from tieline.ledgers.fabric.refusals import EXECUTED, TOO_LARGE
+from tieline.ledgers.fabric.refusals import CLIENT_REFUSED, EXECUTED, TOO_LARGE
 from tieline.ledgers.fabric.seen_blocks import SeenBlock, read_block
 from tieline.ledgers.fabric.settings import FabricSettings
 from tieline.ledgers.fabric.submitting import Submitter
@@ -276,7 +276,10 @@ class FabricLedger:
             try:
                 return SubmitResult(await self._submitter.submit(submit_args(raw), account))
             except Rejected as exc:
-                if (exc.codespace, exc.code) != EXECUTED:
+                kind = (exc.codespace, exc.code)
+                if kind == CLIENT_REFUSED and self._ticks is not None:
+                    self._ticks.want_now()
+                if kind != EXECUTED:
                     raise
         raise Rejected(*EXECUTED, f"sent {_NONCES_TRIED} times by somebody else: lane={lane}")
 

@@ -11,6 +11,7 @@ from tieline.contract.chaincode_errors import AlreadyExecuted
 from tieline.contract.errors import TransactionTooLarge
 from tieline.interfaces.errors import Rejected
 from tieline.ledgers.fabric.port import InvocationRefused, Validation
+from tieline.protocol.errors import ClientRefused
 from tieline.wire.errors import Malformed
 from tieline.wire.fabric.invocations import decode_refusal
 
@@ -21,6 +22,8 @@ CHAINCODE_FAILED: Final = 500
 TOO_LARGE: Final = (TransactionTooLarge.codespace, TransactionTooLarge.code)
 EXECUTED: Final = (AlreadyExecuted.codespace, AlreadyExecuted.code)
 """Its marker is there: all that it would do is done."""
+CLIENT_REFUSED: Final = (ClientRefused.codespace, ClientRefused.code)
+"""A header was not taken: perhaps it is ahead of a clock that has stood still for long."""
 _LOG_MAX: Final = 400
 
 RETRIED: Final = frozenset(

@@ -9,8 +9,12 @@ from fakes.driven import finish
 from fakes.microgrid import key, pay
 from fakes.scripted_fabric import START_S, ScriptedFabric, ScriptedPort
 
+from tieline.interfaces.errors import Rejected
 from tieline.ledgers.fabric.ledger import FabricLedger
+from tieline.ledgers.fabric.port import InvocationRefused
 from tieline.ledgers.fabric.settings import FabricSettings
+from tieline.protocol.errors import ClientRefused
+from tieline.wire.fabric.invocations import InvocationRefusal, encode_refusal
 
 IDLE_S = FabricSettings().idle_tick_s
 
@@ -83,6 +87,32 @@ def test_the_clock_passes_an_instant_that_somebody_waits_for(world):
     world.pass_s(1, ledger)
     assert finish(ledger.latest_time_s()) == START_S + 35
     assert len(ticks(port)) == 2
+
+
+class RefusingPort(ScriptedPort):
+    """Its contract's clients take no header: their clock has stood still for too long."""
+
+    async def endorse(self, args):
+        if args[0] != b"Submit":
+            return await super().endorse(args)
+        kind = (ClientRefused.codespace, ClientRefused.code)
+        raise InvocationRefused(
+            500, encode_refusal(InvocationRefusal(*kind, "header is from the future"))
+        )
+
+
+def test_a_header_from_a_clock_ahead_makes_the_own_clock_tick(world):
+    port = RefusingPort(world.fabric)
+    ledger = FabricLedger(port, wall_s=lambda: world.fabric.now_s)
+    ledger.add_lane("relayer", key("relayer"))
+    finish(ledger.read_on())
+    world.pass_s(20, ledger)
+    assert ticks(port) == []
+    with pytest.raises(Rejected):
+        finish(ledger.submit("relayer", [pay("relayer", "cell", 1)]))
+    world.pass_s(1, ledger)
+    assert finish(ledger.latest_time_s()) == START_S + 21
+    assert len(ticks(port)) == 1
 
 
 def test_of_two_that_hand_in_a_tick_one_wins_and_the_other_hears_nothing(world, caplog):
