@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Final
 
 from tieline.contract.auth import ACCOUNT_NUMBER
@@ -28,19 +29,20 @@ from tieline.interfaces.ledger import (
     TxEvents,
 )
 from tieline.interfaces.signer import Signer
+from tieline.ledgers.fabric.block_events import SeenEvents
 from tieline.ledgers.fabric.history import History
+from tieline.ledgers.fabric.kept_place import check_place
 from tieline.ledgers.fabric.packet_proofs import packet_proofs
 from tieline.ledgers.fabric.port import FabricPort
 from tieline.ledgers.fabric.proving import FabricProver
 from tieline.ledgers.fabric.refusals import CLIENT_REFUSED, EXECUTED, TOO_LARGE
-from tieline.ledgers.fabric.seen_blocks import SeenBlock, read_block
+from tieline.ledgers.fabric.seen_blocks import read_block
 from tieline.ledgers.fabric.settings import FabricSettings
 from tieline.ledgers.fabric.submitting import Submitter
 from tieline.ledgers.fabric.ticking import TickKeeper
 from tieline.protocol.messages import AnyMessage
 from tieline.wire.codec import build_transaction, decode_transaction
-from tieline.wire.fabric.invocations import Function, decode_events, physical_key, submit_args
-from tieline.wire.hashes import sha256
+from tieline.wire.fabric.invocations import physical_key, submit_args
 from tieline.wire.keys import cosmos_account_of
 
 CAPABILITIES: Final = Capabilities(
@@ -50,7 +52,6 @@ CAPABILITIES: Final = Capabilities(
     finality=Finality.DETERMINISTIC,
     proof_lag=0,
 )
-_SUBMIT = Function.SUBMIT.encode()
 _NONCES_TRIED: Final = 16
 """A nonce is taken when another process has sent the same messages from this account."""
 
@@ -65,9 +66,11 @@ class FabricLedger:
         *,
         wall_s: Callable[[], int] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
+        history_file: Path | None = None,
     ) -> None:
         """
-        Talk to a channel; nothing is asked of it yet. It is read from block 0 on.
+        Talk to a channel; nothing is asked of it yet. It is read from block 0 on, or from behind
+        the last block that a file holds.
 
         Args:
             port: The way in.
@@ -75,22 +78,28 @@ class FabricLedger:
             wall_s: This computer's clock, unix seconds, by which Ticks are handed in when they are
                 due; None: somebody else does that.
             monotonic: Seconds of a clock that never goes back.
+            history_file: SQLite file that keeps what was read, made if it is not there, for this
+                process alone; None: memory, as long as the process lives.
+
+        Raises:
+            ConfigError: The file is damaged, in use, or another channel's.
         """
         self._port = port
         self._settings = settings or FabricSettings()
-        self._history = History(port.fabric_channel)
+        self._history = History(port.fabric_channel, history_file)
+        self._events = SeenEvents(port, self._history, self._settings)
         self._submitter = Submitter(port, self._settings, monotonic)
         self._prover = FabricProver(port, self._history, self._submitter, self._settings)
         self._ticks = None
         if wall_s is not None:
             self._ticks = TickKeeper(self._history, self._submitter, self._settings, wall_s)
-        self._events: list[BlockEvents] = []
         self._untold: list[TxEvents] = []
         """Finally failed, while there was no block to tell it with."""
-        self._counts: dict[bytes, int] = {}
-        """Transactions by account, as far as blocks were read."""
+        self._is_held_to_file = self._history.height < 0
+        """Whether the channel is known to be the one whose blocks the file holds."""
         self._lanes: dict[str, Signer] = {}
         self._parameters: Parameters | None = None
+        """Of the genesis, when that was read."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._turn = asyncio.Lock()
 
@@ -136,8 +145,9 @@ class FabricLedger:
         return self._lanes[lane].cosmos_account
 
     def close(self) -> None:
-        """Let go of connections."""
+        """Let go of connections, and of the file."""
         self._port.close()
+        self._history.close()
 
     # --- reading ----------------------------------------------------------------------------
 
@@ -181,8 +191,7 @@ class FabricLedger:
                 f"{self.ledger_id} has {self._history.height} blocks and was read up to {height}: "
                 "its peers are behind, or the channel was begun anew"
             )
-        first = max(height + 1, 1)
-        return self._events[first : first + limit]
+        return await self._events.after(height, limit)
 
     async def is_idle(self) -> bool:
         """
@@ -261,9 +270,11 @@ class FabricLedger:
         await self._begin()
         key = self._lanes[lane]
         account = key.cosmos_account
+        if self._parameters is None and self._history.genesis:
+            self._parameters = Genesis.from_bytes(self._history.genesis).parameters
         parameters = self._parameters or Parameters()
         most = min(parameters.tx_bytes_max, self._settings.tx_bytes_max)
-        nonce = self._counts.get(account, 0) + self._submitter.count_of(account)
+        nonce = self._history.count_of(account) + self._submitter.count_of(account)
         for taken in range(_NONCES_TRIED):
             raw = build_transaction(
                 *(messages, key, self.ledger_id, ACCOUNT_NUMBER, nonce + taken),
@@ -311,11 +322,16 @@ class FabricLedger:
             Unavailable: No peer answers.
         """
         async with self._lock():
+            if not self._is_held_to_file:
+                await check_place(self._port, self._history)
+                self._is_held_to_file = True
             most = self._settings.blocks_a_read
             while raws := await self._port.blocks_after(self._history.height, most):
-                for raw in raws:
-                    self._take(raw)
-                self._tell(await self._submitter.go_on())
+                with self._history.together():
+                    for raw in raws:
+                        self._take(raw)
+                failed = await self._submitter.go_on()
+                self._events.tell_failed(self._history.height, failed)
             self._untold += await self._submitter.go_on()
             if self._ticks is not None:
                 await self._ticks.keep_time()
@@ -325,34 +341,8 @@ class FabricLedger:
         self._history.take(block)
         self._prover.keep(block.number, raw)
         failed = self._submitter.take(block)
-        self._events.append(
-            BlockEvents(
-                height=block.number,
-                time_s=self._history.time_s,
-                transactions=(*self._untold, *self._landed(block), *failed),
-                is_provable=self._history.tick_at(block.number) is not None,
-            )
-        )
+        self._events.tell(block, (*self._untold, *failed))
         self._untold.clear()
-        if self._parameters is None and self._history.genesis:
-            self._parameters = Genesis.from_bytes(self._history.genesis).parameters
-
-    def _landed(self, block: SeenBlock) -> list[TxEvents]:
-        landed: list[TxEvents] = []
-        for invocation in block.invocations:
-            if not invocation.is_valid or invocation.function != _SUBMIT:
-                continue
-            raw = invocation.args[1]
-            account = cosmos_account_of(decode_transaction(raw).public_key)
-            self._counts[account] = self._counts.get(account, 0) + 1
-            landed.append(TxEvents(sha256(raw), 0, "", decode_events(invocation.event)))
-        return landed
-
-    def _tell(self, failed: Sequence[TxEvents]) -> None:
-        """Tell what failed since with the newest block, which was not shown to anybody yet."""
-        if failed:
-            newest = self._events[-1]
-            self._events[-1] = replace(newest, transactions=(*newest.transactions, *failed))
 
     async def packet_proofs(self) -> Sequence[PacketProof]:
         """Return what proved each packet message that took effect, in the order of the blocks."""

@@ -37,6 +37,8 @@ class FabricSettings:
     """Blocks asked for at once."""
     blocks_kept: int = 64
     """Whole blocks remembered for proofs; others are asked for again."""
+    events_kept: int = 1024
+    """Blocks whose events are remembered for the hub; those of others are read again."""
     read_backs_kept: int = 4096
     """Endorsed read-backs remembered; a marker is written once, so they never change."""
     trusting_period_s: int = 14 * 24 * 3600
