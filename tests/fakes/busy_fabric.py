@@ -54,12 +54,12 @@ class BusyChannel:
         """One peer, asked as its organisation's client."""
         return port_of(self.network, peer, **more)
 
-    def open(self, *, first=0, settings=None, wall_s=None):
+    def open(self, *, first=0, settings=None, wall_s=None, history_file=None):
         """Return a ledger as another process would have it, over all peers."""
         peers = range(len(self.network.peers))
         ordered = [first, *(n for n in peers if n != first)]
         ports = PeerPorts([self.port(peer) for peer in ordered])
-        return FabricLedger(ports, settings, wall_s=wall_s)
+        return FabricLedger(ports, settings, wall_s=wall_s, history_file=history_file)
 
     async def begin(self, block_0_hash=None):
         """Give the contract its genesis, or one whose records name another block 0."""

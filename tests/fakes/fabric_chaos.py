@@ -93,9 +93,10 @@ def open_channel(folder):
     )
 
 
-def open_fabric(channel, clock):
+def open_fabric(channel, clock, history_file=None):
     """The channel's ledger, with all lanes."""
-    ledger = channel.open(settings=FabricSettings(again_s=2.0), wall_s=clock.now_s)
+    settings = FabricSettings(again_s=2.0)
+    ledger = channel.open(settings=settings, wall_s=clock.now_s, history_file=history_file)
     for name in ("cell", *RELAYERS, *PAYERS):
         ledger.add_lane(name, key(name))
     return ledger

@@ -55,7 +55,8 @@ class Process:
         self.folder = folder
         self.clock = FileClock(folder / "clock")
         self.mint = open_mint(folder)
-        self.ledgers = {FABRIC: open_fabric(open_channel(folder), self.clock), MINT: self.mint}
+        fabric = open_fabric(open_channel(folder), self.clock, folder / "history.db")
+        self.ledgers = {FABRIC: fabric, MINT: self.mint}
         self.clients = json.loads((folder / "clients.json").read_text())
         self.draws = random.Random(start)
         self.told = Counter()

@@ -69,11 +69,12 @@ class NativeChannel:
         carrier = self.network.carrier(node.msp_id)
         return GatewayPort(self.network.address(node), self.network.plan.fabric_channel, carrier)
 
-    def open(self, settings=None):
+    def open(self, settings=None, history_file=None):
         """Return a ledger as another process would have it, over both peers."""
         ports = PeerPorts([self.port(peer) for peer in range(len(self.network.peers))])
         settings = settings or FabricSettings(idle_tick_s=10**9)
-        ledger = FabricLedger(ports, settings, wall_s=self.clock.now_s)
+        clock = self.clock.now_s
+        ledger = FabricLedger(ports, settings, wall_s=clock, history_file=history_file)
         ledger.clock = self.clock
         return ledger
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import os
+import pickle
 import socket
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import pytest
 from fakes.driven import LANES, finish
 from fakes.driven_fabric import NativeFabric, accesses
 from fakes.fabric_identities import identity_of
+from fakes.fabric_reader import Reading
 from fakes.microgrid import key
 from fakes.native_fabric import NativeChannel
 
@@ -329,13 +331,21 @@ def test_an_operator_checks_channels_from_the_command_line(channel, tmp_path):
         told = json.loads(run_tieline("relay", "check", str(config), "--json"))
         expected = {name: finish(made.port().height()) for name, made in ledgers.items()}
         assert told["heights"] == expected
+        kept = [tmp_path / f"{name}.fabric.db" for name in ledgers]
+        assert all(path.is_file() for path in kept)
+        again = json.loads(run_tieline("relay", "check", str(config), "--json"))
+        assert again["heights"] == expected
+        kept[0].replace(kept[1])
+        assert "blocks of channel adapter-1" in run_tieline(
+            "relay", "check", str(config), "--json", code=2
+        )
         assert len(told["paths"]) == 1
     finally:
         second.stop()
 
 
-def run_tieline(*arguments):
-    """Run the command line in a process of its own, and return what it prints."""
+def run_tieline(*arguments, code=0):
+    """Run the command line in a process of its own, and return what it prints, or complains."""
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(part for part in sys.path if part)}
     done = subprocess.run(
         [sys.executable, "-c", "from tieline.cli.main import main; main()", *arguments],
@@ -345,6 +355,62 @@ def run_tieline(*arguments):
         timeout=120,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    if code:
+        return done.stderr
     assert done.stderr == ""
     return done.stdout
+
+
+class Counted:
+    """A port that keeps the numbers of the blocks that are asked for."""
+
+    def __init__(self, inner):
+        self.inner = inner
+        self.read = []
+
+    def __getattr__(self, name):
+        return getattr(self.inner, name)
+
+    async def blocks_after(self, number, limit):
+        found = await self.inner.blocks_after(number, limit)
+        self.read += [Block.decode(raw).header.number for raw in found]
+        return found
+
+
+def test_a_reader_that_is_killed_goes_on_behind_its_last_block(channel, tmp_path):
+    """Of what it had, the first block and the last are looked at again."""
+    node = channel.network.peers[0]
+    client = channel.network.organisations[node.msp_id].member("client").signing
+    identity = Identity(node.msp_id, client.certificate_pem, client.private_pem())
+    reading = Reading(channel.network.address(node), "adapter-1", identity, tmp_path / "history.db")
+    (tmp_path / "plan").write_bytes(pickle.dumps(reading))
+    writer = opened(channel)
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(part for part in sys.path if part)}
+    reader = subprocess.Popen(
+        [sys.executable, "-m", "fakes.fabric_reader", str(tmp_path / "plan")],
+        stdout=subprocess.PIPE,
+        env=environment,
+        text=True,
+    )
+    try:
+        for n in range(4):
+            told = int(reader.stdout.readline())
+            finish(writer.submit("relayer", [pay(writer, "relayer", "cell", n + 1)]))
+    finally:
+        reader.kill()
+        reader.communicate()
+    finish(at_rest(writer))
+    finish(writer.submit("relayer", [pay(writer, "relayer", "cell", 777)]))
+    finish(at_rest(writer))
+    last = finish(writer.latest_height())
+    port = Counted(channel.port())
+    after = FabricLedger(port, history_file=reading.history_file)
+    cursor = after.history.height
+    assert told <= cursor < last
+    assert finish(after.latest_height()) == last
+    assert port.read == [0, cursor, *range(cursor + 1, last + 1)]
+    for store in ("ibc", "tieline"):
+        assert finish(after.scan(store, b"")) == finish(writer.scan(store, b""))
+    after.close()

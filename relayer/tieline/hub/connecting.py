@@ -150,6 +150,7 @@ def _fabric_source(
         tls_roots_file=folder / carrier.tls_roots_file,
         tls_shown_files=(folder / shown[0], folder / shown[1]) if all(shown) else None,
         trusting_period_s=section.trusting_period_h * 3600,
+        history_file=folder / (carrier.history_file or f"{ledger_id}.fabric.db"),
     )
 
 

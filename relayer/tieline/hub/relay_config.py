@@ -51,6 +51,11 @@ class FabricSection(_Section):
     tls_certificate_file: str = ""
     """What is shown to peers that ask for a certificate, with ``tls_key_file``."""
     tls_key_file: str = ""
+    history_file: str = ""
+    """
+    What was read of the channel, SQLite, relative to this file; a start goes on from there. Left
+    out: the ledger's name with ``.fabric.db``. Deleted: the channel is read again from block 0.
+    """
 
     @model_validator(mode="after")
     def _pair(self) -> FabricSection:

@@ -62,10 +62,13 @@ class SeenEvents:
         """
         number = first = max(height + 1, 1)
         last = min(first + limit - 1, self._history.height)
+        remembered = next(iter(self._newest), last + 1)
         found: list[BlockEvents] = []
         while number <= last:
-            known = self._newest.get(number)
-            found += [known] if known is not None else await self._again(number, last)
+            if number < remembered:
+                found += await self._again(number, min(last, remembered - 1))
+            else:
+                found.append(self._newest[number])
             number = first + len(found)
         return [self._with_failed(one) for one in found]
 

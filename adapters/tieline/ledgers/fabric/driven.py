@@ -38,6 +38,8 @@ PACE: Final = BlockPace(interval_ms=20)
 """A scenario waits for each block; what is handed in together comes within milliseconds."""
 REST_S: Final = 120.0
 """What is not in a block by then will never be: programs are gone that nobody brings back."""
+HISTORY_FILE: Final = "history.db"
+"""Beside the network's folder: what was read of its channel."""
 _POLL_S: Final = 0.01
 _COMMIT_HASH: Final = 4
 
@@ -104,7 +106,9 @@ class DrivenFabric(FabricLedger):
         )
         self._patient = PatientPort(first)
         self._others = [PatientPort(port) for port in others]
-        super().__init__(self._patient, FabricSettings(poll_s=0.05))
+        super().__init__(
+            self._patient, FabricSettings(poll_s=0.05), history_file=plan.home / HISTORY_FILE
+        )
         for name, key in plan.lanes.items():
             self.add_lane(name, key)
         self._file: FabricBlockFile | None = None
@@ -126,6 +130,7 @@ class DrivenFabric(FabricLedger):
             undo.callback(self.close)  # after an interrupt too: nothing may be left running
             self._file = FabricBlockFile(self._export, self._content)
             await self.read_on()
+            await self._export_the_rest()
             set_clock(self._clock_file, max(self._history.time_s, clock_s(self._clock_file)))
             # A deadline may have fallen just before the run was broken off.
             self._awaits_deadline = bool(self._history.genesis)
@@ -188,6 +193,7 @@ class DrivenFabric(FabricLedger):
         for port in (self._patient, *self._others):
             port.close()
         self.network.stop()
+        self._history.close()
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -218,6 +224,16 @@ class DrivenFabric(FabricLedger):
     def _take(self, raw: bytes) -> None:
         """Take a block, and export it unless it was."""
         super()._take(raw)
+        self._export_block(raw)
+
+    async def _export_the_rest(self) -> None:
+        """Export what was read by an earlier process and is not in the export for a power cut."""
+        assert self._file is not None
+        height = self._history.height
+        for number in range(min(len(self._file), height), height + 1):
+            self._export_block(await self._prover.block(number))
+
+    def _export_block(self, raw: bytes) -> None:
         block = Block.decode(raw)
         self._commit_hash = Metadata.decode(block.metadata[_COMMIT_HASH]).value
         if self._file is not None and block.header.number == len(self._file):

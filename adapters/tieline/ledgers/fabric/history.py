@@ -96,7 +96,7 @@ class History:
     def together(self) -> Iterator[None]:
         """Bring the blocks that are taken inside to the disk at once, however it ends."""
         with contextlib.ExitStack() as undo:
-            undo.callback(self._recall)  # the disk may be full
+            undo.callback(self._recall)  # a full disk takes back more than the last block
             with self._file.together():
                 yield
             undo.pop_all()
@@ -176,7 +176,10 @@ class History:
         except Malformed as exc:
             raise Contradicted(f"no definition, yet valid: block={number}: {exc}") from exc
         if definition is not None:
-            self._file.put("definitions", (number, index, *astuple(definition)))
+            fields = astuple(definition)
+            # SQLite gives a bool back as a number.
+            cells = (int(one) if isinstance(one, bool) else one for one in fields)
+            self._file.put("definitions", (number, index, *cells))
 
     def _recall(self) -> None:
         """Take up what the file holds."""

@@ -22,7 +22,7 @@ FORMAT: Final = 1
 """What the tables mean. A file of another format is read again from the channel, not converted."""
 _APPLICATION_ID: Final = 0x544C4648
 """In the head of the file: whose it is."""
-_BUSY_S: Final = 1.0
+_BUSY_S: Final = 0.5
 _CACHE_KIB: Final = 8_192
 _SUM_BYTES: Final = 16
 _SUM_COUNT: Final = 1 << 8 * _SUM_BYTES
@@ -181,8 +181,9 @@ class HistoryFile:
         finally:
             with contextlib.ExitStack() as undo:
                 undo.callback(self._give_up)
-                self._run("COMMIT")
-                undo.pop_all()
+                if self._database.in_transaction:  # a full disk has ended it already
+                    self._run("COMMIT")
+                    undo.pop_all()
 
     def load(self) -> None:
         """Go back to what the file has. Raises ConfigError: it is damaged."""
@@ -205,11 +206,13 @@ class HistoryFile:
     def _run(self, statement: str, *values: Cell) -> sqlite3.Cursor:
         try:
             return self._database.execute(statement, values)
+        except sqlite3.ProgrammingError:
+            raise  # of this program, not of the file
         except sqlite3.DatabaseError as exc:
             raise self._explained(exc) from exc
 
     def _take_back(self) -> None:
-        if self._database.in_transaction:  # a full disk has ended it already
+        if self._database.in_transaction:
             self._run("ROLLBACK TO one")
             self._run("RELEASE one")
         self.load()

@@ -117,7 +117,9 @@ class FabricLedger:
 
     @property
     def chain_tag(self) -> bytes:
-        """The 32 bytes that name this ledger. Raises LookupError before block 0 was read."""
+        """The 32 bytes that name this ledger. Raises LookupError before a peer was read."""
+        if not self._is_begun:
+            raise LookupError("the chain tag is known after block 0")
         return self._history.chain_tag
 
     @property
@@ -252,7 +254,7 @@ class FabricLedger:
         return await self.trust_at(height)
 
     async def _read_up_to(self, height: int) -> None:
-        if height > self._history.height:
+        if height > self._history.height or not self._is_begun:
             await self.read_on()
 
     # --- writing ----------------------------------------------------------------------------
@@ -307,9 +309,14 @@ class FabricLedger:
 
     # --- reading on -------------------------------------------------------------------------
 
+    @property
+    def _is_begun(self) -> bool:
+        """Whether what is known of the channel was seen at a peer by this process."""
+        return self._is_held_to_file and self._history.height >= 0
+
     async def _begin(self) -> None:
         """Read the channel if that was never done; later reads are the observer's to order."""
-        if self._history.height < 0:
+        if not self._is_begun:
             await self.read_on()
 
     async def read_on(self) -> None:

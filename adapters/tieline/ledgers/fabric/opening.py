@@ -50,6 +50,8 @@ class FabricSource:
     """Certificate and key that are shown to peers which ask for one."""
     trusting_period_s: int
     """How long others trust a height of it."""
+    history_file: Path | None = None
+    """Keeps what was read of it, so that a start goes on from there; None: read from block 0."""
 
 
 def open_fabric(
@@ -64,7 +66,8 @@ def open_fabric(
         wall_s: This computer's clock, by which Ticks are handed in; None: others do that.
 
     Raises:
-        ConfigError: A file, an identity or an address is not what it must be.
+        ConfigError: A file, an identity or an address is not what it must be; or the history file
+            is damaged, in use or another channel's.
     """
     carrier = X509Carrier(_identity(source))
     roots = read_named(source.tls_roots_file, "TLS root certificates", _PEM)
@@ -82,7 +85,9 @@ def open_fabric(
         for target in source.peers
     ]
     settings = FabricSettings(trusting_period_s=source.trusting_period_s)
-    ledger = FabricLedger(PeerPorts(ports), settings, wall_s=wall_s)
+    ledger = FabricLedger(
+        PeerPorts(ports), settings, wall_s=wall_s, history_file=source.history_file
+    )
     for name, key in lanes.items():
         ledger.add_lane(name, key)
     return ledger

@@ -79,11 +79,11 @@ class FabricProver:
         """Return the client message from one height to another. Raises NotYet, Unavailable."""
         index = self._tick_index(height)
         history = self._history
-        block = await self._block(height)
+        block = await self.block(height)
         answer = await self._marked(height, index)
-        configs = [await self._block(one) for one in history.configs(trusted_height, height)]
+        configs = [await self.block(one) for one in history.configs(trusted_height, height)]
         steps = [
-            building.definition_step(await self._block(one.block), one.index)
+            building.definition_step(await self.block(one.block), one.index)
             for one in history.definitions(trusted_height, height)
         ]
         return building.client_header(block, index, answer, configs, steps).as_any()
@@ -98,7 +98,7 @@ class FabricProver:
         """
         self._tick_index(height)
         history, settings = self._history, self._settings
-        config = await self._block(history.configs(-1, height)[-1])
+        config = await self.block(history.configs(-1, height)[-1])
         defined = history.definitions(-1, height)
         if not defined:
             raise NotYet(f"chaincode {CHAINCODE} is not defined at height {height}")
@@ -145,7 +145,7 @@ class FabricProver:
             return StoredValue(key, None, place, await self._absence(key, height))
         number, index = written.block, written.index
         proof = building.membership_proof(
-            await self._block(number),
+            await self.block(number),
             index,
             await self._marked(number, index),
             self._history.data_hashes(number, height),
@@ -169,7 +169,7 @@ class FabricProver:
         tau_s = history.time_at(height)
         record = history.written(absence_key(named.client_id, named.sequence))
         if record is not None and record.value and decode_number(record.value) >= tau_s:
-            block = await self._block(record.block)
+            block = await self.block(record.block)
             answer = await self._marked(record.block, record.index)
             return building.receipt_absence_proof(block, record.index, answer)
         if history.value(ibc_key(key)) is not None:
@@ -223,8 +223,15 @@ class FabricProver:
         except InvocationRefused as refused:
             raise Unavailable(f"a read-back was refused: {refusal_of(refused)}") from refused
 
-    async def _block(self, number: int) -> bytes:
-        """Return a whole block, held against what was read before."""
+    async def block(self, number: int) -> bytes:
+        """
+        Return a whole block, held against what was read before.
+
+        Raises:
+            NotYet: The peer does not have it (yet).
+            Contradicted: It shows another one than before.
+            Unavailable: No peer answers.
+        """
         known = self._blocks.get(number)
         if known is not None:
             self._blocks.move_to_end(number)
