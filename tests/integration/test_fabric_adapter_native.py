@@ -398,10 +398,10 @@ def test_a_reader_that_is_killed_goes_on_behind_its_last_block(channel, tmp_path
         for n in range(4):
             told = int(reader.stdout.readline())
             finish(writer.submit("relayer", [pay(writer, "relayer", "cell", n + 1)]))
+            finish(at_rest(writer))
     finally:
         reader.kill()
         reader.communicate()
-    finish(at_rest(writer))
     finish(writer.submit("relayer", [pay(writer, "relayer", "cell", 777)]))
     finish(at_rest(writer))
     last = finish(writer.latest_height())

@@ -255,6 +255,20 @@ def test_a_fabric_ledger_is_opened_with_an_identity_of_a_folder(tmp_path: Path) 
     opened_fabric(tmp_path, beside_fabric(), FolderWallet(tmp_path / "w"))
 
 
+@pytest.mark.parametrize(
+    ("written", "name"), [("", "lab-b.fabric.db"), (", history_file: kept/read.db", "kept/read.db")]
+)
+def test_what_is_read_of_a_channel_is_kept_beside_the_configuration(
+    tmp_path: Path, written: str, name: str
+) -> None:
+    text = beside_fabric("r.pem", f"r.pem{written}")
+    opened_fabric(tmp_path, text, FolderWallet(tmp_path / "w"))
+    opened_fabric(tmp_path, text, FolderWallet(tmp_path / "w"))
+    (tmp_path / name).write_text("something else\n" * 99)
+    with pytest.raises(ConfigError, match=f"{name}: is no file of what was read"):
+        opened_fabric(tmp_path, text, FolderWallet(tmp_path / "w"))
+
+
 def test_and_of_an_encrypted_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = beside_fabric("identity: relayer", "identity: relayer, passphrase_variable: WALLET_PASS")
     wallet = DatabaseWallet(tmp_path / "w", "of the test")

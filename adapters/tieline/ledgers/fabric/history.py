@@ -6,7 +6,7 @@ all that it ever held, so that a proof can name the transaction which wrote it.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -93,7 +93,7 @@ class History:
     # --- taking blocks ----------------------------------------------------------------------
 
     @contextlib.contextmanager
-    def together(self) -> Iterator[None]:
+    def together(self) -> Generator[None, None, None]:
         """Bring the blocks that are taken inside to the disk at once, however it ends."""
         with contextlib.ExitStack() as undo:
             undo.callback(self._recall)  # a full disk takes back more than the last block

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -152,7 +152,7 @@ class HistoryFile:
             self._sum = (self._sum + _digest(table, row) - taken) % _SUM_COUNT
 
     @contextlib.contextmanager
-    def all_or_none(self) -> Iterator[None]:
+    def all_or_none(self) -> Generator[None, None, None]:
         """
         Keep all that is written inside, with the cursor; nothing if it ends by an exception.
 
@@ -167,7 +167,7 @@ class HistoryFile:
             undo.pop_all()
 
     @contextlib.contextmanager
-    def together(self) -> Iterator[None]:
+    def together(self) -> Generator[None, None, None]:
         """
         Bring all that is kept inside to the disk at once, however it ends. A process that is killed
         before has none of it in the file.
