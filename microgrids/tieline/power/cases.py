@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from tieline.power.importers import Ownership, import_network
 from tieline.power.network import Network
-from tieline.power.power_flow import injections_of, quiet
+from tieline.power.power_flow import empty_net, injections_of, quiet
 from tieline.power.settings import Limits, PowerLimit
 
 CIGRE_ZONES: Mapping[str, tuple[int, ...]] = {
@@ -78,6 +80,12 @@ def cigre_feeder_1(owners: Mapping[str, bytes] | None = None) -> Case:
 
 def cigre_feeder_1_net() -> Any:
     """Return the pandapower net of feeder 1 as published: loads, generators, slack 1.03 pu."""
+    return copy.deepcopy(_published_feeder_1())
+
+
+@cache
+def _published_feeder_1() -> Any:
+    """Return what is only copied: half a second to build."""
     with quiet():
         from pandapower import toolbox  # noqa: PLC0415 - seconds to import
         from pandapower.networks import create_cigre_network_mv  # noqa: PLC0415
@@ -98,7 +106,7 @@ def two_feeders() -> Case:
     with quiet():
         import pandapower  # noqa: PLC0415 - seconds to import
 
-        net = pandapower.create_empty_network()
+        net = empty_net()
         pandapower.create_bus(net, 20.0)
         pandapower.create_bus(net, 0.4)
         pandapower.create_ext_grid(net, 0, vm_pu=1.0)
@@ -119,7 +127,7 @@ def third_party_victim() -> Case:
     with quiet():
         import pandapower  # noqa: PLC0415 - seconds to import
 
-        net = pandapower.create_empty_network()
+        net = empty_net()
         for _ in range(4):
             pandapower.create_bus(net, 20.0)
         pandapower.create_ext_grid(net, 0, vm_pu=1.0)
