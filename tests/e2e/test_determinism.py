@@ -14,7 +14,8 @@ CHILD = Path(__file__).parents[1] / "fakes" / "dying_world.py"
 @pytest.mark.parametrize(
     ("on_ethereum", "on_fabric"),
     [
-        pytest.param([], [], id="alike"),
+        pytest.param([], [], id="alike", marks=pytest.mark.slow),
+        # Two of its ledgers are Tendermint's, so it says what the world above says.
         pytest.param(["B"], [], id="one on Ethereum"),
         pytest.param([], ["A"], id="one on Fabric", marks=pytest.mark.slow),
     ],

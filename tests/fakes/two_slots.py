@@ -1,8 +1,10 @@
 """A run of two slots: in the first two devices ask for too much together, in the second the main
 grid sags after the seal."""
 
-from pathlib import Path
+import pytest
 
+from fakes.mixed_world import with_ethereum
+from fakes.shared_runs import shared_run
 from tieline.scenario import world
 from tieline.scenario.building import build_world
 from tieline.scenario.config import ScenarioConfig
@@ -43,10 +45,14 @@ def with_fabric() -> ScenarioConfig:
     return ScenarioConfig.model_validate(evening)
 
 
-def run_into(path: Path) -> RunFolder:
-    """Run it."""
-    world.run(config(), path, progress=lambda *_: None)
-    return RunFolder(path)
+def finished(factory: pytest.TempPathFactory, *ethereum: str) -> RunFolder:
+    """Return a finished run with the ledgers of these microgrids on Ethereum; only read it."""
+    scenario = with_ethereum(config(), *ethereum)
+    return shared_run(
+        factory,
+        "-".join(("two-slots", *ethereum)),
+        lambda path: world.run(scenario, path, progress=lambda *_: None),
+    )
 
 
 async def reopened(folder: RunFolder) -> World:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from fakes.mixed_world import with_ethereum
 from fakes.small_world import small
-from fakes.two_slots import config as two_slots
+from fakes.two_slots import finished
 
 from tieline.audit import auditing
 from tieline.audit.findings import Findings
@@ -26,9 +26,7 @@ ETHEREUM = "mg-b"
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
-    path = tmp_path_factory.mktemp("ethereum") / "run"
-    world.run(with_ethereum(two_slots(), "B"), path, progress=lambda *_: None)
-    return RunFolder(path)
+    return finished(tmp_path_factory, "B")
 
 
 def test_every_check_of_the_run_holds(run: RunFolder) -> None:
@@ -42,8 +40,11 @@ def test_it_takes_at_most_eight_transactions_a_slot(run: RunFolder) -> None:
     assert ledger.refused_transactions_count == 0
 
 
-def test_trades_end_as_in_a_world_of_one_kind(run: RunFolder, tmp_path: Path) -> None:
-    world.run(with_ethereum(two_slots()), tmp_path / "alike", progress=lambda *_: None)
+def test_trades_end_as_in_a_world_of_one_kind(
+    run: RunFolder, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    alike = finished(tmp_path_factory)
+    assert {row.kind for row in alike.read_summary().ledgers} == {"cometbft"}
 
     def facts(folder: RunFolder) -> list[tuple[object, ...]]:
         names = ("slot_start_s", "level", "source_chain_id", "dest_chain_id", "outcome")
@@ -53,7 +54,7 @@ def test_trades_end_as_in_a_world_of_one_kind(run: RunFolder, tmp_path: Path) ->
             for trade in folder.read_trades()
         )
 
-    assert facts(run) == facts(RunFolder(tmp_path / "alike"))
+    assert facts(run) == facts(alike)
 
 
 def test_the_audit_holds_and_knows_every_ledger(run: RunFolder) -> None:

@@ -1,11 +1,11 @@
 """A world whose ledgers are not all of one kind: trades at all levels, in all directions."""
 
 from collections import Counter
-from pathlib import Path
 
 import pytest
 from fakes.mixed_world import let_simulated_stand_in, with_ethereum
 from fakes.two_slots import config as two_slots
+from fakes.two_slots import finished
 
 from tieline.scenario import world
 from tieline.scenario.run_folder import RunFolder
@@ -29,9 +29,10 @@ def test_its_ledgers_are_of_two_kinds(run: RunFolder) -> None:
     assert kinds == {"cometbft": 3, "sim": 1}
 
 
-def test_it_trades_as_a_world_of_one_kind_does(run: RunFolder, tmp_path: Path) -> None:
-    world.run(with_ethereum(two_slots()), tmp_path / "alike", progress=lambda *_: None)
-    alike = RunFolder(tmp_path / "alike").read_trades()
+def test_it_trades_as_a_world_of_one_kind_does(
+    run: RunFolder, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    alike = finished(tmp_path_factory).read_trades()
 
     def facts(trades: tuple[object, ...]) -> Counter[tuple[object, ...]]:
         names = ("slot_start_s", "level", "source_chain_id", "dest_chain_id", "outcome")

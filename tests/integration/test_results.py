@@ -10,7 +10,7 @@ from dataclasses import replace
 import pandapower
 import pyarrow.parquet
 import pytest
-from fakes.two_slots import reopened, run_into
+from fakes.two_slots import finished, reopened
 from typer.testing import CliRunner
 
 from tieline.cli.main import app
@@ -28,7 +28,7 @@ BAND_LOW = 0.95
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
-    return run_into(tmp_path_factory.mktemp("results") / "run")
+    return finished(tmp_path_factory, "B")
 
 
 @pytest.fixture(scope="module")
