@@ -31,17 +31,21 @@ setup: $(VENV)/.dev ## make the environment with everything a developer needs
 demo: $(VENV)/.base ## three microgrids trade through an evening; writes a run folder and report.html
 	@$(BIN)/tieline demo
 
-# The tests of a file go to one process: they share the world that the file makes.
 .PHONY: test
 test: $(VENV)/.dev ## lint, types, import rules and the fast tests
-	@$(MAKE) --no-print-directory -j 2 --output-sync=target pyright mypy lint imports
+	@$(MAKE) --no-print-directory -j 2 pyright fast-tests
+
+# Tests begin when lint, mypy and the import rules hold; pyright, the slowest of the checks, goes on
+# beside them. The tests of a file go to one process: they share the world that the file makes.
+.PHONY: fast-tests
+fast-tests: $(VENV)/.dev lint imports mypy
 	@$(BIN)/pytest -q -n 2 --dist loadfile -m "not slow and not native"
 
 .PHONY: check
 check: test check-slow ## all that CI runs on a change
 
 .PHONY: check-slow
-check-slow: $(VENV)/.dev conform ## the slow tests (every byte mutated, whole worlds, kill and resume), a demo, its audit, its chaincode run again in two processes
+check-slow: $(VENV)/.dev ## the slow tests (every byte mutated, whole worlds, kill and resume), a demo, its audit, its chaincode run again in two processes
 	@$(BIN)/pytest -q -n 2 --dist loadfile -m "slow and not native"
 	@rm -rf runs/check && $(BIN)/tieline demo --out runs/check && $(BIN)/tieline audit runs/check
 	@PYTHONPATH=tests $(BIN)/python tests/fakes/replay_invocations.py runs/check/ledgers/mg-c
