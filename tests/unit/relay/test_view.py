@@ -20,11 +20,15 @@ from fakes.relay_view import (
 )
 
 from tieline.interfaces.ledger import BlockEvents
+from tieline.ledgers.ethereum.trusting import MAX_CLOCK_DRIFT_NS
+from tieline.ledgers.fabric.settings import FabricSettings
+from tieline.ledgers.tendermint.client_terms import ClientTerms
 from tieline.protocol.events import Event
 from tieline.protocol.packet import Acknowledgement, Packet
+from tieline.protocol.time import NANOSECONDS_PER_SECOND
 from tieline.relay.ledger_view import HEADERS_REMEMBERED
 from tieline.relay.packet_journey import JourneyKey, JourneyStatus
-from tieline.relay.proof_heights import PROOF_AGE_BLOCKS_MAX
+from tieline.relay.proof_heights import HEADER_AHEAD_S_MAX, PROOF_AGE_BLOCKS_MAX
 from tieline.relay.route import Endpoint, LedgerTerms, Route, Topology
 from tieline.swap.lock import LockStatus
 
@@ -187,6 +191,15 @@ def test_a_ledger_whose_clock_ticks_is_shown_a_header_that_its_clock_lets_in() -
     world.block("b-1", S + 20)
     world.view.begin_round()
     assert want(world, 3) == 4
+
+
+def test_what_is_ahead_by_no_more_is_let_in_by_clients_of_every_kind() -> None:
+    drifts_ns = (
+        MAX_CLOCK_DRIFT_NS,
+        ClientTerms().max_clock_drift_ns,
+        FabricSettings().max_clock_drift_s * NANOSECONDS_PER_SECOND,
+    )
+    assert min(drifts_ns) == HEADER_AHEAD_S_MAX * NANOSECONDS_PER_SECOND
 
 
 def test_a_ledger_that_makes_a_time_for_each_block_is_shown_the_newest_header() -> None:
