@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 from fakes.driven import finish
@@ -14,13 +15,16 @@ from fakes.microgrid import key, pay
 from fakes.scripted_fabric import NAMES, ScriptedFabric, ScriptedPort
 
 from tieline.interfaces.errors import ConfigError, Contradicted, Unavailable
+from tieline.ledgers.fabric.history import History, Written
 from tieline.ledgers.fabric.history_file import FORMAT
 from tieline.ledgers.fabric.ledger import FabricLedger
+from tieline.ledgers.fabric.seen_blocks import read_block
 from tieline.ledgers.fabric.settings import FabricSettings
 from tieline.wire.fabric.blocks import Block
 from tieline.wire.fabric.envelopes import CONFIG, ChannelHeader, Envelope, Payload, SignatureHeader
 from tieline.wire.fabric.invocations import ibc_key
-from tieline.wire.fabric.lifecycle import ChaincodeDefinition
+from tieline.wire.fabric.lifecycle import ChaincodeDefinition, sequence_key
+from tieline.wire.fabric.rwsets import Write
 
 SMALL = FabricSettings(blocks_a_read=3, blocks_kept=2, events_kept=2)
 PACKETS = 3
@@ -86,6 +90,12 @@ def fold_of(ledger):
     }
 
 
+def heads_of(history):
+    """What is known of the end without a look into the rows."""
+    ticks = (history.oldest_tick, history.newest_tick, history.owes_tick)
+    return (history.height, history.time_s, history.genesis, *ticks)
+
+
 def marker_of(history, number, index):
     try:
         return history.marker(number, index)
@@ -123,10 +133,32 @@ def test_a_restart_behind_any_block_comes_to_what_a_fresh_read_comes_to(driven, 
             assert fold_of(after) == fresh, f"cut behind {cut}"
 
 
+def test_each_write_of_a_provable_key_is_found_at_each_height(driven, fresh):
+    """Against the blocks themselves, gone through one by one."""
+    last = len(fresh["blocks"]) - 1
+    held, expected = {}, []
+    for raw in finish(driven.ledger.port.blocks_after(-1, last + 1)):
+        block = read_block(raw, driven.ledger.ledger_id)
+        for one in block.invocations:
+            if one.is_valid:
+                for name, value in one.writes.items():
+                    held[name] = Written(block.number, one.index, value)
+        expected.append(dict(held))
+    assert fresh["written"]
+    for name, number, found in fresh["written"]:
+        assert found == expected[number].get(name)
+
+
 def test_a_restart_in_each_block_writes_the_same_file_as_one_read(driven, fresh, tmp_path):
     path = tmp_path / "history.db"
+    owed = set()
     for cut in range(len(fresh["blocks"])):
-        read(ShownPort(driven.ledger.port, cut), path).close()
+        with closing(read(ShownPort(driven.ledger.port, cut), path)) as ledger:
+            before = heads_of(ledger.history)
+        with closing(opened(driven.ledger.port, path)) as ledger:
+            assert heads_of(ledger.history) == before
+            owed.add(ledger.history.owes_tick)
+    assert owed == {True, False}
     with closing(opened(driven.ledger.port, path)) as ledger:
         assert ledger.history.height == len(fresh["blocks"]) - 1, "before a peer was asked"
         finish(ledger.read_on())
@@ -173,6 +205,22 @@ def test_a_block_that_does_not_follow_is_not_taken_and_those_before_it_are(drive
         assert ledger.history.height == height
 
 
+def test_a_block_that_cannot_be_folded_leaves_nothing_of_it(driven, fresh, tmp_path):
+    """Its writes come before what is wrong with it."""
+    name = driven.ledger.ledger_id
+    raws = finish(driven.ledger.port.blocks_after(-1, 100))
+    with closing(History(name, tmp_path / "history.db")) as history:
+        for raw in raws:
+            block = read_block(raw, name)
+            spoilt = replace(block, definitions=((0, (Write(sequence_key("tieline"), b"?"),)),))
+            with pytest.raises(Contradicted, match="no definition, yet valid"), history.together():
+                history.take(spoilt)
+            history.take(block)
+    with closing(opened(driven.ledger.port, tmp_path / "history.db")) as ledger:
+        finish(ledger.read_on())
+        assert fold_of(ledger) == fresh
+
+
 def test_proofs_after_a_restart_are_taken_by_a_light_client(driven, tmp_path):
     """Whole blocks are not kept: they are asked for by their numbers."""
     path = tmp_path / "history.db"
@@ -211,6 +259,14 @@ def test_a_peer_that_lost_blocks_does_not_tell_of_them(driven):
     port.last = 2
     with pytest.raises(Unavailable, match="has no block 3 any more"):
         finish(few.blocks_after(2, 1))
+
+
+def test_a_peer_that_tells_of_another_block_than_before_is_named_a_liar():
+    fabric = ScriptedFabric()
+    few = read(ScriptedPort(fabric))
+    fabric.blocks[1] = BegunAnew().blocks[1]
+    with pytest.raises(Contradicted, match="another block than before: number=1"):
+        finish(few.blocks_after(0, 1))
 
 
 def test_what_finally_failed_is_told_when_the_block_is_forgotten_too():
