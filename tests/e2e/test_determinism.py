@@ -32,7 +32,7 @@ def test_two_processes_with_other_hash_seeds_write_the_same_bytes(
         )
         for seed in ("1", "4242")
     ]
-    assert [process.wait(timeout=300) for process in processes] == [0, 0]
+    assert [process.wait(timeout=900) for process in processes] == [0, 0]
     first, second = (tmp_path / "1", tmp_path / "4242")
     assert blocks_bin(first) == blocks_bin(second)
     assert all(len(blocks) > 50_000 for blocks in blocks_bin(first).values())

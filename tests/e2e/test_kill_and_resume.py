@@ -53,7 +53,7 @@ def start(run: Path, **order: object) -> subprocess.Popen[bytes]:
 def kill_at(moment: Moment, run: Path, **order: object) -> dict[str, bytes]:
     """Run until *moment* kills it; return the whole blocks that were on disk then."""
     process = start(run, moment=moment, **order)
-    _, errors = process.communicate(timeout=300)
+    _, errors = process.communicate(timeout=900)
     assert process.returncode == -signal.SIGKILL, errors.decode()
     return whole_blocks(run)
 
@@ -234,7 +234,7 @@ def test_kill_9_from_outside_again_and_again(undisturbed: Undisturbing, tmp_path
     kills = 0
     while True:
         process = start(run, resume=kills > 0)
-        grown_from, deadline = _size(run), time.monotonic() + 120
+        grown_from, deadline = _size(run), time.monotonic() + 600
         while process.poll() is None and _size(run) < grown_from + 60_000:
             assert time.monotonic() < deadline
             time.sleep(0.01)

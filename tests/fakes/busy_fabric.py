@@ -7,6 +7,7 @@ import os
 import threading
 import time
 
+from fakes.fabric_networks import committed
 from tieline.contract.chaincode import Chaincode
 from tieline.interfaces.errors import HubError
 from tieline.ledgers.fabric.gateway import GatewayPort
@@ -22,7 +23,7 @@ from tieline.wire.hashes import sha256
 
 TRADES = "fakes.busy_fabric:open_trades"
 """Factory of the contract over the light client without cryptography."""
-CAUGHT_UP_S = 60.0
+CAUGHT_UP_S = 180.0
 FILTER, COMMIT_HASH = 2, 4
 """Places in a block's metadata."""
 
@@ -70,7 +71,7 @@ class BusyChannel:
         else:
             endorsed = await port.endorse(init_args(content, block_0_hash))
             await port.order(endorsed.envelope)
-            status = await port.commit_status(endorsed.tx_id)
+            status = await committed(port, endorsed.tx_id)
             assert status is not None
             assert status.code == 0
         await close(port)

@@ -101,7 +101,7 @@ class Relayer:
             check=True,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
         )
         return done.stdout
 
@@ -125,7 +125,7 @@ class Relayer:
     def stop(self):
         if self.child is not None and self.child.poll() is None:
             self.child.terminate()
-            self.child.wait(30)
+            self.child.wait(90)
 
     def status(self):
         return json.loads(self.run("status", "--json"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from dataclasses import dataclass
 
@@ -39,10 +40,12 @@ from tieline.wire.accounts import account_of
 from tieline.wire.codec import decode_packet
 
 START_S = 1_800_000_000
+SOON_LINKS = 2
+"""A packet's time passes not before so many links like its own could have been made."""
 AHEAD_S = 6
 """A client elsewhere bears a clock that is ten seconds ahead."""
 MOCK_VALUES = {b"ok": GOOD, b"later": LATER, b"no": b"mock failed packet data"}
-SETTLED_S = 30.0
+SETTLED_S = 120.0
 """A native ledger that has not come to rest by then hangs."""
 LANES = ("cell", "relayer", "pulse", *(f"household {n}" for n in range(64)))
 """Accounts that every ledger of the suite knows."""
@@ -84,7 +87,7 @@ class Driven:
     trusted_height: int = 0
     """Where that client began."""
     soon_s: int = 60
-    """A time out that a test can wait for."""
+    """A time out that a test can wait for; a link that was slowly made gives it more."""
     is_by_hand: bool = True
     """Blocks are made when the test says so, at the time that it says."""
     rests: bool = True
@@ -424,6 +427,7 @@ class Link:
     def __post_init__(self):
         if TRADE in {self.a.language, self.b.language}:
             self.a.language = self.b.language = TRADE
+        began = time.monotonic()
         for local, remote in ((self.a, self.b), (self.b, self.a)):
             self.align()
             height = finish(remote.ledger.latest_height())
@@ -438,6 +442,9 @@ class Link:
                 RegisterCounterparty(local.account("cell"), local.client, remote.client, prefix),
                 lane="cell",
             )
+        took_s = math.ceil(SOON_LINKS * (time.monotonic() - began))
+        for side in (self.a, self.b):
+            side.soon_s = max(side.soon_s, took_s)
 
     def align(self):
         """Bring both clocks to the later one."""

@@ -24,7 +24,7 @@ from tieline.swap.messages import MsgSend
 
 ENGINES = {"geth": GethProcess, "anvil": AnvilProcess}
 ETHER = 10**18
-WAIT_S = 60.0
+WAIT_S = 180.0
 
 
 def evm_genesis(chain_id, names=LANES):

@@ -40,6 +40,7 @@ from tieline.light_clients.tendermint.verifier import verify_header_once
 from tieline.protocol.denom import TRANSFER_PORT, Denom, Hop, escrow_account
 from tieline.protocol.messages import CreateClient, RegisterCounterparty, Transfer
 from tieline.wire.bech32 import account_to_text
+from tieline.wire.codec import decode_packet
 from tieline.wire.hashes import sha256
 
 FABRIC, MINT = "fabric-1", "mint-1"
@@ -52,6 +53,7 @@ RECEIVER = "eve"
 WEALTH = 10**12
 LONG_S, SHORT_S = 3_500, 30
 """Time outs of most payments, and of those that may not make it."""
+PAID = "payment handed in"
 BLOCK_S = 0.2
 STATUS_S = 0.5
 
@@ -137,7 +139,7 @@ async def pay_on(chain_id, ledger, client, clock, draws, is_paying, told):
             now_s = max(await ledger.latest_time_s(), clock.now_s())
             messages = [payment(chain_id, payer, client, now_s, draws) for _ in range(count)]
             taken.append((await ledger.submit(payer, messages)).tx_hash)
-            told["payment handed in"] += count
+            told[PAID] += count
         except HubError as error:
             told[type(error).__name__] += 1
         await asyncio.sleep(draws.uniform(0.2, 0.8))
@@ -154,6 +156,7 @@ class Relayer:
 
     def start(self):
         command = [sys.executable, "-m", "fakes.fabric_relay", str(self.folder), str(self.starts)]
+        (self.folder / "status.json").unlink(missing_ok=True)  # of the one before
         with (self.folder / "relay.log").open("ab") as log:
             self.child = subprocess.Popen(command, stdout=log, stderr=log, env=environment())
         self.starts += 1
@@ -171,7 +174,7 @@ class Relayer:
         if self.child is not None and self.child.poll() is None:
             self.child.send_signal(signal.SIGTERM)
             try:
-                self.child.wait(30)
+                self.child.wait(90)
             except subprocess.TimeoutExpired:
                 self.child.kill()
                 self.child.wait()
@@ -197,6 +200,7 @@ class FabricChaos:
         self.is_paying = True
         self.told = Counter()
         """What was done to the world, and what payers were told."""
+        self._away_height = self._away_paid = 0
         self._ends = threading.Event()
         self._writer = threading.Thread(target=self._keep_time, daemon=True)
 
@@ -281,6 +285,28 @@ class FabricChaos:
         return await pay_on(
             FABRIC, self.ledger, client, self.clock, draws, lambda: self.is_paying, self.told
         )
+
+    def note_away(self):
+        """Remember where the channel and its payers were when the relayer ended."""
+        self._away_height = self.ledger.history.height
+        self._away_paid = self.told[PAID]
+
+    async def has_late_payment(self):
+        """Whether the time of a packet has passed that was sent since, here."""
+        now_s = self.clock.now_s()
+        return any(
+            decode_packet(bytes.fromhex(event.get("encoded_packet_hex"))).timeout_s < now_s
+            for block in await self.ledger.blocks_after(self._away_height, 1_000_000)
+            for transaction in block.transactions
+            for event in transaction.events
+            if event.type == "send_packet"
+        )
+
+    async def has_paid(self):
+        """Whether payments were handed in since, on both ledgers."""
+        self.relayer.must_run()
+        there = self.relayer.status().get("told", {})
+        return self.told[PAID] > self._away_paid and there.get(PAID, 0) > 0
 
     def stop_paying(self):
         self.is_paying = False

@@ -16,6 +16,14 @@ def lay_out(folder, consensus=Consensus.RAFT, chaincode=PUT_GET, **more):
     return FabricNetwork(plan, folder)
 
 
+async def committed(port, tx_id, patience_s=120.0):
+    """What became of a transaction; None if it is in no block for so long."""
+    end = time.monotonic() + patience_s
+    while (status := await port.commit_status(tx_id)) is None and time.monotonic() < end:
+        pass  # the peer has waited for it
+    return status
+
+
 def port_of(network, peer=0, **more):
     node = network.peers[peer]
     carrier = network.carrier(node.msp_id)

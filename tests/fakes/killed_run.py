@@ -26,7 +26,7 @@ def kill_at(moment: Sequence[object], run: Path, **order: object) -> dict[str, b
         [sys.executable, str(CHILD), str(run), json.dumps({"moment": moment, **order})],
         env=environment,
         capture_output=True,
-        timeout=300,
+        timeout=900,
         check=False,
     )
     assert process.returncode == -signal.SIGKILL, process.stderr.decode()

@@ -9,6 +9,7 @@ import asyncio
 
 from fakes.busy_fabric import FILTER, TRADES, BusyChannel, RunningClock, blocks_of, close
 from fakes.driven import finish
+from fakes.fabric_networks import committed
 from fakes.fabric_world import FabricLedger, shared_keys
 from tieline.ledgers.fabric.native.plan import BlockPace
 from tieline.wire.fabric.invocations import (
@@ -20,11 +21,11 @@ from tieline.wire.fabric.invocations import (
 
 READ_BACK_KEYS = 256
 PACE = BlockPace(
-    interval_ms=1000, messages_max=32, preferred_bytes_max=2 << 20, absolute_bytes_max=4 << 20
+    interval_ms=3000, messages_max=32, preferred_bytes_max=2 << 20, absolute_bytes_max=4 << 20
 )
 """
-What is handed in together comes into one block, though 32 receives are more than a block that has
-to fit into a proof prefers (256 KiB). One with fewer is waited for.
+What is handed in together comes into one block, on a slow machine too, though 32 receives are more
+than a block that has to fit into a proof prefers (256 KiB). One with fewer is waited for.
 """
 FEW = 24
 """Transactions of single blocks that share nothing are put into one here, to wait less often."""
@@ -85,7 +86,7 @@ class NativeTradeLedger(FabricLedger):
         """Endorse all on one state, hand all in at once, and see that all are valid."""
         endorsed = await asyncio.gather(*(self.port.endorse(args) for args in calls))
         await asyncio.gather(*(self.port.order(one.envelope) for one in endorsed))
-        done = await asyncio.gather(*(self.port.commit_status(one.tx_id) for one in endorsed))
+        done = await asyncio.gather(*(committed(self.port, one.tx_id) for one in endorsed))
         assert {one.code for one in done if one} <= {0}
         assert None not in done
 

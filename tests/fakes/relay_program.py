@@ -17,7 +17,7 @@ from fakes.microgrid import key
 from tieline.hub.key_files import draw_key, read_keys
 from tieline.wire.hashes import sha256
 
-STOP_S = 30.0
+STOP_S = 90.0
 
 
 class RelayProgram:
@@ -131,7 +131,7 @@ def _environment() -> dict[str, str]:
     return os.environ | {"PYTHONPATH": os.pathsep.join(part for part in sys.path if part)}
 
 
-def wait_until(holds, seconds: float = 60.0, every_s: float = 0.1) -> None:
+def wait_until(holds, seconds: float = 180.0, every_s: float = 0.1) -> None:
     """Wait until a call's answer is true."""
     end = time.monotonic() + seconds
     while not holds():

@@ -100,7 +100,7 @@ PACE = Pace(commit_wait_ms=1, empty_block_interval_s=0)
 VOTING_S = 30
 CELLS = (f"cell of {OURS}", f"cell of {STOCK}", "cell grid")
 BUYER, SELLER = "household 0", "household 1"
-WAIT_S = 30.0
+WAIT_S = 120.0
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,7 @@ pytestmark = [
 CHAIN_ID = "cosmos-tools-1"
 MONEY = 10**12
 NAMES = ("cell", "ann", "bob", "cid")
+WAIT_S = 120
 
 
 def wallet(name):
@@ -100,7 +101,7 @@ def rest(group):
         headers = {"x-cosmos-block-height": str(height)} if height else {}
         request = urllib.request.Request(base + path, body, headers)
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
+            with urllib.request.urlopen(request, timeout=WAIT_S) as answer:
                 return answer.status, json.loads(answer.read())
         except urllib.error.HTTPError as exc:
             return exc.code, json.loads(exc.read())
@@ -115,7 +116,7 @@ def test_a_wallet_sends_pay_waits_and_reads_it_back(client):
     collected = client.query_bank_balance(account_to_text(FEE_COLLECTOR))
     sequence = client.query_account(ann.address()).sequence
     sent = client.send_tokens(bob.address(), 700, "neur", ann, memo="for the washing")
-    done = sent.wait_to_complete(timeout=20).response
+    done = sent.wait_to_complete(timeout=WAIT_S).response
     assert (done.code, done.hash) == (0, sent.tx_hash)
     assert 0 < done.gas_used <= done.gas_wanted
     assert done.timestamp is not None
@@ -195,7 +196,7 @@ def test_too_little_money_is_told_before_and_after_the_block(client):
         client.send_tokens(bob.address(), 2 * MONEY, "neur", cid)
     sent = client.send_tokens(bob.address(), 2 * MONEY, "neur", cid, fee=TxFee("2000neur", 200_000))
     with pytest.raises(BroadcastError, match=r"spendable balance .* insufficient funds"):
-        sent.wait_to_complete(timeout=20)
+        sent.wait_to_complete(timeout=WAIT_S)
     failed = client.query_tx(sent.tx_hash)
     assert (failed.code, failed.events["tx"]["fee"]) == (5, "2000neur")
     assert "transfer" in failed.events  # of the fee
@@ -209,7 +210,7 @@ def test_a_transaction_that_is_nowhere_is_not_found(client):
 
 def test_the_same_bytes_again_are_a_code_and_no_error(client):
     transaction = prepared(client, wallet("ann"))
-    client.broadcast_tx(transaction).wait_to_complete(timeout=20)
+    client.broadcast_tx(transaction).wait_to_complete(timeout=WAIT_S)
     with pytest.raises(BroadcastError, match=r"tx already in mempool|sequence mismatch"):
         client.broadcast_tx(transaction)
 
@@ -226,14 +227,16 @@ def test_every_mode_of_broadcasting(group):
     assert hand_in(modes.BROADCAST_MODE_BLOCK).height > 0
     waiting = hand_in(modes.BROADCAST_MODE_ASYNC)
     assert (waiting.height, waiting.code) == (0, 0)
-    client.wait_for_query_tx(waiting.txhash)
+    client.wait_for_query_tx(waiting.txhash, timeout=WAIT_S)
     with pytest.raises(grpc.RpcError, match="unsupported return type"):
         hand_in(modes.BROADCAST_MODE_UNSPECIFIED)
 
 
 def test_transactions_are_found_by_their_events(group):
     client, ann = client_of(group, "grpc"), wallet("ann")
-    sent = client.send_tokens(wallet("cid").address(), 3, "neur", ann).wait_to_complete(timeout=20)
+    sent = client.send_tokens(wallet("cid").address(), 3, "neur", ann).wait_to_complete(
+        timeout=WAIT_S
+    )
     queries = [
         f"tx.height={sent.response.height}",
         f"transfer.recipient='{wallet('cid').address()}' AND transfer.amount='3neur'",
@@ -251,7 +254,7 @@ def test_transactions_are_found_by_their_events(group):
 
 def eventually(ask):
     """Indexing follows the block; ask until something is there."""
-    end = time.monotonic() + 20
+    end = time.monotonic() + WAIT_S
     while True:
         found = ask()
         if found.total or time.monotonic() > end:
@@ -309,7 +312,7 @@ def test_a_gateway_that_is_killed_comes_back_and_blocks_go_on(group, client):
     gateway = group.gateways[0]
     height, before = client.query_height(), gateway.pid
     os.kill(before, signal.SIGKILL)
-    end = time.monotonic() + 30
+    end = time.monotonic() + WAIT_S
     while not (gateway.is_running() and gateway.pid != before) and time.monotonic() < end:
         time.sleep(0.05)
     gateway.await_ready()
@@ -340,7 +343,7 @@ def test_a_prepared_transaction_is_ours_to_decode(client):
     ann = wallet("ann")
     transaction.add_message(create_bank_send_msg(ann.address(), ann.address(), 1, "neur"))
     ready = prepare_basic_transaction(client, transaction, ann)
-    assert client.broadcast_tx(ready).wait_to_complete(timeout=20).response.code == 0
+    assert client.broadcast_tx(ready).wait_to_complete(timeout=WAIT_S).response.code == 0
 
 
 def account_of(group, name):
@@ -388,4 +391,4 @@ def test_a_ledger_started_by_hand_is_there_and_ends_when_interrupted(tmp_path):
             assert client.query_chain_id() == "energy-1"
             assert client.query_bank_balance(wallet("ann").address()) == 5000
             child.send_signal(signal.SIGINT)
-            assert child.wait(30) == 0
+            assert child.wait(WAIT_S) == 0

@@ -132,9 +132,9 @@ def test_what_was_told_is_told_again_after_geth_was_killed(start, signals):
     ledger = live(start())
     before = told(ledger)
     os.kill(engine_of(ledger).pid, signals)
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while engine_of(ledger).is_running():
-        assert time.monotonic() < end
+        assert time.monotonic() < end, "geth does not end"
         time.sleep(0.02)
     with pytest.raises(Unavailable):
         pay(ledger)

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import pickle
+import signal
 import socket
 import subprocess
 import sys
@@ -38,7 +39,8 @@ from tieline.wire.fabric.invocations import version_args
 pytestmark = pytest.mark.native
 
 SUBMITTERS = 50
-REST_S = 60.0
+REST_S = 180.0
+QUIET = FabricSettings(idle_tick_s=10**9)
 
 
 @pytest.fixture(scope="module")
@@ -48,9 +50,30 @@ def channel(tmp_path_factory):
     made.stop()
 
 
+class CountingPort(GatewayPort):
+    """Knows how many envelopes were handed in."""
+
+    count = 0
+
+    async def order(self, envelope):
+        self.count += 1
+        await super().order(envelope)
+
+    async def ordered(self, count):
+        """Wait until so many are on their way to the orderer."""
+        end = time.monotonic() + REST_S
+        while self.count < count:
+            assert time.monotonic() < end, f"{self.count} were endorsed"
+            await asyncio.sleep(0.02)
+        await asyncio.sleep(1.0)
+
+
 def opened(channel, settings=None):
     """A process of its own, with all lanes."""
-    ledger = channel.open(settings)
+    return with_lanes(channel.open(settings))
+
+
+def with_lanes(ledger):
     for name in LANES:
         ledger.add_lane(name, key(f"{name} of adapter-1"))
     finish(ledger.read_on())
@@ -116,17 +139,29 @@ def test_fifty_submitters_of_two_processes_into_one_account_lose_and_double_noth
 
 
 def test_two_and_thirty_disjoint_payments_are_valid_in_one_block(channel):
-    ledger = opened(channel)
+    node = channel.network.peers[0]
+    carrier = channel.network.carrier(node.msp_id)
+    port = CountingPort(channel.network.address(node), channel.network.plan.fabric_channel, carrier)
+    ledger = with_lanes(FabricLedger(port, QUIET, wall_s=channel.clock.now_s))
     height = finish(ledger.latest_height())
+    orderer = channel.network.pid(channel.network.orderers[0].name)
 
     async def all_at_once():
-        sending = (
-            ledger.submit(
-                f"household {n}", [pay(ledger, f"household {n}", f"household {n + 32}", 1)]
+        # One that is awake cuts ten blocks a second, and a slow machine fills none of them.
+        os.kill(orderer, signal.SIGSTOP)
+        try:
+            sending = asyncio.gather(
+                *(
+                    ledger.submit(
+                        f"household {n}", [pay(ledger, f"household {n}", f"household {n + 32}", 1)]
+                    )
+                    for n in range(32)
+                )
             )
-            for n in range(32)
-        )
-        await asyncio.gather(*sending)
+            await port.ordered(32)
+        finally:
+            os.kill(orderer, signal.SIGCONT)
+        await sending
         await at_rest(ledger)
 
     finish(all_at_once())
@@ -160,6 +195,7 @@ def test_an_orderer_that_is_killed_under_way_leaves_nothing_lost_or_doubled(chan
 
 def test_another_peer_is_read_while_one_is_down(channel):
     ledger = opened(channel)
+    assert_peers_agree(channel)
     height = finish(ledger.latest_height())
     channel.network.kill(channel.network.peers[0].name)
     try:

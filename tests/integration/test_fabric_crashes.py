@@ -42,15 +42,20 @@ def world(tmp_path):
 
 
 async def kill_in_turn(world, draws):
-    """Each program once, in a drawn order, away for a drawn time; then the next."""
+    """
+    Each program once, in a drawn order, away for a drawn time; then the next. The relayer is away
+    until the time of a payment has passed that nobody carries.
+    """
     for name in draws.sample([*world.network.names, RELAYER], len(world.network.names) + 1):
         await asyncio.sleep(draws.uniform(1.0, 4.0))
         if name == RELAYER:
             world.relayer.kill()
+            world.note_away()
         else:
             await asyncio.to_thread(world.network.kill, name)
         await asyncio.sleep(draws.uniform(0.0, 3.0))
         if name == RELAYER:
+            await until(world.has_late_payment, "no payment runs out of time")
             world.relayer.start()
         else:
             await asyncio.to_thread(world.network.restart, name)
@@ -63,6 +68,7 @@ async def kill_all(world, draws):
     world.relayer.kill()
     await asyncio.to_thread(world.network.kill_all)
     await asyncio.sleep(draws.uniform(0.0, 3.0))
+    world.note_away()
     await asyncio.to_thread(world.network.start)
     world.relayer.start()
     world.told["all killed"] += 1
@@ -89,7 +95,7 @@ async def under_load(world):
         for _ in range(ROUNDS):
             await kill_in_turn(world, draws)
             await kill_all(world, draws)
-        await asyncio.sleep(5.0)
+        await until(world.has_paid, "nobody can pay any more")
         world.stop_paying()
         taken = await paying
         await until(world.all_ended, f"packets are under way for ever: {world.told}")

@@ -7,7 +7,7 @@ import socket
 import time
 
 import pytest
-from fakes.fabric_networks import PUT_GET, lay_out, port_of
+from fakes.fabric_networks import PUT_GET, committed, lay_out, port_of
 
 from tieline.interfaces.errors import ConfigError, HubError, Rejected, Unavailable
 from tieline.ledgers.fabric.native.admin_calls import Definition
@@ -18,7 +18,8 @@ from tieline.wire.fabric.blocks import Block
 
 pytestmark = pytest.mark.native
 
-HEALED_S = 30.0
+HEALED_S = 120.0
+AT_ONCE, SLEEP_S = 50, 2.0
 
 
 @contextlib.contextmanager
@@ -36,10 +37,10 @@ def raft(tmp_path_factory):
         yield network
 
 
-async def put(port, key, value):
+async def put(port, key, value, patience_s=HEALED_S):
     endorsed = await port.endorse((b"put", key, value))
     await port.order(endorsed.envelope)
-    status = await port.commit_status(endorsed.tx_id)
+    status = await committed(port, endorsed.tx_id, patience_s)
     assert status is not None
     assert status.code == 0
     return status.block
@@ -50,7 +51,7 @@ async def put_in_the_end(port, key, value):
     end = time.monotonic() + HEALED_S
     while True:
         try:
-            return await put(port, key, value)
+            return await put(port, key, value, patience_s=0.0)
         except (AssertionError, HubError):
             if time.monotonic() > end:
                 raise
@@ -84,7 +85,7 @@ def test_a_transaction_goes_all_the_way_and_both_organisations_signed_it(raft):
         endorsed = await port.endorse((b"put", b"first", b"1"))
         assert len(endorsed.endorsements) == 2
         await port.order(endorsed.envelope)
-        status = await port.commit_status(endorsed.tx_id)
+        status = await committed(port, endorsed.tx_id)
         assert status == CommitStatus(0, await port.height())
         assert await port.evaluate((b"get", b"first")) == b"1"
         assert await port.evaluate((b"argument",)) == b"hello"
@@ -99,7 +100,8 @@ def test_a_copy_of_an_envelope_does_no_harm_and_unknown_ones_are_not_known(raft)
         port = port_of(raft, commit_wait_s=1.0)
         endorsed = await port.endorse((b"put", b"twice", b"1"))
         await port.order(endorsed.envelope)
-        first = await port.commit_status(endorsed.tx_id)
+        first = await committed(port, endorsed.tx_id)
+        assert first is not None
         await port.order(endorsed.envelope)
         await put(port, b"after", b"1")
         assert await port.commit_status(endorsed.tx_id) == first
@@ -129,7 +131,7 @@ def test_events_are_those_of_valid_transactions_from_any_block(raft):
     async def story():
         port = port_of(raft)
         block = await put(port, b"with event", b"1")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(HEALED_S):
             async with contextlib.aclosing(port.events(block)) as events:
                 seen = await anext(events)
         assert (seen.block, seen.name, seen.payload) == (block, "tieline", b"put with event")
@@ -143,9 +145,10 @@ def test_fifty_invocations_run_at_once_over_one_stream(raft):
         port = port_of(raft)
         await port.evaluate((b"sleep", b"0"))
         began = time.monotonic()
-        calls = [port.evaluate((b"sleep", b"300")) for _ in range(50)]
+        asleep = (b"sleep", b"%d" % (SLEEP_S * 1000))
+        calls = [port.evaluate(asleep) for _ in range(AT_ONCE)]
         assert set(await asyncio.gather(*calls)) == {b"slept"}
-        assert time.monotonic() - began < 50 * 0.3 / 4  # far from one after another
+        assert time.monotonic() - began < AT_ONCE * SLEEP_S / 4  # far from one after another
         port.close()
 
     asyncio.run(story())
@@ -153,7 +156,7 @@ def test_fifty_invocations_run_at_once_over_one_stream(raft):
 
 def test_fifty_puts_at_once_lose_nothing(raft):
     async def story():
-        port = port_of(raft, commit_wait_s=20.0)
+        port = port_of(raft)
         blocks = await asyncio.gather(*(put(port, b"s%d" % n, b"%d" % n) for n in range(50)))
         assert len(set(blocks)) < 50  # many in a block
         values = await asyncio.gather(*(port.evaluate((b"get", b"s%d" % n)) for n in range(50)))
@@ -169,7 +172,7 @@ def test_many_writes_are_endorsed_alike_and_refusals_write_nothing(raft):
         port = port_of(raft)
         many = await port.endorse((b"many", b"w", b"2500"))  # more than one batch holds
         await port.order(many.envelope)
-        status = await port.commit_status(many.tx_id)
+        status = await committed(port, many.tx_id)
         assert status is not None
         assert status.code == 0
         assert await port.evaluate((b"get", b"w2499")) == b"2499"
@@ -256,7 +259,7 @@ def test_four_orderers_agree_bear_the_loss_of_their_leader_and_stop_without_a_qu
         await put_in_the_end(port, b"k", b"2")
         network.kill(second)
         with pytest.raises((AssertionError, Unavailable)):
-            await put(port, b"k", b"3")
+            await put(port, b"k", b"3", patience_s=0.0)
         network.restart(second)
         await put_in_the_end(port, b"k", b"4")
         await assert_peers_agree(network)

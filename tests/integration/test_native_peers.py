@@ -21,7 +21,7 @@ from tieline.ledgers.tendermint.peers import PeerGroup
 
 pytestmark = pytest.mark.native
 
-WAIT_S = 60.0
+WAIT_S = 180.0
 
 
 def genesis():

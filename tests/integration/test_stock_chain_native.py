@@ -25,7 +25,7 @@ from tieline.wire.cometbft import ABSENT_FLAG, COMMIT_FLAG
 pytestmark = pytest.mark.native
 
 OURS, STOCK = "ours-1", "stock-1"
-WAIT_S = 60.0
+WAIT_S = 180.0
 
 
 @pytest.fixture

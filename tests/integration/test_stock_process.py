@@ -22,7 +22,7 @@ from tieline.swap.messages import MsgSend
 pytestmark = pytest.mark.native
 
 CHAIN_ID = "stock-1"
-WAIT_S = 30.0
+WAIT_S = 120.0
 CHILD = """
 import sys, time
 from pathlib import Path

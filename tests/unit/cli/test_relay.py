@@ -174,7 +174,7 @@ def test_the_process_loads_nothing_heavy_waits_for_ledgers_and_stops_when_asked(
         try:
             told = wait_for_reason(relay)
             child.send_signal(signal.SIGTERM)
-            out, err = child.communicate(timeout=30)
+            out, err = child.communicate(timeout=120)
         finally:
             child.kill()
     assert child.returncode == 0, err

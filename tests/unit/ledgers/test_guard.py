@@ -119,7 +119,7 @@ def test_a_killed_program_has_no_time_for_anything_and_can_be_started_again(tmp_
 
 
 def test_many_are_asked_to_end_before_one_is_waited_for(tmp_path):
-    slow = "import signal, sys, time; signal.signal(15, lambda *_: (time.sleep(0.4), sys.exit()));"
+    slow = "import signal, sys, time; signal.signal(15, lambda *_: (time.sleep(1.5), sys.exit()));"
     children = [GuardedProgram([sys.executable, "-c", slow + SLEEP], tmp_path / n) for n in "abcd"]
     for child in children:
         child.start()
@@ -130,7 +130,7 @@ def test_many_are_asked_to_end_before_one_is_waited_for(tmp_path):
         child.begin_stop()
     for child in children:
         child.stop()
-    assert time.monotonic() - began < 4 * 0.4
+    assert time.monotonic() - began < 4 * 1.5
     assert not any(child.is_running() for child in children)
 
 
