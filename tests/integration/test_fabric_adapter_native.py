@@ -388,7 +388,7 @@ def run_tieline(*arguments, code=0):
         capture_output=True,
         env=environment,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     assert done.returncode == code, done.stderr

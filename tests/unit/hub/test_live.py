@@ -49,7 +49,7 @@ def run_until(world: PlainWorld, holds, steps: int = 400) -> LiveRelay:
             if holds():
                 break
         stop.set()
-        await asyncio.wait_for(running, 10)
+        await asyncio.wait_for(running, 60)
 
     asyncio.run(go())
     return live
