@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
 import pickle
+import shlex
 import signal
 import socket
 import subprocess
@@ -16,9 +18,10 @@ import time
 from dataclasses import replace
 
 import pytest
-from fakes.driven import LANES, finish
+from fakes.driven import LANES, finish, genesis_of
 from fakes.driven_fabric import NativeFabric, accesses
 from fakes.fabric_identities import identity_of
+from fakes.fabric_networks import PUT_GET, lay_out
 from fakes.fabric_reader import Reading
 from fakes.microgrid import key
 from fakes.native_fabric import NativeChannel
@@ -27,6 +30,8 @@ from tieline.interfaces.errors import ConfigError, HubError, Unavailable
 from tieline.ledgers.fabric.carriers import X509Carrier
 from tieline.ledgers.fabric.gateway import GatewayPort
 from tieline.ledgers.fabric.ledger import FabricLedger
+from tieline.ledgers.fabric.native.admin_calls import Definition
+from tieline.ledgers.fabric.native.chaincode_package import ChaincodePackage
 from tieline.ledgers.fabric.opening import begin_contract
 from tieline.ledgers.fabric.peers import PeerPorts, check_chaincode
 from tieline.ledgers.fabric.port import Validation
@@ -450,3 +455,104 @@ def test_a_reader_that_is_killed_goes_on_behind_its_last_block(channel, tmp_path
     for store in ("ibc", "tieline"):
         assert finish(after.scan(store, b"")) == finish(writer.scan(store, b""))
     after.close()
+
+
+BUILD_AS_SAID = """#!/bin/sh
+if [ -f "$1/connection.json" ]; then cp "$1/connection.json" "$3/"; fi
+"""
+RELEASE_AS_SAID = """#!/bin/sh
+set -eu
+mkdir -p "$2/chaincode/server"
+said="$1/connection.json"
+if [ ! -f "$said" ]; then said="$TIELINE_CCAAS_CONNECTION"; fi
+cp "$said" "$2/chaincode/server/connection.json"
+"""
+"""What Fabric's own builder of services does: peers dial as the package says."""
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+def write_relay_file(network, folder):
+    """An operator's files for both peers of a network: wallet, TLS, and the one ledger."""
+    name, node = network.plan.fabric_channel, network.peers[0]
+    member = network.organisations[node.msp_id].member("client")
+    keys = (member.signing.certificate_pem, member.signing.private_pem())
+    FolderWallet(folder / "wallet").put("operator", Identity(node.msp_id, *keys))
+    roots = [one.tls_authority.certificate_pem for one in network.organisations.values()]
+    (folder / "roots.pem").write_bytes(b"".join(roots))
+    (folder / "tls.crt").write_bytes(member.tls.certificate_pem)
+    (folder / "tls.key").write_bytes(member.tls.private_pem())
+    fabric = {
+        "wallet": "wallet",
+        "identity": "operator",
+        "tls_roots_file": "roots.pem",
+        "tls_certificate_file": "tls.crt",
+        "tls_key_file": "tls.key",
+    }
+    peers = [f"127.0.0.1:{one.port}" for one in network.peers]
+    section = {"kind": "fabric", "rpc": peers, "key_file": "none.key", "fabric": fabric}
+    (folder / "relay.yaml").write_text(json.dumps({"ledgers": {name: section}}))
+    return folder / "relay.yaml"
+
+
+@contextlib.contextmanager
+def network_of_its_operator(folder):
+    """A channel whose chaincode is another's, on peers that dial as a package says."""
+    network = lay_out(folder, chaincode=PUT_GET)
+    (build,) = network.folder.rglob("bin/build")
+    build.write_text(BUILD_AS_SAID)
+    (build.parent / "release").write_text(RELEASE_AS_SAID)
+    try:
+        network.start()
+        yield network
+    finally:
+        network.stop()
+
+
+def test_an_operator_brings_the_contract_onto_a_channel_from_the_command_line(tmp_path):
+    """Package, install, define, one service for both peers, begin, begin again, check."""
+    with network_of_its_operator(tmp_path / "network") as network:
+        name = network.plan.fabric_channel
+        config = ("--config", str(write_relay_file(network, tmp_path)), name)
+        genesis = tmp_path / "genesis.json"
+        genesis.write_bytes(genesis_of(name, "fabric").to_bytes())
+        out, address = tmp_path / "own.tgz", f"127.0.0.1:{free_port()}"
+        asked = (str(out), "--address", address, "--label", "own_1", "--genesis", str(genesis))
+        told = json.loads(run_tieline("fabric", "package", *asked, "--json"))
+        package = ChaincodePackage("own_1", out.read_bytes())
+        assert package.package_id == told["package_id"]
+        # Installs it at both peers, and ends if one of them calls it by another id.
+        network.define(Definition("tieline", "1", 2), package)
+        command = [sys.executable, *shlex.split(told["command"])[1:]]
+        with serving(command, address):
+            begin = ("fabric", "begin", *config, "--genesis", str(genesis))
+            assert json.loads(run_tieline(*begin, "--json"))["is_ours"]
+            assert "had begun already" in run_tieline(*begin)
+            genesis.write_bytes(genesis.read_bytes().replace(b'"role":1', b'"role":2'))
+            assert "stays with it" in run_tieline(*begin, code=2)
+            rows = json.loads(run_tieline("fabric", "check", *config, "--json"))
+        assert [row["genesis_sha256"] for row in rows] == [told["genesis_sha256"]] * 2
+        assert [row["deployed_for"] for row in rows] == [told["genesis_sha256"]] * 2
+        assert {row["trouble"] for row in rows} == {""}
+
+
+@contextlib.contextmanager
+def serving(command, address):
+    """Run a chaincode as an operator does, and wait until it listens."""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(part for part in sys.path if part)}
+    host, _, port = address.rpartition(":")
+    end = time.monotonic() + REST_S
+    with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as child:
+        try:
+            while True:
+                assert child.poll() is None, "the chaincode has ended"
+                assert time.monotonic() < end, "the chaincode does not listen"
+                with contextlib.suppress(OSError), socket.create_connection((host, int(port)), 1.0):
+                    break
+                time.sleep(0.05)
+            yield
+        finally:
+            child.kill()

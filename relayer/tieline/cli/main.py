@@ -18,6 +18,7 @@ from tieline.cli import (
     demo,
     engines,
     explain,
+    fabric,
     init,
     ledger,
     relay,
@@ -49,6 +50,7 @@ app.add_typer(trade.app, name="trade")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(data.app, name="data")
 app.add_typer(relay.app, name="relay")
+app.add_typer(fabric.app, name="fabric")
 app.add_typer(config.app, name="config")
 
 

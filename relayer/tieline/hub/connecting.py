@@ -81,7 +81,7 @@ def _open(
     if section.fabric is not None:
         from tieline.ledgers.fabric.opening import FabricSource, open_fabric  # noqa: PLC0415
 
-        return open_fabric(_fabric_source(ledger_id, section, folder, FabricSource), lanes)
+        return open_fabric(fabric_source(ledger_id, section, folder, FabricSource), lanes)
     peers = CometEndpoints(ledger_id, [CometRpc.parse(address) for address in section.rpc])
     if section.kind == "cosmos":
         from tieline.ledgers.cosmos.gas import Fees  # noqa: PLC0415
@@ -135,9 +135,10 @@ def _evm_source(
     )
 
 
-def _fabric_source(
+def fabric_source(
     ledger_id: str, section: LedgerSection, folder: Path, make: type[FabricSource]
 ) -> FabricSource:
+    """Return where a channel is, of a section of kind fabric; paths begin at *folder*."""
     carrier = section.fabric
     assert carrier is not None
     shown = (carrier.tls_certificate_file, carrier.tls_key_file)

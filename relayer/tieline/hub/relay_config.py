@@ -5,8 +5,9 @@ units stand in the keys, unknown keys are refused. ``docs/relayer.md`` explains 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -215,6 +216,16 @@ class RelayConfig(_Section):
         return self
 
 
+class LedgersFile(RelayConfig):
+    """The same file where ledgers are looked at by themselves: one is enough, paths may come."""
+
+    ledgers: Annotated[dict[_ChainId, LedgerSection], Field(min_length=1)]
+    paths: tuple[PathSection, ...] = ()
+
+
+_ConfigT = TypeVar("_ConfigT", bound=RelayConfig)
+
+
 def read_relay_config(path: Path) -> RelayConfig:
     """
     Read the file.
@@ -223,6 +234,15 @@ def read_relay_config(path: Path) -> RelayConfig:
         ConfigError: It is not there, not YAML, or says what it may not; with the key and what to
             write instead.
     """
+    return _read(path, RelayConfig)
+
+
+def read_ledgers(path: Path) -> Mapping[str, LedgerSection]:
+    """Return the ledgers of a file that need not have two, nor paths. Raises ConfigError."""
+    return _read(path, LedgersFile).ledgers
+
+
+def _read(path: Path, model: type[_ConfigT]) -> _ConfigT:
     try:
         content: object = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as exc:
@@ -232,7 +252,7 @@ def read_relay_config(path: Path) -> RelayConfig:
     except yaml.YAMLError as exc:
         raise ConfigError("is not YAML", file=str(path), instead=str(exc)) from exc
     try:
-        return RelayConfig.model_validate(content or {})
+        return model.model_validate(content or {})
     except ValidationError as exc:
         first = exc.errors()[0]
         key = ".".join(str(part) for part in first["loc"] if part != "[key]")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,6 +15,7 @@ from typing import Final
 from tieline.contract.chaincode_errors import GenesisRefused
 from tieline.interfaces.errors import ConfigError, Rejected, Unavailable
 from tieline.interfaces.signer import Signer
+from tieline.ledgers.fabric.agreeing import endorse_agreed
 from tieline.ledgers.fabric.carriers import X509Carrier
 from tieline.ledgers.fabric.gateway import GatewayPort
 from tieline.ledgers.fabric.ledger import FabricLedger
@@ -31,6 +32,7 @@ from tieline.wire.fabric.invocations import init_args
 _REFUSED: Final = (GenesisRefused.codespace, GenesisRefused.code)
 _LOOKS: Final = 100
 _LOOK_S: Final = 0.1
+_PORT_MAX: Final = 65_535
 _PEM: Final = "name a file in PEM"
 
 
@@ -69,6 +71,22 @@ def open_fabric(
         ConfigError: A file, an identity or an address is not what it must be; or the history file
             is damaged, in use or another channel's.
     """
+    settings = FabricSettings(trusting_period_s=source.trusting_period_s)
+    ledger = FabricLedger(
+        PeerPorts(open_ports(source)), settings, wall_s=wall_s, history_file=source.history_file
+    )
+    for name, key in lanes.items():
+        ledger.add_lane(name, key)
+    return ledger
+
+
+def open_ports(source: FabricSource) -> Sequence[FabricPort]:
+    """
+    Return a way in through each of a channel's peers, in their order; none is asked yet.
+
+    Raises:
+        ConfigError: A file, an identity or an address is not what it must be.
+    """
     carrier = X509Carrier(_identity(source))
     roots = read_named(source.tls_roots_file, "TLS root certificates", _PEM)
     shown = (b"", b"")
@@ -78,19 +96,14 @@ def open_fabric(
             read_named(certificate_file, "TLS certificate", _PEM),
             read_named(key_file, "TLS key", _PEM),
         )
-    ports = [
+    return [
         GatewayPort(
-            PeerAddress(target, _checked(target), roots, *shown), source.fabric_channel, carrier
+            PeerAddress(target, checked_address(target), roots, *shown),
+            source.fabric_channel,
+            carrier,
         )
         for target in source.peers
     ]
-    settings = FabricSettings(trusting_period_s=source.trusting_period_s)
-    ledger = FabricLedger(
-        PeerPorts(ports), settings, wall_s=wall_s, history_file=source.history_file
-    )
-    for name, key in lanes.items():
-        ledger.add_lane(name, key)
-    return ledger
 
 
 def _identity(source: FabricSource) -> Identity:
@@ -114,10 +127,12 @@ def _identity(source: FabricSource) -> Identity:
         wallet.close()
 
 
-def _checked(target: str) -> str:
+def checked_address(target: str, what: str = "a peer's address", key: str = "") -> str:
+    """Return *target* if it is HOST:PORT. Raises ConfigError, which calls it *what* at *key*."""
     host, _, port = target.rpartition(":")
-    if not host or "/" in host or not port.isdecimal():
-        raise ConfigError(f"not a peer's address: {target!r}", instead="write HOST:PORT")
+    is_port = port.isascii() and port.isdecimal() and 0 < int(port) <= _PORT_MAX
+    if not host or "/" in host or not is_port:
+        raise ConfigError(f"not {what}: {target!r}", key=key, instead="write HOST:PORT")
     return target
 
 
@@ -138,15 +153,18 @@ async def begin_contract(port: FabricPort, genesis: bytes) -> bool:
         raise Unavailable(f"the peer has no block 0: {port.name}")
     args = init_args(genesis, Block.decode(first[0]).header.hash())
     try:
-        endorsed = await port.endorse(args)
+        endorsed = await endorse_agreed(port, args, FabricSettings())
     except InvocationRefused as refused:
         return _was_begun(refusal_of(refused), port)
     await port.order(endorsed.envelope)
     for _ in range(_LOOKS):
         status = await port.commit_status(endorsed.tx_id)
         if status is not None:
-            if status.code in {Validation.VALID, Validation.MVCC_READ_CONFLICT}:
-                return status.code == Validation.VALID  # else another was faster
+            if status.code == Validation.VALID:
+                return True
+            if status.code == Validation.MVCC_READ_CONFLICT:
+                # Another was faster, perhaps with another genesis: the contract says which.
+                return await begin_contract(port, genesis)
             raise Unavailable(f"the genesis is not valid: {name_of(status.code)}")
         await asyncio.sleep(_LOOK_S)
     raise Unavailable(f"the genesis comes into no block: {port.name}")

@@ -53,7 +53,7 @@ def test_the_builder_takes_services_and_nothing_else(tmp_path, kind, code):
 def test_the_builder_releases_where_this_peers_chaincode_listens(tmp_path):
     write_builder(tmp_path / "builder")
     own = tmp_path / "connection.json"
-    own.write_bytes(connection_file(20_001, None))
+    own.write_bytes(connection_file("127.0.0.1:20001", None))
     out, release = tmp_path / "out", tmp_path / "release"
     assert run(tmp_path / "builder", "build", tmp_path, tmp_path, out) == 0
     named = {"TIELINE_CCAAS_CONNECTION": str(own)}
@@ -67,7 +67,7 @@ def test_the_builder_releases_where_this_peers_chaincode_listens(tmp_path):
 
 
 def test_with_tls_the_peer_shows_its_own_certificate():
-    content = json.loads(connection_file(1, LinkKeys(b"root", b"certificate", b"key")))
+    content = json.loads(connection_file("127.0.0.1:1", LinkKeys(b"root", b"certificate", b"key")))
     assert content["tls_required"]
     assert content["client_auth_required"]
     assert (content["root_cert"], content["client_cert"], content["client_key"]) == (

@@ -1,7 +1,7 @@
 """
 The chaincode package that peers install, and the external builder by which they accept it: a
-package says only that the chaincode is a service. Where it listens each peer is told by a file of
-its own, so that all install the same package and know it by one id.
+package says that the chaincode is a service, and where it listens if all peers are to dial the same
+address. Else each peer is told by a file of its own, so that all know one package by one id.
 """
 
 from __future__ import annotations
@@ -9,16 +9,19 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import re
 import tarfile
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from tieline.ledgers.fabric.native.program_files import CONNECTION_VARIABLE, LOOPBACK
+from tieline.interfaces.errors import ConfigError
+from tieline.ledgers.fabric.native.program_files import CONNECTION_VARIABLE
 
 KIND: Final = "ccaas"
 DIAL_TIMEOUT: Final = "5s"
+_LABEL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 _SCRIPTS: Final = {
     # Arguments: source, metadata.
     "detect": f"""#!/bin/sh
@@ -51,10 +54,27 @@ class ChaincodePackage:
         return f"{self.label}:{sha256(self.content).hexdigest()}"
 
 
-def make_package(label: str) -> ChaincodePackage:
-    """Return a package; the same label makes the same bytes."""
+def make_package(label: str, connection: bytes = b"") -> ChaincodePackage:
+    """
+    Return a package; the same arguments make the same bytes.
+
+    Args:
+        label: What peers call it before the colon of its id.
+        connection: As ``connection_file`` writes it, for Fabric's own builder of services; empty:
+            each peer is told by itself.
+
+    Raises:
+        ConfigError: Fabric takes no such label.
+    """
+    if not _LABEL.fullmatch(label):
+        raise ConfigError(
+            f"no label of a package: {label!r}",
+            key="--label",
+            instead="write letters, digits, _ . + and -, a letter or a digit first",
+        )
     metadata = json.dumps({"type": KIND, "label": label}, separators=(",", ":")).encode()
-    code = _archive({"README": b"the chaincode is a service; its peer knows where\n"})
+    said = {"README": b"the chaincode is a service; its peer knows where\n"}
+    code = _archive({"connection.json": connection} if connection else said)
     return ChaincodePackage(label, _archive({"metadata.json": metadata, "code.tar.gz": code}))
 
 
@@ -77,17 +97,17 @@ class LinkKeys:
     client_key: bytes
 
 
-def connection_file(port: int, keys: LinkKeys | None) -> bytes:
-    """Return what tells a peer where its chaincode listens; None: without TLS."""
+def connection_file(address: str, keys: LinkKeys | None) -> bytes:
+    """Return what tells a peer where its chaincode listens, HOST:PORT; None: without TLS."""
     content: dict[str, object] = {
-        "address": f"{LOOPBACK}:{port}",
+        "address": address,
         "dial_timeout": DIAL_TIMEOUT,
         "tls_required": keys is not None,
     }
     if keys is not None:
         content |= {
             # Fabric takes the name to look for in the certificate from here.
-            "domain": LOOPBACK,
+            "domain": address.rpartition(":")[0],
             "client_auth_required": True,
             "client_key": keys.client_key.decode("ascii"),
             "client_cert": keys.client_certificate.decode("ascii"),

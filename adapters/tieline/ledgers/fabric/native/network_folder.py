@@ -37,6 +37,7 @@ from tieline.ledgers.fabric.native.channel_files import (
 )
 from tieline.ledgers.fabric.native.plan import ORDERER_MSP, NetworkPlan
 from tieline.ledgers.fabric.native.program_files import (
+    LOOPBACK,
     OrdererSettings,
     PeerSettings,
     write_core,
@@ -239,4 +240,4 @@ class NetworkFolder:
         path = peer.folder / "connection.json"
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(connection_file(peer.chaincode_port, keys))
+            file.write(connection_file(f"{LOOPBACK}:{peer.chaincode_port}", keys))

@@ -1,0 +1,59 @@
+"""What one peer of a channel says of the contract on it, by itself: for an operator's eyes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from tieline.contract.chaincode_genesis import STORED_GENESIS
+from tieline.interfaces.errors import Unavailable
+from tieline.ledgers.fabric.peers import check_chaincode
+from tieline.ledgers.fabric.port import FabricPort
+from tieline.wire.fabric.blocks import Block
+from tieline.wire.fabric.invocations import decode_read_back, read_back_args, version_args
+from tieline.wire.hashes import sha256
+
+
+@dataclass(frozen=True, slots=True)
+class PeerLook:
+    """Of a peer that is on the channel and runs the contract in the version known here."""
+
+    peer: str
+    height: int
+    """Number of its newest block."""
+    channel_hash: str
+    """Hex of the hash of block 0, by which two channels of one name differ."""
+    version: int
+    deployed_for: str
+    """Hex of the sha256 of the only genesis that its chaincode takes; empty: any."""
+    genesis_sha256: str
+    """Hex, of the genesis that the contract was begun with; empty: not begun."""
+    clock_s: int
+    """Unix seconds of the last Tick; 0: none yet."""
+
+
+async def look_at(port: FabricPort) -> PeerLook:
+    """
+    Ask one peer; nothing is written.
+
+    Raises:
+        ConfigError: The operator must act: identity, TLS, channel, chaincode or its version.
+        Unavailable: It does not answer; retrying may help.
+    """
+    height = await port.height()
+    first = await port.blocks_after(-1, 1)
+    if not first:
+        raise Unavailable(f"the peer has no block 0: {port.name}")
+    await check_chaincode(port)
+    said = json.loads(await port.evaluate(version_args()))
+    read = decode_read_back(await port.evaluate(read_back_args(STORED_GENESIS)))
+    genesis = read.values[0]
+    return PeerLook(
+        peer=port.name,
+        height=height,
+        channel_hash=Block.decode(first[0]).header.hash().hex(),
+        version=int(said["version"]),
+        deployed_for=str(said["genesis"]),
+        genesis_sha256="" if genesis is None else sha256(genesis).hex(),
+        clock_s=read.clock_s,
+    )
