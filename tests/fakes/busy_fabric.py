@@ -93,12 +93,15 @@ class RunningClock:
     def restart(self):
         """Be at the start again."""
         self._began = time.monotonic()
+        self._shown_s = None
         self.now_s()
 
     def now_s(self):
         """Unix seconds."""
         now_s = self._start_s + int((time.monotonic() - self._began) * self._speed)
-        self.set(now_s)
+        if now_s != self._shown_s:
+            self.set(now_s)
+            self._shown_s = now_s
         return now_s
 
     def skip(self, seconds):
@@ -108,6 +111,7 @@ class RunningClock:
 
     def set(self, now_s):
         """Show a time until ``now_s`` is asked again."""
+        self._shown_s = None
         new = self.path.with_suffix(f".{os.getpid()}.{threading.get_ident()}")
         new.write_bytes((now_s * 10**9).to_bytes(8, "little"))
         new.replace(self.path)  # whoever reads meanwhile reads all of one

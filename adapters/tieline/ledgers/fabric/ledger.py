@@ -333,7 +333,10 @@ class FabricLedger:
                 await check_place(self._port, self._history)
                 self._is_held_to_file = True
             most = self._settings.blocks_a_read
-            while raws := await self._port.blocks_after(self._history.height, most):
+            raws: Sequence[bytes] = ()
+            while not raws or len(raws) == most:
+                if not (raws := await self._port.blocks_after(self._history.height, most)):
+                    break
                 with self._history.together():
                     for raw in raws:
                         self._take(raw)
