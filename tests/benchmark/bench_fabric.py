@@ -182,6 +182,7 @@ class Ours:
         ledger = self.channel.open(settings=FabricSettings(idle_tick_s=15), wall_s=self.wall_s)
         for name in lanes:
             ledger.add_lane(name, key(name))
+        await ledger.latest_height()  # what was there before is not part of the load
         watch = Watch(ledger)
         task = asyncio.create_task(watch.run())
         task.add_done_callback(watch.ended)

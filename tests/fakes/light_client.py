@@ -29,6 +29,7 @@ TRUSTING_PERIOD_NS = 14 * 24 * 3600 * 10**9
 
 _LATEST = b"clientState"
 _FROZEN = b"frozen"
+"""Behind the latest height in the client state, as real clients have it there."""
 
 
 def root_at(height: int) -> bytes:
@@ -73,7 +74,7 @@ class FakeLightClient:
         store.set(_key(self.latest_height(store)), consensus_state.value)
 
     def status(self, store: ClientStore, now_ns: TimestampNanoseconds) -> ClientStatus:
-        if store.get(_FROZEN) is not None:
+        if (store.get(_LATEST) or b"").endswith(_FROZEN):
             return ClientStatus.FROZEN
         latest_ns = self.timestamp_ns(store, self.latest_height(store))
         expired = latest_ns + TRUSTING_PERIOD_NS <= now_ns
@@ -82,7 +83,7 @@ class FakeLightClient:
     def latest_height(self, store: ClientStore) -> Height:
         latest = store.get(_LATEST)
         assert latest is not None
-        return Height(0, int.from_bytes(latest, "big"))
+        return Height(0, int.from_bytes(latest[:8], "big"))
 
     def timestamp_ns(self, store: ClientStore, height: Height) -> TimestampNanoseconds:
         value = store.get(_key(height))
@@ -95,7 +96,7 @@ class FakeLightClient:
     ) -> UpdateResult:
         del now_ns
         if message.type_url == MISBEHAVIOUR:
-            store.set(_FROZEN, b"\x01")
+            store.set(_LATEST, (store.get(_LATEST) or b"")[:8] + _FROZEN)
             return UpdateResult((), misbehaviour=True)
         if message.type_url != HEADER or len(message.value) != 16:
             raise ClientRefused("header does not decode")
