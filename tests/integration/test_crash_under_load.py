@@ -10,37 +10,26 @@ import asyncio
 import os
 import random
 import signal
-import sys
 import time
 from math import ceil
 
 import pytest
 from fakes.chaos import FOUR, ONE, PAYERS, WEALTH, ChaosWorld, Weather, check_books, pids_of, until
+from fakes.chaos_runs import BLOCKS, SEED, running, say
 from fakes.faults import missing
 
 pytestmark = pytest.mark.native
 
-BLOCKS = int(os.environ.get("CHAOS_BLOCKS") or 40)
-SEED = int(os.environ.get("CHAOS_SEED") or time.time_ns() % 2**32)
 KILLS = ceil(BLOCKS / 20)
 """Of hosts and engines, at least: blocks alone may come before much has died."""
 LIMIT_S = 180.0 + 6.0 * BLOCKS
 """Blocks come four a second when nothing dies; when much does, fewer than one."""
 
 
-def say(text):
-    """Tell what repeats a run; pytest shows it with ``-s``, and when a test fails."""
-    sys.stdout.write(f"\n{text}\n")
-
-
 @pytest.fixture
 def world(tmp_path):
-    world = ChaosWorld(tmp_path)
-    try:
-        world.start()
+    with running(ChaosWorld(tmp_path)) as world:
         yield world
-    finally:
-        world.stop()
 
 
 async def under_load(world, story):

@@ -9,36 +9,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import random
-import sys
-import time
 
 import pytest
 from fakes.busy_fabric import check_peers_agree
 from fakes.chaos import check_books, until
+from fakes.chaos_runs import RELAYER, ROUNDS, SEED, running, say
 from fakes.fabric_chaos import FABRIC, MINT, OTHER, PAYERS, WEALTH, FabricChaos, open_mint
 
 pytestmark = pytest.mark.native
 
-ROUNDS = int(os.environ.get("CHAOS_ROUNDS") or 1)
-SEED = int(os.environ.get("CHAOS_SEED") or time.time_ns() % 2**32)
-RELAYER = "relayer"
-
-
-def say(text):
-    """Tell what repeats a run; pytest shows it with ``-s``, and when a test fails."""
-    sys.stdout.write(f"\n{text}\n")
-
 
 @pytest.fixture
 def world(tmp_path):
-    world = FabricChaos(tmp_path, SEED)
-    try:
-        world.start()
+    with running(FabricChaos(tmp_path, SEED)) as world:
         yield world
-    finally:
-        world.stop()
 
 
 async def kill_in_turn(world, draws):

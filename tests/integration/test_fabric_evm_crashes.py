@@ -8,36 +8,21 @@ what nobody could carry in time is back, all peers at one state. `make native` r
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
-import time
 
 import pytest
 from fakes.busy_fabric import check_peers_agree
 from fakes.chaos import until
+from fakes.chaos_runs import RELAYER, ROUNDS, SEED, running, say
 from fakes.fabric_chaos import PAYERS, WEALTH
 from fakes.fabric_evm_chaos import OTHER, FabricEvmChaos
 
 pytestmark = pytest.mark.native
 
-ROUNDS = int(os.environ.get("CHAOS_ROUNDS") or 1)
-SEED = int(os.environ.get("CHAOS_SEED") or time.time_ns() % 2**32)
-RELAYER = "relayer"
-
-
-def say(text):
-    """Tell what repeats a run; pytest shows it with ``-s``, and when a test fails."""
-    sys.stdout.write(f"\n{text}\n")
-
 
 @pytest.fixture
 def world(tmp_path):
-    world = FabricEvmChaos(tmp_path, SEED)
-    try:
-        world.start()
+    with running(FabricEvmChaos(tmp_path, SEED)) as world:
         yield world
-    finally:
-        world.stop()
 
 
 async def send_both_ways(world):
