@@ -8,6 +8,7 @@ known is handed in again as it is.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Sequence
@@ -225,20 +226,37 @@ class Submitter:
         Raises:
             ConfigError: The operator must act.
         """
-        failed: list[TxEvents] = []
-        for flight in list(self._flights.values()):
-            if flight.is_busy or flight.name not in self._flights:
+        chosen: list[Flight] = []
+        for flight in self._flights.values():
+            if flight.is_busy:
                 continue
-            try:
-                if flight.envelope:
-                    await self._again(flight)
-                elif not self._is_overtaken(flight):
-                    failed += await self._anew(flight)
-            except Unavailable as exc:
-                _LOG.debug("later name=%s %s", flight.name.hex(), exc)
-            except Rejected as said:
-                failed += self._refuse(flight, said)
+            # What would be undone by one that is endorsed anew beside it waits for that one.
+            is_in_vain = any(not flight.reads.isdisjoint(other.writes) for other in chosen)
+            if flight.envelope or not (is_in_vain or self._is_overtaken(flight)):
+                chosen.append(flight)
+        # Side by side: while they are endorsed nobody reads blocks, which others wait for.
+        ended = await asyncio.gather(*map(self._go_on_with, chosen), return_exceptions=True)
+        failed: list[TxEvents] = []
+        for one in ended:
+            if isinstance(one, BaseException):
+                raise one  # only now that all have come to an end
+            failed += one
         return failed
+
+    async def _go_on_with(self, flight: Flight) -> list[TxEvents]:
+        flight.is_busy = True
+        try:
+            if flight.envelope:
+                await self._again(flight)
+                return []
+            return await self._anew(flight)
+        except Unavailable as exc:
+            _LOG.debug("later name=%s %s", flight.name.hex(), exc)
+            return []
+        except Rejected as said:
+            return self._refuse(flight, said)
+        finally:
+            flight.is_busy = False
 
     async def _again(self, flight: Flight) -> None:
         """Hand in the same envelope if nothing was heard of it for a while."""

@@ -276,3 +276,41 @@ def test_a_cancelled_submission_leaves_nothing_under_way(fabric):
 
     finish(cancelled())
     assert ledger.under_way == 0
+
+
+class SlowPort(ScriptedPort):
+    """Endorses so slowly that whoever can ask meanwhile does."""
+
+    def __init__(self, fabric):
+        super().__init__(fabric)
+        self.at_once = self.most_at_once = 0
+
+    async def endorse(self, args):
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        self.at_once -= 1
+        return await super().endorse(args)
+
+
+@pytest.mark.parametrize(("to_one", "at_once"), [(False, 6), (True, 1)])
+def test_who_waited_is_endorsed_anew_side_by_side_but_for_those_that_would_undo_each_other(
+    fabric, to_one, at_once
+):
+    """B132: one at a time would keep the blocks unread; all on one key would be asked in vain."""
+    port = SlowPort(fabric)
+    ledger = FabricLedger(port, QUICK)
+    names = [f"household {n}" for n in range(1, 7)]
+    for name in names:
+        ledger.add_lane(name, key(name))
+    for amount in (1, 2):
+        for name in names:
+            send(ledger, name, "cell" if to_one else name, amount)
+    first_asked = len(port.asked)
+    assert first_asked == 12
+    port.most_at_once = 0
+    outcomes = rest(fabric, ledger)
+    assert [code for _, code in outcomes] == [0] * 12
+    assert port.most_at_once == at_once
+    assert len(port.asked) - first_asked == (11 if to_one else 6)
