@@ -87,9 +87,8 @@ def write_package(
         raise ConfigError(
             f"cannot be written: {exc.strerror}", file=str(out), instead="name another file"
         ) from exc
-    port = address.rpartition(":")[2]
     command = [
-        *("python", "-m", "tieline.ledgers.fabric.chaincode_main", "--listen", f"0.0.0.0:{port}"),
+        *("python", "-m", "tieline.ledgers.fabric.chaincode_main", "--listen", address),
         *("--package-id", package.package_id),
         *(("--tls", "SERVER_KEYS") if keys else ()),
         *(("--argument", genesis_hash) if genesis_hash else ()),

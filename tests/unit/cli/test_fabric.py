@@ -119,7 +119,7 @@ def test_a_package_says_where_the_service_is_and_is_known_by_its_bytes(
     }
     genesis = read_genesis_file(tmp_path / "genesis.json", "fabric").to_bytes()
     assert told["command"] == (
-        "python -m tieline.ledgers.fabric.chaincode_main --listen 0.0.0.0:9999 "
+        "python -m tieline.ledgers.fabric.chaincode_main --listen tieline.org1.example:9999 "
         f"--package-id {told['package_id']} --argument {sha256(genesis).hex()}"
     )
 
