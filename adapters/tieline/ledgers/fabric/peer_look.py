@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
+from tieline.contract.chaincode import CHAINCODE_VERSION
 from tieline.contract.chaincode_genesis import STORED_GENESIS
 from tieline.interfaces.errors import Unavailable
 from tieline.ledgers.fabric.peers import check_chaincode
 from tieline.ledgers.fabric.port import FabricPort
 from tieline.wire.fabric.blocks import Block
-from tieline.wire.fabric.invocations import decode_read_back, read_back_args, version_args
+from tieline.wire.fabric.invocations import decode_read_back, read_back_args
 from tieline.wire.hashes import sha256
 
 
@@ -44,16 +44,15 @@ async def look_at(port: FabricPort) -> PeerLook:
     first = await port.blocks_after(-1, 1)
     if not first:
         raise Unavailable(f"the peer has no block 0: {port.name}")
-    await check_chaincode(port)
-    said = json.loads(await port.evaluate(version_args()))
+    deployed_for = await check_chaincode(port)
     read = decode_read_back(await port.evaluate(read_back_args(STORED_GENESIS)))
     genesis = read.values[0]
     return PeerLook(
         peer=port.name,
         height=height,
         channel_hash=Block.decode(first[0]).header.hash().hex(),
-        version=int(said["version"]),
-        deployed_for=str(said["genesis"]),
+        version=CHAINCODE_VERSION,
+        deployed_for=deployed_for,
         genesis_sha256="" if genesis is None else sha256(genesis).hex(),
         clock_s=read.clock_s,
     )

@@ -135,9 +135,10 @@ class PeerPorts(Endpoints[_Peer]):
         )
 
 
-async def check_chaincode(port: FabricPort) -> None:
+async def check_chaincode(port: FabricPort) -> str:
     """
-    See that a peer runs our chaincode in the version that this program knows.
+    See that a peer runs our chaincode in the version that this program knows, and return the hash
+    of the only genesis that it takes, in hex; empty: it takes any.
 
     Raises:
         ConfigError: It runs another one.
@@ -160,3 +161,4 @@ async def check_chaincode(port: FabricPort) -> None:
             key=port.name,
             instead="bring both to one version: all peers first, by a new definition, then this",
         )
+    return str(said.get("genesis", ""))
