@@ -69,8 +69,6 @@ _READ_FIRST: Final = {
 }
 """What each function that writes reads beside its marker, whatever its arguments."""
 _NAME_SHOWN_MAX = 64
-_SUBMIT_ARGUMENTS: Final = 2
-"""The function's name and the transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +163,7 @@ class Chaincode:
             return Invocation(STATUS_OK, payload=self._read(function, args[1:], shown))
         marker = marker_key(invocation_hash(args))
         shown.foresee(*_READ_FIRST[function])
-        ahead = self._look_ahead(args, shown) if function is Function.SUBMIT else None
+        ahead = self._look_ahead(args[1:], shown) if function is Function.SUBMIT else None
         if shown.get(marker) is not None:
             raise AlreadyExecuted("this invocation has run already", marker=marker)
         answer = (
@@ -205,21 +203,21 @@ class Chaincode:
             return tick(arguments, shown, wall_s)
         return prove_absence(arguments, shown)
 
-    def _look_ahead(self, args: list[bytes], shown: ShownState) -> _Ahead:
+    def _look_ahead(self, arguments: list[bytes], shown: ShownState) -> _Ahead:
         """
         Authenticate a transaction before anything is read, by the ledger as it was last seen: a
         stored genesis does not change. After a start there is none, and it is done later.
         """
         ledger = self._genesis.opened
-        if ledger is None or len(args) != _SUBMIT_ARGUMENTS:
+        if ledger is None or len(arguments) != 1:
             return _Ahead(None, {})
-        return _Ahead(ledger, _admit(args[1], ledger, shown))
+        return _Ahead(ledger, _admit(arguments[0], ledger, shown))
 
     def _submit(
         self, arguments: list[bytes], shown: ShownState, ahead: _Ahead
     ) -> Answer | InvocationRefusal:
         """Run a TxRaw as any host does, but for its turn and its clock."""
-        if len(arguments) != _SUBMIT_ARGUMENTS - 1:
+        if len(arguments) != 1:
             raise InvalidMessage("Submit takes a transaction")
         ledger = self._genesis.open(shown)
         admitted = ahead.admitted

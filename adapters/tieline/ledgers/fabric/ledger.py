@@ -333,15 +333,14 @@ class FabricLedger:
                 await check_place(self._port, self._history)
                 self._is_held_to_file = True
             most = self._settings.blocks_a_read
-            raws: Sequence[bytes] = ()
-            while not raws or len(raws) == most:
-                if not (raws := await self._port.blocks_after(self._history.height, most)):
-                    break
+            while raws := await self._port.blocks_after(self._history.height, most):
                 with self._history.together():
                     for raw in raws:
                         self._take(raw)
                 failed = await self._submitter.go_on()
                 self._events.tell_failed(self._history.height, failed)
+                if len(raws) < most:
+                    break
             self._untold += await self._submitter.go_on()
             if self._ticks is not None:
                 await self._ticks.keep_time()
