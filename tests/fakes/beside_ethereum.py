@@ -17,7 +17,7 @@ from tieline.contract.twin.state import client_id_of
 from tieline.ledgers.fabric.seen_blocks import SeenInvocation, read_block
 from tieline.light_clients.evm.client import EvmSealedClient
 from tieline.light_clients.fabric.client import FabricBlockClient
-from tieline.protocol.client import ClientStore, Verification
+from tieline.protocol.client import ClientStore
 from tieline.protocol.height import Height
 from tieline.scenario import world
 from tieline.scenario.config import ScenarioConfig
@@ -86,25 +86,16 @@ class Watched:
         super().__init__()
         self.judged: list[Judged] = []
 
-    def verify_membership(
-        self,
-        store: ClientStore,
-        height: Height,
-        proof: bytes,
-        path: tuple[bytes, ...],
-        value: bytes,
-    ) -> Verification:
-        """Judge, and note it."""
-        said = super().verify_membership(store, height, proof, path, value)
-        self.judged.append(Judged(store, height, proof, path, value, bool(said)))
+    def verify_membership(self, *claim):
+        """Judge store, height, proof, path and value, and note it."""
+        said = super().verify_membership(*claim)
+        self.judged.append(Judged(*claim, is_believed=bool(said)))
         return said
 
-    def verify_non_membership(
-        self, store: ClientStore, height: Height, proof: bytes, path: tuple[bytes, ...]
-    ) -> Verification:
-        """Judge, and note it."""
-        said = super().verify_non_membership(store, height, proof, path)
-        self.judged.append(Judged(store, height, proof, path, None, bool(said)))
+    def verify_non_membership(self, *claim):
+        """Judge store, height, proof and path, and note it."""
+        said = super().verify_non_membership(*claim)
+        self.judged.append(Judged(*claim, value=None, is_believed=bool(said)))
         return said
 
     def shown(self, key: bytes, height: int, value: bytes | None) -> list[Judged]:
