@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import json
 import logging
 import os
@@ -315,8 +316,10 @@ def test_nobody_at_the_address_is_no_matter_for_an_operator_yet(channel):
         finish(port_with(channel, target="127.0.0.1:9").evaluate(version_args()))
 
 
-def test_ours_is_known_by_its_version(channel):
-    assert finish(check_chaincode(channel.port())) is None
+def test_ours_is_known_by_its_version_and_says_which_genesis_it_takes(channel):
+    """Every peer's chaincode, over the network: what it was started for, not what it holds."""
+    takes = [finish(check_chaincode(channel.port(peer))) for peer in (0, 1)]
+    assert takes == [hashlib.sha256(channel.genesis).hexdigest()] * 2
 
 
 def test_a_ledger_can_be_driven_through_either_peer(channel):
