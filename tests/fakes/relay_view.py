@@ -103,7 +103,7 @@ class ViewWorld:
         """Publish a statement with one leaf."""
         delivery = Delivery(*[ZERO_HASH, 1, S, 900, *[ZERO_HASH] * 4, root])
         leaves = (PublishedLeaf(DeliveryLeaf(trade, wh), ()),)
-        self.board.statements.setdefault(S, []).append(PublishedDelivery(delivery, (), leaves))
+        self.board.statements.setdefault(S, []).append(PublishedDelivery(delivery, (), leaves, 0))
         self.board.note()
 
     def stored(self, index: int = 0, root: bytes = b"\x0d" * 32) -> Event:

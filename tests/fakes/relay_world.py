@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 
 from fakes.relay_ledger import RelayLedger
 from fakes.trade_records import CLIENT, T_A, T_B, TAU, D, E, S
-from fakes.trade_world import MONEY, Position, TradeWorld, account, signed_by
+from fakes.trade_world import DOMAIN, MONEY, Position, TradeWorld, account, signed_by
+from tieline.audit.signatures import signer_bits
 from tieline.contract.store import IBC
 from tieline.hub.attestor_pool import AttestorPool
 from tieline.hub.journal_sql import SqlJournal
@@ -240,7 +241,9 @@ class RelayWorld:
         published = tuple(
             PublishedLeaf(leaf, tree.proof(encode_delivery_leaf(leaf))) for leaf in leaves
         )
-        statement = PublishedDelivery(message.delivery, message.signatures, published)
+        cells = tuple(row.cell for row in self.trades.rows)
+        signers = signer_bits(DOMAIN, message.delivery, message.signatures, cells)
+        statement = PublishedDelivery(message.delivery, message.signatures, published, signers)
         self.board.statements.setdefault(S, []).append(statement)
         self.board.note()
 

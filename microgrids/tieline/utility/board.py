@@ -17,7 +17,12 @@ from tieline.swap.messages import ProvedVerdictLeaf
 from tieline.swap.records import Allocation, Decision, OwnLeaf, Side, TradeEvidence
 from tieline.swap.secret import HashLock
 from tieline.swap.topology import Topology
-from tieline.utility.sufficiency import InsufficientEvidence, Objection, objection_to_evidence
+from tieline.utility.sufficiency import (
+    InsufficientEvidence,
+    Objection,
+    objection_to_evidence,
+    signers_of_statement,
+)
 from tieline.wire.abi import (
     encode_allocation,
     encode_delivery_leaf,
@@ -223,7 +228,10 @@ class SlotBoard:
             bulletin.PublishedLeaf(leaf, tree.proof(encode_delivery_leaf(leaf)))
             for leaf in published.leaves
         )
-        return [bulletin.PublishedDelivery(published.delivery, published.signatures, leaves)]
+        signers = signers_of_statement(self._topology, published)
+        return [
+            bulletin.PublishedDelivery(published.delivery, published.signatures, leaves, signers)
+        ]
 
     def preimage(self, trade_id: bytes) -> bytes | None:
         """Return the preimage of a trade once its seller has revealed it."""

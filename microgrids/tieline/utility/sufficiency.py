@@ -88,6 +88,19 @@ def objection_to_evidence(
         return "form", f"{type(error).__name__}: {error}"
 
 
+def signers_of_statement(topology: Topology, shown: PublishedDelivery) -> int:
+    """
+    Return who signed a statement that was found good: bit i is the i-th cell of its set, ascending.
+
+    Raises:
+        Malformed, ValueError: It was not found good.
+    """
+    record = shown.delivery
+    cells = _cells_of_slot(topology, record.slot_start)
+    signers = (recover_signer_address(cells.domain, record, row) for row in shown.signatures)
+    return sum(1 << cells.cells.index(signer) for signer in signers)
+
+
 def _taken_back(evidence: SlotEvidence, known: SlotEvidence | None) -> Objection | None:
     if known is None:
         return None

@@ -92,6 +92,8 @@ class PublishedDelivery:
     delivery: Delivery
     signatures: tuple[bytes, ...]
     leaves: tuple[PublishedLeaf, ...]
+    signers: int
+    """Whose signatures these are: bit i is the i-th cell of the set by ascending address."""
 
 
 class Bulletin(Protocol):

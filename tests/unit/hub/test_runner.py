@@ -9,6 +9,8 @@ import pytest
 from fakes.relay_world import LANES, SECRET, T_A, T_B, TAU, D, E, RelayWorld, S
 from fakes.trade_world import MONEY, account
 
+from tieline.contract.records import decode_delivery
+from tieline.contract.store import TIELINE
 from tieline.hub.runner import IDLE
 from tieline.hub.status import read_status
 from tieline.interfaces.bulletin import SidedLeaf
@@ -267,6 +269,25 @@ def test_a_second_statement_is_posted_and_the_better_leaf_claimed() -> None:
     world.rounds(8, at=T_B)
     world.rounds(8, at=T_A)
     world.assert_settled(position, paid_wh=9500)
+
+
+def test_a_statement_that_came_with_other_signers_gets_those_that_were_published() -> None:
+    """On a real contract: as many signatures as were published, but without the grid operator's."""
+    world = RelayWorld()
+    position = world.pooled()
+    world.rounds(3, at=S - 600)
+    packet = world.send(position)
+    world.rounds(5)
+    world.judge([world.trades.leaf(position, packet)])
+    world.rounds(8, at=TAU)
+    said = [(position.trade.trade_id, 9000)]
+    for ledger in (world.a, world.b):
+        ledger.inner.must("relayer", world.trades.delivery(said, ("cell a", "cell b")))
+    world.deliver(said, names=("cell a", "cell grid"))
+    world.rounds(6, at=E + 300)
+    for ledger in (world.a, world.b):
+        ((_, stored),) = ledger.inner.app.scan(TIELINE, b"d")
+        assert decode_delivery(stored).signers == 0b111
 
 
 def test_a_trade_inside_a_microgrid_needs_no_packet() -> None:

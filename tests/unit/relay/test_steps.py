@@ -181,7 +181,7 @@ def test_a_stored_statement_that_lacks_signatures_is_posted_again() -> None:
     world = ViewWorld()
     world.deliver(900)
     (published,) = world.board.statements[S]
-    world.board.statements[S] = [replace(published, signatures=(b"\x01" * 65,) * 3)]
+    world.board.statements[S] = [replace(published, signatures=(b"\x01" * 65,) * 3, signers=0b0111)]
     seen = {"slot_start": S, "index": 0, "deliveries_root": b"\x0d" * 32}
     world.block("b-1", S + 1200, lock_opened("out", "LOCKED"))
     (first,) = run(post_delivery, world)
@@ -190,6 +190,24 @@ def test_a_stored_statement_that_lacks_signatures_is_posted_again() -> None:
     assert again.messages == first.messages
     assert again.key != first.key  # what landed already does not hold it up
     world.block("b-1", S + 1210, event("delivery_signed", signers=7, **seen))
+    assert run(post_delivery, world) == []
+
+
+def test_a_statement_that_somebody_stored_with_other_signers_is_posted_as_published() -> None:
+    """
+    One cell keeps silent to the proposer and posts the statement itself, with as many signatures
+    as were published but without the grid operator's: no claim of a GRID trade would hold.
+    """
+    world = ViewWorld()
+    world.deliver(900)
+    (published,) = world.board.statements[S]
+    world.board.statements[S] = [replace(published, signatures=(b"\x01" * 65,) * 3, signers=0b1011)]
+    seen = {"slot_start": S, "index": 0, "deliveries_root": b"\x0d" * 32}
+    world.block("b-1", S + 1200, lock_opened("out", "LOCKED"))
+    world.block("b-1", S + 1205, event("delivery_posted", signers=0b0111, **seen))
+    (brought,) = run(post_delivery, world)
+    assert message(brought).signatures == world.board.statements[S][0].signatures
+    world.block("b-1", S + 1210, event("delivery_signed", signers=0b1111, **seen))
     assert run(post_delivery, world) == []
 
 

@@ -248,6 +248,16 @@ def test_a_statement_beside_other_readings_is_refused(
     assert refused(cells, replace(cells.evidence, delivery=cut)).rule == rule
 
 
+@pytest.mark.parametrize("silent", range(3))
+def test_relayers_are_told_whose_signatures_a_statement_has(cells: CellWorld, silent: int) -> None:
+    """By name and not only how many: a GRID trade needs certain cells'."""
+    told = delivery_of(cells)
+    rest = told.signatures[:silent] + told.signatures[silent + 1 :]
+    held = board(cells, replace(cells.evidence, delivery=replace(told, signatures=rest)))
+    (published,) = held.deliveries(cells.slot)
+    assert (published.signatures, published.signers) == (rest, 0b111 & ~(1 << silent))
+
+
 def test_a_board_finds_its_evidence_again(cells: CellWorld, tmp_path: Path) -> None:
     SlotBoard(cells.world.topology, tmp_path).put(cells.evidence)
     assert SlotBoard(cells.world.topology, tmp_path).slot(cells.slot) == cells.evidence

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from tieline.interfaces.bulletin import PublishedDelivery
 from tieline.relay.effects import NO_SIGNER, Effect, StepName
 from tieline.relay.ledger_view import LedgerView
-from tieline.relay.observations import ALL_SIGNED
 from tieline.relay.published import Published
 from tieline.relay.view import RelayView
 from tieline.swap.messages import MsgPostDelivery
@@ -35,9 +34,10 @@ def post_delivery(view: RelayView, board: Published) -> Iterator[Effect]:
 
 def _lacks_signers(ledger: LedgerView, tick: int, published: PublishedDelivery) -> bool:
     """
-    Say whether fewer cells' signatures are stored than were published.
+    Say whether a cell's signature was published that is not stored.
 
-    Anyone may post a statement with a bare quorum; a GRID trade needs two cells' by name.
+    Anyone may post a statement with a bare quorum, also with one that is as large as the published
+    and lacks a cell of it; a GRID trade needs two cells' by name.
     """
-    signers = ledger.delivery_signers[tick][published.delivery.deliveries_root]
-    return signers != ALL_SIGNED and signers.bit_count() < len(published.signatures)
+    stored = ledger.delivery_signers[tick][published.delivery.deliveries_root]
+    return published.signers & ~stored != 0
