@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from tieline.contract.keys import order_key
 from tieline.contract.records import decode_order
+from tieline.interfaces.errors import Rejected
 from tieline.swap.messages import MsgPlaceOrders
 from tieline.swap.order_escrow import OrderStatus
 from tieline.swap.records import SignedOrder
@@ -14,7 +15,7 @@ from tieline.utility.slot_work import SlotWork
 from tieline.wire.typed_data import order_id
 
 ORDERS_PER_MESSAGE = 100
-"""About 60 kB and 10 ms of signature checks a message."""
+"""About 60 kB and 10 ms of signature checks: a transaction's worth on every ledger."""
 PLACINGS_MAX = 2
 """Once together, once each alone."""
 
@@ -23,20 +24,31 @@ async def place_orders(cell: UtilityCell, work: SlotWork) -> None:
     """
     Bring the members' orders that are not on the ledger yet, until they are.
 
-    All go in one transaction; if that was refused, each goes alone, so that one that cannot stand
-    keeps no other away.
+    All go together; if that was refused, each goes alone, so that one that cannot stand keeps no
+    other away.
+
+    Raises:
+        Rejected: A ledger that runs transactions before it takes them refused one; what else it
+            takes is there. If it takes none, this is asked for again.
     """
     work.orders = tuple(cell.field_source.orders(work.slot_start))
     missing = [signed for signed in work.orders if not await _is_stored(cell, signed)]
     if not missing or work.placings == PLACINGS_MAX:
         work.has_placed = True
         return
-    parts = _parts(missing, 1 if work.placings else ORDERS_PER_MESSAGE)
-    messages = [MsgPlaceOrders(cell.account, part) for part in parts]
-    batches = [[message] for message in messages] if work.placings else [messages]
-    for batch in batches:
-        await cell.own.ledger.submit(cell.lane, batch)
-    work.placings += 1
+    is_alone = work.placings > 0
+    parts = list(_parts(missing, 1 if is_alone else ORDERS_PER_MESSAGE))
+    refused: list[Rejected] = []
+    for part in parts:
+        try:
+            await cell.own.ledger.submit(cell.lane, [MsgPlaceOrders(cell.account, part)])
+        except Rejected as refusal:
+            refused.append(refusal)
+    # None alone: it is not the orders; an account without gas may have some before the gate closes.
+    if not is_alone or len(refused) < len(parts):
+        work.placings += 1
+    if refused:
+        raise refused[0]
 
 
 async def close_book(cell: UtilityCell, work: SlotWork) -> tuple[SignedOrder, ...]:
