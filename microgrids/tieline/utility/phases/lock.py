@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tieline.contract.keys import hash_lock_key
 from tieline.swap.evidence import Position, SlotEvidence
 from tieline.swap.messages import (
     MsgLockAndSend,
@@ -10,7 +11,7 @@ from tieline.swap.messages import (
     MsgTradeEvidence,
     TradeMessage,
 )
-from tieline.utility.board import level_of, local_chain_tag
+from tieline.utility.board import hashlock_of, level_of, local_chain_tag
 from tieline.utility.cell import UtilityCell
 from tieline.utility.slot_work import SlotWork
 
@@ -27,7 +28,11 @@ async def lock_and_send(cell: UtilityCell, work: SlotWork, now_s: int) -> bool:
     evidence = cell.board.slot(work.slot_start)
     assert evidence is not None, "locking follows sealing"
     own = [position for position in evidence.positions if _is_own(cell, evidence, position)]
-    missing = [position for position in own if not _is_opened(cell, position)]
+    missing = [
+        position
+        for position in own
+        if not _is_opened(cell, position) and not await _is_spent(cell, position)
+    ]
     if not missing:
         return True
     if now_s >= work.timeline.lock_deadline:
@@ -66,6 +71,14 @@ def _is_own(cell: UtilityCell, evidence: SlotEvidence, position: Position) -> bo
     if position.packet is not None:
         return position.packet.source_chain_tag == cell.entry.chain_tag
     return local_chain_tag(evidence, position) == cell.entry.chain_tag
+
+
+async def _is_spent(cell: UtilityCell, position: Position) -> bool:
+    """
+    Say whether the ledger knows the hash lock already: of this trade, or, because a seller handed
+    over an old one, of another. It would take nothing of a transaction that brings it again.
+    """
+    return await cell.own.ledger.query("tieline", hash_lock_key(hashlock_of(position))) is not None
 
 
 def _is_opened(cell: UtilityCell, position: Position) -> bool:
