@@ -114,6 +114,13 @@ class PeerPorts(Endpoints[_Peer]):
         if not found:
             raise Unavailable(f"the peer has no block 0: {port.name}")
         genesis_hash = Block.decode(found[0]).header.hash()
+        self._require_one_channel(port, genesis_hash)
+        await check_chaincode(port)
+        # Another may have been the first to answer meanwhile: peers are asked side by side.
+        self._require_one_channel(port, genesis_hash)
+        self._genesis_hash = genesis_hash
+
+    def _require_one_channel(self, port: FabricPort, genesis_hash: bytes) -> None:
         if self._genesis_hash not in {None, genesis_hash}:
             raise ConfigError(
                 f"another channel that is called {self._channel} too, or one begun anew: block 0 "
@@ -122,8 +129,6 @@ class PeerPorts(Endpoints[_Peer]):
                 instead="name a peer of the channel whose block 0 has hash "
                 f"{(self._genesis_hash or b'').hex()[:16]}",
             )
-        await check_chaincode(port)
-        self._genesis_hash = genesis_hash
 
     async def _ask_where(self, endpoint: Endpoint[_Peer]) -> None:
         endpoint.height = await endpoint.rpc.port.height()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from fakes.driven import finish
 from fakes.microgrid import key, pay
@@ -25,6 +27,15 @@ def two(fabric):
 
 def aside(ports):
     return {one.address: one.reason for one in ports.states() if one.is_aside}
+
+
+def begun_anew():
+    """A channel of the same name, with another block 0."""
+    reset = ScriptedFabric(is_begun=False)
+    reset.blocks.clear()
+    reset._append([b"another genesis"], b"\0")
+    reset._define(1)
+    return reset
 
 
 def test_another_peer_is_asked_when_one_is_down(fabric):
@@ -56,17 +67,31 @@ def test_all_down_is_said_and_nobody_is_put_aside(fabric):
 
 
 def test_a_peer_of_another_channel_of_that_name_is_put_aside(fabric):
-    reset = ScriptedFabric(is_begun=False)
-    reset.now_s += 1
-    reset.blocks.clear()
-    reset.channel = "lab"
-    reset._append([b"another genesis"], b"\0")
-    reset._define(1)
-    ports = PeerPorts([ScriptedPort(fabric, "right"), ScriptedPort(reset, "wrong")])
+    ports = PeerPorts([ScriptedPort(fabric, "right"), ScriptedPort(begun_anew(), "wrong")])
     finish(ports.height())
     finish(ports.look_round())
     assert "begun anew" in aside(ports)["wrong"]
     assert "name a peer" in aside(ports)["wrong"]
+
+
+class FarPort(ScriptedPort):
+    """An answer takes a while, so that peers are asked side by side."""
+
+    async def evaluate(self, args):
+        await asyncio.sleep(0)
+        return await super().evaluate(args)
+
+    async def blocks_after(self, number, limit):
+        await asyncio.sleep(0)
+        return await super().blocks_after(number, limit)
+
+
+def test_peers_that_answer_side_by_side_at_the_start_are_of_one_channel_all_the_same(fabric):
+    """The first look at all peers is the one at which nobody has said yet which channel it is."""
+    ports = PeerPorts([FarPort(fabric, "right"), FarPort(begun_anew(), "wrong")])
+    asyncio.run(ports.look_round())
+    assert list(aside(ports)) == ["wrong"]
+    assert "begun anew" in aside(ports)["wrong"]
 
 
 @pytest.mark.parametrize(
