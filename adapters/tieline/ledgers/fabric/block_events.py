@@ -62,9 +62,10 @@ class SeenEvents:
         """
         number = first = max(height + 1, 1)
         last = min(first + limit - 1, self._history.height)
-        remembered = next(iter(self._newest), last + 1)
         found: list[BlockEvents] = []
         while number <= last:
+            # Looked at each time: while a peer is asked, newer blocks push out the oldest.
+            remembered = next(iter(self._newest), last + 1)
             if number < remembered:
                 found += await self._again(number, min(last, remembered - 1))
             else:

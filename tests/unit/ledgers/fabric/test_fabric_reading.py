@@ -13,6 +13,7 @@ from tieline.interfaces.errors import Contradicted, NotYet, Unavailable
 from tieline.ledgers.fabric.ledger import FabricLedger
 from tieline.ledgers.fabric.port import InvocationRefused
 from tieline.ledgers.fabric.refusals import refusal_of
+from tieline.ledgers.fabric.settings import FabricSettings
 from tieline.wire.fabric.blocks import Block, data_hash
 from tieline.wire.fabric.invocations import InvocationRefusal, encode_refusal
 
@@ -101,6 +102,32 @@ def test_blocks_in_order_without_gaps_whatever_the_limit(fabric):
     assert finish(ledger.blocks_after(2, 2)) == blocks[2:4]
     with pytest.raises(Unavailable, match="was read up to 99"):
         finish(ledger.blocks_after(99))
+
+
+class BusyPort(ScriptedPort):
+    """While it looks for old blocks, another task reads a new one."""
+
+    ledger = None
+
+    async def blocks_after(self, number, limit):
+        found = await super().blocks_after(number, limit)
+        if self.ledger is not None:
+            reader, self.ledger = self.ledger, None
+            self.fabric.tick()
+            await reader.read_on()
+        return found
+
+
+def test_old_blocks_are_told_without_gaps_while_new_ones_are_read(fabric):
+    """A new block pushes the oldest remembered one out, between two looks at what is there."""
+    port = BusyPort(fabric)
+    ledger = FabricLedger(port, FabricSettings(events_kept=4))
+    for _ in range(10):
+        fabric.tick()
+    height = finish(ledger.latest_height())
+    port.ledger = ledger
+    told = finish(ledger._events.after(0, 100))
+    assert [one.height for one in told] == list(range(1, height + 1))
 
 
 def test_before_the_contract_has_begun_nothing_is_there_yet():
