@@ -91,6 +91,8 @@ class Submitter:
         self._settings = settings
         self._monotonic = monotonic
         self._flights: dict[bytes, Flight] = {}
+        self._failed: list[TxEvents] = []
+        """Finally failed, and not returned by ``go_on`` yet."""
 
     @property
     def under_way(self) -> int:
@@ -111,7 +113,7 @@ class Submitter:
         """
         Have an invocation endorsed and ordered, and return its hash. A transaction that is refused
         while others of this process are under way is judged when these are in blocks: it may rest
-        on them.
+        on them. One that is under way already stays so.
 
         Args:
             args: Of the invocation.
@@ -124,6 +126,8 @@ class Submitter:
             ConfigError: The operator must act.
         """
         name = invocation_hash(args)
+        if name in self._flights:
+            return name
         before = frozenset(self._flights)
         flight = self._flights[name] = Flight(tuple(args), name, account)
         with contextlib.ExitStack() as undo:
@@ -235,26 +239,26 @@ class Submitter:
             if flight.envelope or not (is_in_vain or self._is_overtaken(flight)):
                 chosen.append(flight)
         # Side by side: while they are endorsed nobody reads blocks, which others wait for.
-        ended = await asyncio.gather(*map(self._go_on_with, chosen), return_exceptions=True)
-        failed: list[TxEvents] = []
+        ended = await asyncio.gather(
+            *(self._go_on_with(one) for one in chosen), return_exceptions=True
+        )
         for one in ended:
             if isinstance(one, BaseException):
                 raise one  # only now that all have come to an end
-            failed += one
+        failed, self._failed = self._failed, []
         return failed
 
-    async def _go_on_with(self, flight: Flight) -> list[TxEvents]:
+    async def _go_on_with(self, flight: Flight) -> None:
         flight.is_busy = True
         try:
             if flight.envelope:
                 await self._again(flight)
-                return []
-            return await self._anew(flight)
+            else:
+                self._failed.extend(await self._anew(flight))
         except Unavailable as exc:
             _LOG.debug("later name=%s %s", flight.name.hex(), exc)
-            return []
         except Rejected as said:
-            return self._refuse(flight, said)
+            self._failed.extend(self._refuse(flight, said))
         finally:
             flight.is_busy = False
 
@@ -262,8 +266,14 @@ class Submitter:
         """Hand in the same envelope if nothing was heard of it for a while."""
         if self._monotonic() - flight.tried_at < self._settings.again_s:
             return
-        if await self._port.commit_status(flight.tx_id) is None:
+        if await self._port.commit_status(flight.tx_id) is not None:
+            return
+        try:
             await self._order(flight)
+        except Rejected as said:
+            # The copy before may be in a block yet: the marker tells, when it is endorsed anew.
+            _LOG.warning("not taken again name=%s %s", flight.name.hex(), said)
+            flight.envelope = b""
 
     async def _anew(self, flight: Flight) -> list[TxEvents]:
         """Endorse a fresh proposal of the same invocation."""

@@ -10,12 +10,13 @@ from fakes.driven import finish
 from fakes.microgrid import key, pay
 from fakes.scripted_fabric import ScriptedFabric, ScriptedPort
 
-from tieline.interfaces.errors import Rejected, Unavailable
+from tieline.interfaces.errors import ConfigError, Rejected, Unavailable
 from tieline.ledgers.fabric.ledger import FabricLedger
-from tieline.ledgers.fabric.port import EndorsementsDiffer, Validation
+from tieline.ledgers.fabric.port import EndorsementsDiffer, InvocationRefused, Validation
 from tieline.ledgers.fabric.settings import FabricSettings
 from tieline.protocol.messages import SendPacket
 from tieline.protocol.packet import Payload
+from tieline.wire.codec import build_transaction
 from tieline.wire.fabric.blocks import Block
 
 QUICK = FabricSettings(tries_max=8, poll_s=0.0, again_s=math.inf)
@@ -314,3 +315,77 @@ def test_who_waited_is_endorsed_anew_side_by_side_but_for_those_that_would_undo_
     assert [code for _, code in outcomes] == [0] * 12
     assert port.most_at_once == at_once
     assert len(port.asked) - first_asked == (11 if to_one else 6)
+
+
+def test_what_failed_is_told_although_the_operator_must_act_for_another(fabric):
+    """Two are endorsed anew side by side; one is refused, of the other nothing can be known yet."""
+    here, there = ledger_on(fabric)[0], ledger_on(fabric)[0]
+    for ledger, names in ((here, (3, 4)), (there, (5, 6))):
+        for n in names:
+            ledger.add_lane(f"household {n}", key(f"household {n}"))
+    lost = send(here, "household 3", "household 1")
+    goes_on = send(here, "household 4", "household 2")
+    ours, fabric.waiting = fabric.waiting, []
+    send(there, "household 5", "household 1")
+    send(there, "household 6", "household 2")
+    fabric.waiting += ours
+    fabric.cut()
+    port, endorse = here.port, here.port.endorse
+    outcomes = [InvocationRefused(500, "no"), ConfigError("act")]
+
+    async def fails_for_both(args):
+        raise outcomes.pop(0)
+
+    port.endorse = fails_for_both
+    with pytest.raises(ConfigError, match="act"):
+        finish(here.read_on())
+    port.endorse = endorse
+    rest(fabric, here)
+    assert [code for _, code, _ in told_of(here, lost)] == [500]
+    assert told_of(here, goes_on) == [("", 0, "")]
+
+
+@pytest.mark.parametrize("is_in_a_block", [True, False])
+def test_what_orderers_take_at_first_and_refuse_later_is_judged_by_its_marker(
+    fabric, is_in_a_block
+):
+    """Nobody said that the first copy was taken; it may come into a block all the same."""
+    clock = Clock()
+    ledger, port = ledger_on(fabric, FabricSettings(again_s=3.0), clock)
+    port.loses = [is_in_a_block]
+    sent = send(ledger, "relayer", "cell")
+    clock.now += 4
+    order = port.order
+
+    async def refuses(envelope):
+        raise Rejected("fabric", 403, "the orderer refuses: no")
+
+    port.order = refuses
+    finish(ledger._submitter.go_on())
+    assert ledger.under_way == 1
+    if not is_in_a_block:
+        port.order = order
+    fabric.cut()
+    rest(fabric, ledger)
+    assert told_of(ledger, sent) == [("", 0, "")]
+    assert ledger.under_way == 0
+
+
+def test_the_same_bytes_twice_from_a_wallet_are_one_transaction_under_way(fabric):
+    """The second was held to rest on itself, so it was never over, and its account stood still."""
+    clock = Clock()
+    ledger, port = ledger_on(fabric, FabricSettings(again_s=3.0), clock)
+    port.loses = [False]
+    message = pay("relayer", "cell", 10**12)
+    raw = build_transaction([message], key("relayer"), "lab", 0, 0, gas_limit=10**6)
+    first = finish(ledger.broadcast(raw)).tx_hash
+    other, _ = ledger_on(fabric)
+    send(other, "relayer", "household 1")
+    fabric.cut()
+    assert finish(ledger.broadcast(raw)).tx_hash == first
+    assert (len(port.ordered), ledger.under_way) == (1, 1)
+    clock.now += 4
+    finish(ledger.read_on())
+    rest(fabric, ledger)
+    assert [code for _, code, _ in told_of(ledger, first)] == [5]
+    assert ledger.under_way == 0
