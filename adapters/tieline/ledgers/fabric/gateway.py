@@ -22,7 +22,7 @@ from fabric_protos.peer import proposal_response_pb2
 
 from tieline.interfaces.errors import ConfigError, Unavailable
 from tieline.ledgers.fabric import deliver
-from tieline.ledgers.fabric.gateway_errors import sorted_error
+from tieline.ledgers.fabric.gateway_errors import order_error, sorted_error
 from tieline.ledgers.fabric.grpc_errors import GatewayFailure
 from tieline.ledgers.fabric.peer_calls import CHANNEL_OPTIONS, Call, PeerAddress, make_call
 from tieline.ledgers.fabric.port import (
@@ -177,7 +177,12 @@ class GatewayPort:
             channel_id=self._fabric_channel,
             prepared_transaction=common_pb2.Envelope.FromString(envelope),
         )
-        await self._gateway("Submit", request, gateway_pb2.SubmitResponse.FromString)
+        try:
+            await self._unary("/gateway.Gateway/Submit")(
+                request.SerializeToString(), timeout=self._answer_s
+            )
+        except grpc.RpcError as exc:
+            raise order_error(GatewayFailure.of(exc), self.name) from exc
 
     async def commit_status(self, tx_id: str) -> CommitStatus | None:
         """Return what became of a transaction; None if it is not committed after a moment."""

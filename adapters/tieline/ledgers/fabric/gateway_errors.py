@@ -133,6 +133,22 @@ def sorted_error(failure: GatewayFailure, peer: str) -> HubError:
     )
 
 
+def order_error(failure: GatewayFailure, peer: str) -> HubError:
+    """
+    Return what a failed Submit is, as ``sorted_error`` does. But a gateway that misses a quorum
+    tells of the orderers that failed alone: unless all of these refuse for good, the others may
+    have taken the envelope, and it is in a block some day.
+
+    Args:
+        failure: What gRPC and the orderers said.
+        peer: Which peer was asked, for the message.
+    """
+    found = [_ORDERER.search(one.message) for one in failure.said]
+    if any(one is None or one[1] not in _ORDERER_CODES for one in found):
+        return Unavailable(f"not enough orderers answer: peer={peer} {failure}")
+    return sorted_error(failure, peer)
+
+
 def _refusal(failure: GatewayFailure, peer: str) -> HubError | None:
     """Return what chaincode or orderers said about this very invocation."""
     words = failure.everything()

@@ -3,11 +3,17 @@
 import grpc
 import pytest
 from fabric_protos.gateway import gateway_pb2
+from fakes.driven import finish
+from fakes.fabric_identities import identity_of
+from fakes.scripted_fabric import ScriptedFabric
 from google.protobuf.any_pb2 import Any
 
 from tieline.interfaces.errors import ConfigError, Rejected, Unavailable
-from tieline.ledgers.fabric.gateway_errors import sorted_error
+from tieline.ledgers.fabric.carriers import X509Carrier
+from tieline.ledgers.fabric.gateway import GatewayPort
+from tieline.ledgers.fabric.gateway_errors import order_error, sorted_error
 from tieline.ledgers.fabric.grpc_errors import GatewayFailure
+from tieline.ledgers.fabric.peer_calls import PeerAddress
 from tieline.ledgers.fabric.port import EndorsementsDiffer, InvocationRefused
 from tieline.wire.proto_fields import bytes_field, uint_field
 
@@ -15,7 +21,7 @@ TLS = "failed to connect to all addresses; last error: UNKNOWN: ipv4:127.0.0.1:1
 SIMULATION = "error in simulation: failed to execute transaction 65: "
 
 
-class Failed:
+class Failed(grpc.RpcError):
     """What grpc raises, as far as it is looked at."""
 
     def __init__(self, code, message, *said):
@@ -99,6 +105,46 @@ def test_what_orderers_never_take_is_rejected(said, code):
     error = made_of(said)
     assert isinstance(error, Rejected)
     assert (error.codespace, error.code) == ("fabric", code)
+
+
+REFUSES = "received unsuccessful response from orderer: status=BAD_REQUEST, info=no"
+FORBIDS = "received unsuccessful response from orderer: status=FORBIDDEN, info=access denied"
+IS_DOWN = 'rpc error: code = Unavailable desc = connection error: "connection refused"'
+HAS_EXPIRED = "rpc error: authentication handshake failed: certificate has expired"
+BUSY = "received unsuccessful response from orderer: status=SERVICE_UNAVAILABLE, info=no leader"
+
+
+@pytest.mark.parametrize(
+    ("said", "is_final"),
+    [
+        ((REFUSES, IS_DOWN), False),
+        ((IS_DOWN, REFUSES), False),
+        ((FORBIDS, BUSY), False),
+        ((HAS_EXPIRED,), False),
+        ((REFUSES, FORBIDS), True),
+        ((REFUSES,), True),
+    ],
+)
+def test_what_other_orderers_may_have_taken_is_not_refused(said, is_final):
+    """Two of four that fail are all that a gateway tells of; the other two have the envelope."""
+    message = "insufficient number of orderers could successfully process transaction"
+    details = [("127.0.0.1:1", "OrdererMSP", one) for one in said]
+    failed = Failed(grpc.StatusCode.UNAVAILABLE, message, *details)
+    error = order_error(GatewayFailure.of(failed), "peer0")
+    assert isinstance(error, Rejected if is_final else Unavailable)
+
+
+def test_an_envelope_that_some_orderers_may_have_taken_is_still_on_its_way(monkeypatch):
+    carrier = X509Carrier(identity_of("Org1MSP", "client"))
+    port = GatewayPort(PeerAddress("peer0", "127.0.0.1:1", b"", b"", b""), "lab", carrier)
+    details = [("127.0.0.1:1", "OrdererMSP", one) for one in (REFUSES, IS_DOWN)]
+
+    async def submit(_request, **_limits):
+        raise Failed(grpc.StatusCode.UNAVAILABLE, "insufficient number of orderers", *details)
+
+    monkeypatch.setattr(port, "_unary", lambda _path: submit)
+    with pytest.raises(Unavailable, match="not enough orderers answer"):
+        finish(port.order(ScriptedFabric().simulate((b"Version",)).envelope))
 
 
 @pytest.mark.parametrize(
