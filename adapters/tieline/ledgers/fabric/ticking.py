@@ -48,6 +48,8 @@ class TickKeeper:
         self._wall_s = wall_s
         self._instants: list[int] = []
         self._asked_s = 0
+        self._handed_in: tuple[bytes, ...] = ()
+        """Arguments of the last Tick; empty before the first."""
 
     def want(self, time_s: int) -> None:
         """Let the clock pass an instant, unix seconds, soon after it has come."""
@@ -71,16 +73,18 @@ class TickKeeper:
 
     async def keep_time(self) -> bool:
         """
-        Hand in a Tick if one is due, and say whether that was done.
+        Hand in a Tick if one is due, and say whether that was done. While one is under way there is
+        no other: when orderers are down for an hour, one waits for them, not thousands.
 
         Raises:
             ConfigError: The operator must act.
         """
-        if not self.is_due:
+        if not self.is_due or self._submitter.is_under_way(self._handed_in):
             return False
         self._asked_s = now_s = self._wall_s()
+        self._handed_in = tick_args(now_s)
         try:
-            await self._submitter.submit(tick_args(now_s))
+            await self._submitter.submit(self._handed_in)
         except Rejected as exc:
             self._explain(exc, now_s)
             return False

@@ -154,3 +154,21 @@ def test_a_ledger_on_somebody_elses_clock_hands_in_no_tick():
     fabric.now_s += 1000
     finish(ledger.read_on())
     assert ticks(port) == []
+
+
+def test_one_tick_waits_for_orderers_that_are_down_for_long(world):
+    """One a second was under way before, and each was looked at again when they were back."""
+    ledger, port = world.ledger()
+    finish(ledger.submit("relayer", [pay("relayer", "cell", 1)]))
+    world.pass_s(1, ledger)
+    port.loses = [False] * 1000
+    for _ in range(120):
+        world.pass_s(1, ledger)
+    assert ledger.under_way == 1
+    assert len(ticks(port)) == 1
+    port.loses = []
+    ledger._submitter._monotonic = lambda: 1e12
+    world.pass_s(1, ledger)
+    world.pass_s(1, ledger)
+    assert finish(ledger.latest_time_s()) >= world.fabric.now_s - 1
+    assert ledger.under_way == 0
