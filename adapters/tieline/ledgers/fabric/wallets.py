@@ -7,6 +7,7 @@ An identity carries transactions and has no power over what is in them.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -17,12 +18,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from stat import S_IMODE
-from typing import Final, Protocol, Self, cast
+from typing import Any, Final, Protocol, Self, cast
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from tieline.interfaces.errors import ConfigError
+from tieline.wire.bounded_json import loads
 
 PRIVATE_MODE: Final = 0o600
 _OTHERS: Final = 0o077
@@ -33,6 +35,7 @@ _NONCE_BYTES: Final = 12
 _SCRYPT_N: Final = 2**15
 """About 32 MiB and a tenth of a second a guess."""
 _CHECK: Final = "tieline wallet"
+_TABLES: Final = {"head": "salt BLOB, sealed BLOB", "held": "label TEXT PRIMARY KEY, row BLOB"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +73,13 @@ class Identity:
             ConfigError: They are no identity.
         """
         try:
-            content = cast("dict[str, object]", json.loads(data))
-            if (content["type"], content["version"]) != ("X.509", 1):
+            content = cast("dict[str, object]", loads(data.decode()))
+            is_known = (content["type"], content["version"]) == ("X.509", 1)
+            if not is_known or not isinstance(content["mspId"], str) or not content["mspId"]:
                 raise KeyError("type")  # noqa: TRY301 -- one message for all of it
             held = cast("dict[str, str]", content["credentials"])
             certificate = held["certificate"].encode("ascii")
-            return cls(cast("str", content["mspId"]), certificate, held["privateKey"].encode())
+            return cls(content["mspId"], certificate, held["privateKey"].encode())
         except (ValueError, KeyError, TypeError, AttributeError) as exc:
             raise ConfigError(
                 f"no X.509 identity: {type(exc).__name__}",
@@ -209,26 +213,25 @@ class DatabaseWallet:
             if not path.exists():
                 os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_MODE))
             self._rows = sqlite3.connect(path, isolation_level=None)
-            self._rows.execute("CREATE TABLE IF NOT EXISTS head (salt BLOB, sealed BLOB)")
-            self._rows.execute("CREATE TABLE IF NOT EXISTS held (label TEXT PRIMARY KEY, row BLOB)")
-            self._cipher = self._open(passphrase)
         except (OSError, sqlite3.Error) as exc:
-            raise ConfigError(
-                f"no wallet: {exc}", file=self._place, instead="name the file of a wallet"
-            ) from exc
+            raise self._no_wallet(exc) from exc
+        with contextlib.ExitStack() as undo:
+            undo.callback(self._rows.close)
+            self._cipher = self._open(passphrase)
+            undo.pop_all()
 
     def put(self, label: str, identity: Identity) -> None:
-        """Keep an identity. Raises ConfigError for a label that is none."""
-        row = self._seal(_checked(label), identity.to_json())
-        self._rows.execute("INSERT OR REPLACE INTO held VALUES (?, ?)", (label, row))
+        """Keep an identity. Raises ConfigError: a label that is none, or it cannot be written."""
+        row = _seal(self._cipher, _checked(label), identity.to_json())
+        self._run("INSERT OR REPLACE INTO held VALUES (?, ?)", label, row)
 
     def get(self, label: str) -> Identity:
         """Return an identity. Raises ConfigError, also if its row was altered."""
-        found = self._rows.execute("SELECT row FROM held WHERE label = ?", (label,)).fetchone()
-        if found is None:
+        found = self._run("SELECT row FROM held WHERE label = ?", label)
+        if not found:
             raise _missing(label, self._place, self.labels())
         try:
-            data = self._unseal(label, cast("bytes", found[0]))
+            data = _unseal(self._cipher, label, found[0][0])
         except InvalidTag:
             raise ConfigError(
                 f"the row of {label} was altered",
@@ -238,30 +241,31 @@ class DatabaseWallet:
         return Identity.from_json(data, self._place)
 
     def remove(self, label: str) -> None:
-        """Forget an identity."""
-        self._rows.execute("DELETE FROM held WHERE label = ?", (label,))
+        """Forget an identity. Raises ConfigError: the file cannot be written."""
+        self._run("DELETE FROM held WHERE label = ?", label)
 
     def labels(self) -> Sequence[str]:
-        """Return all labels, ascending."""
-        return [str(row[0]) for row in self._rows.execute("SELECT label FROM held ORDER BY label")]
+        """Return all labels, ascending. Raises ConfigError: the file cannot be read."""
+        return [str(row[0]) for row in self._run("SELECT label FROM held ORDER BY label")]
 
     def close(self) -> None:
         """Let go of the file."""
         self._rows.close()
 
     def _open(self, passphrase: str) -> AESGCM:
-        head = self._rows.execute("SELECT salt, sealed FROM head").fetchone()
-        salt = secrets.token_bytes(_SALT_BYTES) if head is None else cast("bytes", head[0])
+        tables = {row[0] for row in self._run("SELECT name FROM sqlite_master WHERE type='table'")}
+        if tables - set(_TABLES):
+            raise self._no_wallet("it is an SQLite file of something else")
+        if tables != set(_TABLES) or not self._run("SELECT salt FROM head"):
+            self._begin(passphrase)
+        heads = self._run("SELECT salt, sealed FROM head")
+        if len(heads) != 1 or not isinstance(heads[0][0], bytes):
+            raise self._no_wallet("its head is damaged")
+        salt, sealed = heads[0]
         cipher = AESGCM(_key(passphrase, salt))
-        self._cipher = cipher
-        if head is None:
-            sealed = self._seal(_CHECK, _CHECK.encode())
-            self._rows.execute("INSERT INTO head VALUES (?, ?)", (salt, sealed))
-            return cipher
         try:
-            self._unseal(_CHECK, cast("bytes", head[1]))
+            _unseal(cipher, _CHECK, sealed)
         except InvalidTag:
-            self._rows.close()
             raise ConfigError(
                 "the passphrase is not this wallet's",
                 file=self._place,
@@ -269,17 +273,56 @@ class DatabaseWallet:
             ) from None
         return cipher
 
-    def _seal(self, label: str, data: bytes) -> bytes:
-        nonce = secrets.token_bytes(_NONCE_BYTES)
-        return nonce + self._cipher.encrypt(nonce, data, label.encode())
+    def _begin(self, passphrase: str) -> None:
+        """Write a head, unless another process does so just now, or rows are left of a lost one."""
+        salt = secrets.token_bytes(_SALT_BYTES)
+        sealed = _seal(AESGCM(_key(passphrase, salt)), _CHECK, _CHECK.encode())
+        self._run("BEGIN IMMEDIATE")
+        for table, columns in _TABLES.items():
+            self._run(f"CREATE TABLE IF NOT EXISTS {table} ({columns})")
+        self._run(
+            "INSERT INTO head SELECT ?, ? WHERE NOT EXISTS (SELECT * FROM head)"
+            " AND NOT EXISTS (SELECT * FROM held)",
+            *(salt, sealed),
+        )
+        self._run("COMMIT")
 
-    def _unseal(self, label: str, row: bytes) -> bytes:
-        return self._cipher.decrypt(row[:_NONCE_BYTES], row[_NONCE_BYTES:], label.encode())
+    def _run(self, statement: str, *values: str | bytes) -> list[Any]:
+        try:
+            return self._rows.execute(statement, values).fetchall()
+        except sqlite3.Error as exc:
+            raise self._no_wallet(exc) from exc
+
+    def _no_wallet(self, why: object) -> ConfigError:
+        return ConfigError(
+            f"no wallet that can be used: {why}",
+            file=self._place,
+            instead="name the file of a wallet that this user can write, and nobody else uses now",
+        )
+
+
+def _seal(cipher: AESGCM, label: str, data: bytes) -> bytes:
+    nonce = secrets.token_bytes(_NONCE_BYTES)
+    return nonce + cipher.encrypt(nonce, data, label.encode())
+
+
+def _unseal(cipher: AESGCM, label: str, row: object) -> bytes:
+    """Return what was sealed. Raises InvalidTag for whatever was not, under this key and label."""
+    if not isinstance(row, bytes) or len(row) < _NONCE_BYTES:
+        raise InvalidTag
+    return cipher.decrypt(row[:_NONCE_BYTES], row[_NONCE_BYTES:], label.encode())
 
 
 def _key(passphrase: str, salt: bytes) -> bytes:
     return hashlib.scrypt(
-        passphrase.encode(), salt=salt, n=_SCRYPT_N, r=8, p=1, maxmem=2**26, dklen=32
+        # What the environment holds need not be UTF-8.
+        passphrase.encode(errors="surrogateescape"),
+        salt=salt,
+        n=_SCRYPT_N,
+        r=8,
+        p=1,
+        maxmem=2**26,
+        dklen=32,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 
 import pytest
@@ -80,7 +81,21 @@ def test_nobody_else_may_read_a_folders_keys(tmp_path):
         wallet.get("a")
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"type":"X.509","version":2}'])
+CREDENTIALS = b'{"certificate":"c","privateKey":"k"}'
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b'{"type":"X.509","version":2}',
+        b'{"type":"X.509","version":1,"mspId":5,"credentials":%s}' % CREDENTIALS,
+        b'{"type":"X.509","version":1,"mspId":"","credentials":%s}' % CREDENTIALS,
+        b"[" * 100_000,
+    ],
+)
 def test_a_file_that_is_no_identity_is_named(tmp_path, content):
     path = tmp_path / "a.id"
     path.write_bytes(content)
@@ -116,6 +131,80 @@ def test_rows_of_a_database_cannot_be_exchanged(tmp_path):
     with pytest.raises(ConfigError, match="the row of good was altered"):
         opened.get("good")
     opened.close()
+
+
+@pytest.mark.parametrize("row", [b"", b"short", b"long enough for a nonce", None, "text", 7])
+def test_a_row_that_was_altered_is_said_whatever_it_holds_now(tmp_path, row):
+    wallet = DatabaseWallet(tmp_path / "wallet.db", PASSPHRASE)
+    wallet.put("a", identity_of("Org1MSP", "client"))
+    rows = sqlite3.connect(tmp_path / "wallet.db", isolation_level=None)
+    rows.execute("UPDATE held SET row = ?", (row,))
+    rows.close()
+    with pytest.raises(ConfigError, match="the row of a was altered"):
+        wallet.get("a")
+    wallet.close()
+
+
+def test_two_that_begin_one_database_have_one_wallet(tmp_path):
+    """Each made a head of its own before, and what one of them kept could never be read again."""
+    path, opened = tmp_path / "wallet.db", []
+
+    class Meanwhile(DatabaseWallet):
+        def _begin(self, passphrase):
+            opened.append(DatabaseWallet(path, passphrase))
+            super()._begin(passphrase)
+
+    late = Meanwhile(path, PASSPHRASE)
+    for name, wallet in (("early", opened[0]), ("late", late)):
+        wallet.put(name, identity_of("Org1MSP", "client"))
+        wallet.close()
+    again = DatabaseWallet(path, PASSPHRASE)
+    assert [again.get(one).msp_id for one in again.labels()] == ["Org1MSP", "Org1MSP"]
+    again.close()
+
+
+def test_rows_whose_head_is_lost_do_not_begin_a_wallet_anew(tmp_path):
+    wallet = DatabaseWallet(tmp_path / "wallet.db", PASSPHRASE)
+    wallet.put("a", identity_of("Org1MSP", "client"))
+    wallet.close()
+    rows = sqlite3.connect(tmp_path / "wallet.db", isolation_level=None)
+    rows.execute("DELETE FROM head")
+    rows.close()
+    with pytest.raises(ConfigError, match="its head is damaged"):
+        DatabaseWallet(tmp_path / "wallet.db", "any other")
+
+
+def test_a_database_of_something_else_is_left_as_it_is(tmp_path):
+    path = tmp_path / "journal.db"
+    rows = sqlite3.connect(path, isolation_level=None)
+    rows.execute("CREATE TABLE outbox (a)")
+    with pytest.raises(ConfigError, match="something else"):
+        DatabaseWallet(path, PASSPHRASE)
+    assert rows.execute("SELECT name FROM sqlite_master").fetchall() == [("outbox",)]
+    rows.close()
+
+
+def test_a_database_that_another_process_holds_is_said(tmp_path):
+    wallet = DatabaseWallet(tmp_path / "wallet.db", PASSPHRASE)
+    wallet._rows.execute("PRAGMA busy_timeout = 1")
+    rows = sqlite3.connect(tmp_path / "wallet.db", isolation_level=None)
+    rows.execute("BEGIN EXCLUSIVE")
+    for act in (
+        lambda: wallet.put("a", identity_of("Org1MSP", "client")),
+        lambda: wallet.get("a"),
+        lambda: wallet.remove("a"),
+        wallet.labels,
+    ):
+        with pytest.raises(ConfigError, match="is locked"):
+            act()
+    rows.close()
+    wallet.close()
+
+
+def test_a_passphrase_from_the_environment_need_not_be_text(tmp_path):
+    odd = os.fsdecode(b"\xff\xfe")
+    DatabaseWallet(tmp_path / "wallet.db", odd).close()
+    DatabaseWallet(tmp_path / "wallet.db", odd).close()
 
 
 def test_a_file_that_is_no_database_is_refused(tmp_path):
