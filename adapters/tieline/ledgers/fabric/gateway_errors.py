@@ -44,6 +44,16 @@ _OF_THE_CHANNEL: Final = (
 )
 CURES: Final = (
     Cure(
+        re.compile(r"CERTIFICATE_VERIFY_FAILED: certificate (?:has expired|is not yet valid)"),
+        "the peer's TLS certificate is not valid at this computer's time",
+        "set this computer's clock by NTP; if it is right, let the peer's operator renew it",
+    ),
+    Cure(
+        re.compile(r"Hostname Verification Check failed|is not in peer certificate"),
+        "the peer's TLS certificate is for other addresses than this one",
+        "write the address with a name or number that the certificate has",
+    ),
+    Cure(
         re.compile(r"CERTIFICATE_VERIFY_FAILED|unable to get local issuer"),
         "the peer's TLS certificate is not of the authority that was given",
         "give the TLS root certificate of the organisation whose peer this is",

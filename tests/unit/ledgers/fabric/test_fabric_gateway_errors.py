@@ -51,6 +51,21 @@ def made_of(message, code=grpc.StatusCode.ABORTED, *said):
     ("said", "what", "instead"),
     [
         (f"{TLS} failed: CERTIFICATE_VERIFY_FAILED: unable", "TLS certificate", "TLS root"),
+        (
+            f"{TLS} failed: CERTIFICATE_VERIFY_FAILED: certificate has expired: OK",
+            "not valid at this computer's time",
+            "NTP",
+        ),
+        (
+            f"{TLS} failed: CERTIFICATE_VERIFY_FAILED: certificate is not yet valid: OK",
+            "not valid at this computer's time",
+            "NTP",
+        ),
+        (
+            "Custom verification check failed with error: Hostname Verification Check failed.",
+            "for other addresses",
+            "that the certificate has",
+        ),
         (f"{TLS} failed: WRONG_VERSION_NUMBER", "does not speak TLS", "peer.tls.enabled"),
         ("UNAVAILABLE: Unwrap failed (TSI_DATA_CORRUPTED)", "our TLS cert", "clientRootCAs"),
         ("request unauthorized due to incorrect timestamp 1, peer time 2", "clocks", "NTP"),
