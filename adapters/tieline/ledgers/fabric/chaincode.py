@@ -55,6 +55,7 @@ class ChaincodeServer:
         wall_s: Callable[[], int],
         *,
         keys: ServerKeys | None = None,
+        called_as: str = "",
     ) -> None:
         """
         Prepare; ``start`` listens.
@@ -65,11 +66,14 @@ class ChaincodeServer:
             chaincode: What is run.
             wall_s: The clock, unix seconds.
             keys: For mutual TLS; None: whoever reaches the port may dial.
+            called_as: Its name on the channel: who calls it through another chaincode may only
+                read. Empty: anything may call it.
         """
         self._package_id = package_id
         self._chaincode = chaincode
         self._wall_s = wall_s
         self._keys = keys
+        self._called_as = called_as
         self._workers = ThreadPoolExecutor(INVOCATIONS_MAX, thread_name_prefix="invocation")
         self._server = grpc.server(
             ThreadPoolExecutor(STREAMS_MAX, thread_name_prefix="stream"), options=_OPTIONS
@@ -108,7 +112,10 @@ class ChaincodeServer:
     def _connect(
         self, incoming: Iterator[chaincode_shim_pb2.ChaincodeMessage], _context: object
     ) -> Iterator[chaincode_shim_pb2.ChaincodeMessage]:
-        stream = PeerStream(self._package_id, self._chaincode, self._wall_s, self._workers)
+        stream = PeerStream(
+            *(self._package_id, self._chaincode, self._wall_s, self._workers),
+            called_as=self._called_as,
+        )
         return stream.messages(incoming)
 
 

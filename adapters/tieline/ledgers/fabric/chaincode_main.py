@@ -22,6 +22,7 @@ from tieline.contract.chaincode import Chaincode
 from tieline.interfaces.engines import CLOCK_VARIABLE
 from tieline.interfaces.errors import ConfigError
 from tieline.ledgers.fabric.chaincode import ChaincodeServer, ServerKeys
+from tieline.ledgers.fabric.port import CHAINCODE
 from tieline.ledgers.fabric.shim_stream import Invocable
 
 _PACKAGE_ID: Final = re.compile(r"[A-Za-z0-9_.+-]+:[0-9a-f]{64}")
@@ -107,7 +108,8 @@ def main() -> None:
         chaincode = open_chaincode(given.factory, given.argument)
         keys = None if given.tls is None else read_keys(given.tls)
         clock = wall_clock(os.environ.get(CLOCK_VARIABLE, ""))
-        server = ChaincodeServer(package_id, chaincode, clock, keys=keys)
+        called_as = "" if given.factory else CHAINCODE
+        server = ChaincodeServer(package_id, chaincode, clock, keys=keys, called_as=called_as)
         server.start(given.listen)
     except ConfigError as exc:
         sys.exit(f"tieline: {exc}")

@@ -24,8 +24,16 @@ from fabric_protos.peer import (
     proposal_response_pb2,
 )
 
+from tieline.contract.errors import InvalidMessage
 from tieline.interfaces.errors import Unavailable
-from tieline.wire.fabric.invocations import EVENT_NAME
+from tieline.wire.fabric.envelopes import ChannelHeader
+from tieline.wire.fabric.invocations import (
+    EVENT_NAME,
+    STATUS_REFUSED,
+    InvocationRefusal,
+    encode_refusal,
+)
+from tieline.wire.fabric.proposals import Proposal, chaincode_called
 
 Message = chaincode_shim_pb2.ChaincodeMessage
 ANSWER_S: Final = 60.0
@@ -93,6 +101,8 @@ class PeerStream:
         chaincode: Invocable,
         wall_s: Callable[[], int],
         workers: Executor,
+        *,
+        called_as: str = "",
     ) -> None:
         """
         Prepare; ``messages`` runs it.
@@ -102,11 +112,14 @@ class PeerStream:
             chaincode: What is run.
             wall_s: The clock, unix seconds.
             workers: Run invocations.
+            called_as: The chaincode's name on the channel; what comes from a proposal that calls
+                another one writes nothing. Empty: anything may call it.
         """
         self._package_id = package_id
         self._chaincode = chaincode
         self._wall_s = wall_s
         self._workers = workers
+        self._called_as = called_as
         self._outgoing: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         self._answers: dict[tuple[str, str], queue.SimpleQueue[Message | None]] = {}
         self._lock = threading.Lock()
@@ -199,20 +212,26 @@ class PeerStream:
         given = chaincode_pb2.ChaincodeInput.FromString(message.payload)
         stub = _Stub(self, message.channel_id, message.txid)
         outcome = self._chaincode.invoke(tuple(given.args), stub, self._wall_s)
+        caller = self._caller_of(message) if outcome.writes else ""
+        if caller:
+            return _completed(message, _refusal_of_caller(caller))
         response = proposal_response_pb2.Response(
             status=outcome.status, message=outcome.message, payload=outcome.payload
         )
-        done = Message(
-            type=Message.COMPLETED,
-            payload=response.SerializeToString(),
-            txid=message.txid,
-            channel_id=message.channel_id,
-        )
+        done = _completed(message, response)
         stub.write(outcome.writes)
         if outcome.event:
             event = chaincode_event_pb2.ChaincodeEvent(event_name=EVENT_NAME, payload=outcome.event)
             done.chaincode_event.CopyFrom(event)
         return done
+
+    def _caller_of(self, message: Message) -> str:
+        """Return the chaincode through which this one is called; empty: it is called itself."""
+        if not self._called_as:
+            return ""
+        proposal = Proposal.decode(message.proposal.proposal_bytes)
+        called = chaincode_called(ChannelHeader.decode(proposal.channel_header))
+        return "" if called == self._called_as else called
 
     def _end(self, key: tuple[str, str], running: Future[Message]) -> None:
         """Answer the peer: it waits half a minute for one that says nothing."""
@@ -230,6 +249,22 @@ class PeerStream:
         channel_id, txid = key
         content = reason.encode()
         self._send(Message(type=Message.ERROR, payload=content, txid=txid, channel_id=channel_id))
+
+
+def _completed(message: Message, response: proposal_response_pb2.Response) -> Message:
+    return Message(
+        type=Message.COMPLETED,
+        payload=response.SerializeToString(),
+        txid=message.txid,
+        channel_id=message.channel_id,
+    )
+
+
+def _refusal_of_caller(caller: str) -> proposal_response_pb2.Response:
+    """Return a refusal: the transaction would be the caller's, and nobody could prove it."""
+    refusal = InvalidMessage("called by another chaincode, which may only read", caller=caller)
+    said = InvocationRefusal(refusal.codespace, refusal.code, str(refusal))
+    return proposal_response_pb2.Response(status=STATUS_REFUSED, message=encode_refusal(said))
 
 
 class _Stub:

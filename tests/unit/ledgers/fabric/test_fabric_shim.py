@@ -5,11 +5,18 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from fabric_protos.peer import chaincode_pb2, chaincode_shim_pb2, proposal_response_pb2
+from fabric_protos.peer import (
+    chaincode_pb2,
+    chaincode_shim_pb2,
+    proposal_pb2,
+    proposal_response_pb2,
+)
 from fakes.put_get_chaincode import PutGet
 
+from tieline.contract.errors import InvalidMessage
 from tieline.ledgers.fabric.shim_stream import PeerStream
-from tieline.wire.fabric.invocations import EVENT_NAME
+from tieline.wire.fabric.invocations import EVENT_NAME, decode_refusal
+from tieline.wire.fabric.proposals import propose
 
 Message = chaincode_shim_pb2.ChaincodeMessage
 PACKAGE = "label:" + "ab" * 32
@@ -18,10 +25,10 @@ PACKAGE = "label:" + "ab" * 32
 class Peer:
     """The other end: what it sends, and the state it answers from."""
 
-    def __init__(self, workers, *, batch=0, reads=0, state=None):
+    def __init__(self, workers, *, batch=0, reads=0, state=None, called_as=""):
         self.state = dict(state or {})
         self._to_chaincode = queue.SimpleQueue()
-        self.stream = PeerStream(PACKAGE, PutGet(), lambda: 7, workers)
+        self.stream = PeerStream(PACKAGE, PutGet(), lambda: 7, workers, called_as=called_as)
         self.outgoing = self.stream.messages(iter(self._to_chaincode.get, None))
         registered = next(self.outgoing)
         assert registered.type == Message.REGISTER
@@ -41,13 +48,16 @@ class Peer:
     def go_away(self):
         self._to_chaincode.put(None)
 
-    def invoke(self, txid, *args):
+    def invoke(self, txid, *args, proposed_to="tieline"):
+        """Hand in an invocation, with the proposal that it is of, as peers do."""
         given = chaincode_pb2.ChaincodeInput(args=args)
+        proposal = propose("lab", proposed_to, args, b"creator", b"nonce").encode()
         self.send(
             type=Message.TRANSACTION,
             payload=given.SerializeToString(),
             txid=txid,
             channel_id="lab",
+            proposal=proposal_pb2.SignedProposal(proposal_bytes=proposal, signature=b"s"),
         )
 
     def next(self):
@@ -97,6 +107,41 @@ def test_an_invocation_reads_then_writes_then_completes_with_its_one_event(peer)
         EVENT_NAME,
         b"put k",
     )
+
+
+@pytest.fixture
+def guarded(workers):
+    made = Peer(workers, called_as="tieline")
+    yield made
+    made.go_away()
+
+
+def test_what_another_chaincode_calls_writes_nothing(guarded):
+    """
+    The transaction would be the other's: valid, and its writes ours, but no light client takes it.
+    A packet received so could neither be answered nor time out.
+    """
+    guarded.invoke("t1", b"put", b"k", b"new", proposed_to="router")
+    guarded.answer_from_state(guarded.next())
+    done = guarded.next()
+    assert response_of(done).status == 500
+    said = decode_refusal(response_of(done).message)
+    assert said.codespace == InvalidMessage.codespace
+    assert "router" in said.log
+    assert not done.chaincode_event.event_name
+
+
+def test_another_chaincode_may_read(guarded):
+    guarded.state["k"] = b"value"
+    guarded.invoke("t1", b"get", b"k", proposed_to="router")
+    guarded.answer_from_state(guarded.next())
+    assert response_of(guarded.next()).payload == b"value"
+
+
+def test_what_is_proposed_to_the_chaincode_itself_writes(guarded):
+    guarded.invoke("t1", b"put", b"k", b"new")
+    guarded.answer_from_state(guarded.next())
+    assert guarded.next().type == Message.PUT_STATE
 
 
 def test_a_value_of_none_deletes(peer):
