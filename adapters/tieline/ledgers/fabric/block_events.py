@@ -15,8 +15,8 @@ from tieline.ledgers.fabric.history import History
 from tieline.ledgers.fabric.port import FabricPort
 from tieline.ledgers.fabric.seen_blocks import SeenBlock, read_block
 from tieline.ledgers.fabric.settings import FabricSettings
-from tieline.wire.fabric.invocations import Function, decode_events
-from tieline.wire.hashes import sha256
+from tieline.wire.errors import Malformed
+from tieline.wire.fabric.invocations import Function, decode_events, invocation_hash
 
 _SUBMIT = Function.SUBMIT.encode()
 
@@ -40,9 +40,11 @@ class SeenEvents:
         self._failed: dict[int, tuple[TxEvents, ...]] = {}
         """What of this process finally failed, by the block it was told with: no peer knows it."""
 
-    def tell(self, block: SeenBlock, failed: Sequence[TxEvents]) -> None:
+    def tell(
+        self, block: SeenBlock, happened: Sequence[TxEvents], failed: Sequence[TxEvents]
+    ) -> None:
         """Tell of a block that was just taken, and what of ours finally failed with it."""
-        self._newest[block.number] = self._events(block)
+        self._newest[block.number] = self._events(block, happened)
         if len(self._newest) > self._settings.events_kept:
             self._newest.popitem(last=False)
         self.tell_failed(block.number, failed)
@@ -84,24 +86,32 @@ class SeenEvents:
             block = read_block(raw, self._port.fabric_channel)
             if block.hash != self._history.hash_at(first + len(found)):
                 raise Contradicted(f"another block than before: number={first + len(found)}")
-            found.append(self._events(block))
+            found.append(self._events(block, landed(block)))
         if not found:
             raise Unavailable(f"the peer has no block {first} any more: {self._port.name}")
         return found
 
-    def _events(self, block: SeenBlock) -> BlockEvents:
+    def _events(self, block: SeenBlock, happened: Sequence[TxEvents]) -> BlockEvents:
         return BlockEvents(
             height=block.number,
             time_s=self._history.time_at(block.number),
-            transactions=landed(block),
+            transactions=tuple(happened),
             is_provable=self._history.tick_at(block.number) is not None,
         )
 
 
 def landed(block: SeenBlock) -> tuple[TxEvents, ...]:
-    """Return what the transactions told that took effect in a block."""
-    return tuple(
-        TxEvents(sha256(invocation.args[1]), 0, "", decode_events(invocation.event))
-        for invocation in block.invocations
-        if invocation.is_valid and invocation.function == _SUBMIT
-    )
+    """
+    Return what the transactions told that took effect in a block.
+
+    Raises:
+        Contradicted: It calls valid what our chaincode does not endorse.
+    """
+    try:
+        return tuple(
+            TxEvents(invocation_hash(invocation.args), 0, "", decode_events(invocation.event))
+            for invocation in block.invocations
+            if invocation.is_valid and invocation.function == _SUBMIT
+        )
+    except Malformed as exc:
+        raise Contradicted(f"called valid, but cannot be: block={block.number}: {exc}") from exc

@@ -19,6 +19,7 @@ from fabric_protos.common import common_pb2, ledger_pb2
 from fabric_protos.gateway import gateway_pb2
 from fabric_protos.orderer import ab_pb2
 from fabric_protos.peer import proposal_response_pb2
+from google.protobuf.message import DecodeError
 
 from tieline.interfaces.errors import ConfigError, Unavailable
 from tieline.ledgers.fabric import deliver
@@ -202,7 +203,7 @@ class GatewayPort:
             if failure.code is grpc.StatusCode.DEADLINE_EXCEEDED:
                 return None
             raise sorted_error(failure, self.name) from exc
-        status = gateway_pb2.CommitStatusResponse.FromString(raw)
+        status = self._read(gateway_pb2.CommitStatusResponse.FromString, raw)
         return CommitStatus(status.result, status.block_number)
 
     async def blocks_after(self, number: int, limit: int) -> Sequence[bytes]:
@@ -243,14 +244,14 @@ class GatewayPort:
         args = (b"GetChainInfo", self._fabric_channel.encode())
         call = make_call(self._carrier, self._fabric_channel, "qscc", args)
         raw = await self._asked("/protos.Endorser/ProcessProposal", call.signed)
-        answer = proposal_response_pb2.ProposalResponse.FromString(raw).response
+        answer = self._read(proposal_response_pb2.ProposalResponse.FromString, raw).response
         if answer.status != _OK:
             raise ConfigError(
                 f"the peer does not tell its height: {answer.message}",
                 key=self.name,
                 instead="ask a peer of the channel, as a member of one of its organisations",
             )
-        return ledger_pb2.BlockchainInfo.FromString(answer.payload).height - 1
+        return self._read(ledger_pb2.BlockchainInfo.FromString, answer.payload).height - 1
 
     async def events(self, first_block: int) -> AsyncIterator[SeenEvent]:
         """
@@ -273,7 +274,7 @@ class GatewayPort:
         call = stream(request.SerializeToString())
         try:
             async for raw in call:
-                answer = gateway_pb2.ChaincodeEventsResponse.FromString(raw)
+                answer = self._read(gateway_pb2.ChaincodeEventsResponse.FromString, raw)
                 for event in answer.events:
                     yield SeenEvent(
                         answer.block_number, event.tx_id, event.event_name, event.payload
@@ -293,7 +294,14 @@ class GatewayPort:
         return make_call(self._carrier, self._fabric_channel, self._chaincode, args)
 
     async def _gateway(self, method: str, request: _Encodable, read: Callable[[bytes], _T]) -> _T:
-        return read(await self._asked(f"/gateway.Gateway/{method}", request.SerializeToString()))
+        raw = await self._asked(f"/gateway.Gateway/{method}", request.SerializeToString())
+        return self._read(read, raw)
+
+    def _read(self, read: Callable[[bytes], _T], raw: bytes) -> _T:
+        try:
+            return read(raw)
+        except DecodeError as exc:
+            raise Unavailable(f"a peer answers what is no answer: peer={self.name}") from exc
 
     async def _asked(self, path: str, request: bytes) -> bytes:
         try:

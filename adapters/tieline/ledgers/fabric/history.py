@@ -39,6 +39,9 @@ _SUBMIT = Function.SUBMIT.encode()
 _PROVED: Final = ibc_key(b"")
 """How keys begin that are asked for as they were; of the others what they hold now is enough."""
 _BEHIND_HEX: Final = "g"
+_PARTS: Final = {_INIT: 3, _SUBMIT: 2}
+"""Arguments, the function's name among them."""
+_TIME_S_MAX: Final = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +109,8 @@ class History:
         Add the next block.
 
         Raises:
-            Contradicted: It does not follow the last one: another channel, or one begun anew.
+            Contradicted: It does not follow the last one: another channel, or one begun anew; or it
+                calls valid what our chaincode does not endorse.
             ConfigError: The file cannot be written.
         """
         expected = self.height + 1
@@ -119,7 +123,10 @@ class History:
                 f"the peer is of another channel, or the channel was begun anew{cure}"
             )
         with self._file.all_or_none():
-            time_s, tick = self._fold(block)
+            try:
+                time_s, tick = self._fold(block)
+            except Malformed as exc:
+                raise Contradicted(f"called valid, but cannot be: block={expected}: {exc}") from exc
             self._file.cursor = replace(self._file.cursor, height=block.number)
         self._hash, self._time_s = block.hash, time_s
         if tick is not None:
@@ -136,6 +143,8 @@ class History:
                 if invocation.function == _TICK:
                     tick = invocation.index
                     time_s = decode_number(invocation.writes.get(CLOCK_KEY) or b"")
+                    if time_s > _TIME_S_MAX:
+                        raise Malformed(f"no time: {time_s=}")
         self._file.put("blocks", (block.number, block.hash, block.data_hash, time_s, tick))
         if block.is_config:
             self._file.put("configs", (block.number,))
@@ -150,6 +159,8 @@ class History:
         self._file.put("markers", (number, invocation.index, marker))
         if invocation.function == _TICK:
             return
+        if len(invocation.args) != _PARTS.get(invocation.function, len(invocation.args)):
+            raise Malformed(f"other arguments: function={invocation.function!r}")
         cursor = replace(self._file.cursor, changed_at=number)
         if invocation.function == _INIT and not cursor.genesis:
             cursor = replace(cursor, genesis=invocation.args[1])

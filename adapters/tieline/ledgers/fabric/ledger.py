@@ -29,7 +29,7 @@ from tieline.interfaces.ledger import (
     TxEvents,
 )
 from tieline.interfaces.signer import Signer
-from tieline.ledgers.fabric.block_events import SeenEvents
+from tieline.ledgers.fabric.block_events import SeenEvents, landed
 from tieline.ledgers.fabric.history import History
 from tieline.ledgers.fabric.kept_place import check_place
 from tieline.ledgers.fabric.packet_proofs import packet_proofs
@@ -347,10 +347,11 @@ class FabricLedger:
 
     def _take(self, raw: bytes) -> None:
         block = read_block(raw, self.ledger_id)
+        happened = landed(block)  # what cannot be read is said before anything is taken
         self._history.take(block)
         self._prover.keep(block.number, raw)
         failed = self._submitter.take(block)
-        self._events.tell(block, (*self._untold, *failed))
+        self._events.tell(block, happened, (*self._untold, *failed))
         self._untold.clear()
 
     async def packet_proofs(self) -> Sequence[PacketProof]:

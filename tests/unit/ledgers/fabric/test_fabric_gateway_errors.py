@@ -162,6 +162,24 @@ def test_an_envelope_that_some_orderers_may_have_taken_is_still_on_its_way(monke
         finish(port.order(ScriptedFabric().simulate((b"Version",)).envelope))
 
 
+def test_what_is_no_answer_is_a_peer_that_does_not_answer(monkeypatch):
+    carrier = X509Carrier(identity_of("Org1MSP", "client"))
+    port = GatewayPort(PeerAddress("peer0", "127.0.0.1:1", b"", b"", b""), "lab", carrier)
+
+    async def noise(_request, **_limits):
+        return b"\xff"
+
+    monkeypatch.setattr(port, "_unary", lambda _path: noise)
+    for call in (
+        port.evaluate((b"Version",)),
+        port.endorse((b"Version",)),
+        port.commit_status("00"),
+        port.height(),
+    ):
+        with pytest.raises(Unavailable, match="peer0"):
+            finish(call)
+
+
 @pytest.mark.parametrize(
     ("said", "hint"),
     [

@@ -9,6 +9,7 @@ from fakes.driven import finish
 from fakes.microgrid import key, pay
 from fakes.scripted_fabric import ScriptedFabric, ScriptedPort
 
+from tieline.contract.chaincode import Invocation
 from tieline.interfaces.errors import Contradicted, NotYet, Unavailable
 from tieline.ledgers.fabric.ledger import FabricLedger
 from tieline.ledgers.fabric.port import InvocationRefused
@@ -70,6 +71,41 @@ def test_a_block_that_cannot_be_is_not_taken(fabric, change, said):
     spoil(fabric, 2, change)
     with pytest.raises(Contradicted, match=said):
         read(fabric)
+
+
+class Forger:
+    """A chaincode that says whatever it is told to: a peer that lies, not ours."""
+
+    def __init__(self, writes=(), event=b""):
+        self.said = Invocation(200, writes=tuple(writes), event=event)
+
+    def invoke(self, _args, _state, _wall_s):
+        return self.said
+
+
+@pytest.mark.parametrize(
+    ("args", "forger"),
+    [
+        ((b"Submit",), Forger()),
+        ((b"Submit", b"noise"), Forger()),
+        ((b"Submit", b"", b""), Forger()),
+        ((b"Submit", b"noise"), Forger(event=b"no list")),
+        ((b"Init", b"genesis"), Forger()),
+        ((b"Tick", b""), Forger()),
+        ((b"Tick", b""), Forger([("clock", b"late")])),
+        ((b"Tick", b""), Forger([("clock", b"\xff" * 8)])),
+    ],
+)
+def test_what_our_chaincode_never_endorses_is_a_lie(fabric, args, forger):
+    """Before, the observer ended by whatever error the reading of it met."""
+    ledger = read(fabric)
+    height = finish(ledger.latest_height())
+    fabric.chaincode = forger
+    fabric.run(args)
+    for _ in range(2):
+        with pytest.raises(Contradicted, match=f"called valid, but cannot be: block={height + 1}"):
+            finish(ledger.read_on())
+    assert ledger.history.height == height
 
 
 def test_a_transaction_of_another_channel_is_not_taken(fabric):
