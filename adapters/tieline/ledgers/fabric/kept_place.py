@@ -26,7 +26,7 @@ async def check_place(port: FabricPort, history: History) -> None:
         Unavailable: No peer answers, or none has come so far.
     """
     for number in (0, history.height):
-        shown = await _hash_at(port, number)
+        shown = await block_hash(port, number)
         if shown is None:
             raise Unavailable(
                 f"{history.path} has blocks of {port.fabric_channel} up to {history.height}, the "
@@ -44,7 +44,14 @@ async def check_place(port: FabricPort, history: History) -> None:
             )
 
 
-async def _hash_at(port: FabricPort, number: int) -> bytes | None:
+async def block_hash(port: FabricPort, number: int) -> bytes | None:
+    """
+    Return the hash of a block's header as a peer shows it; None if it does not have the block.
+
+    Raises:
+        Contradicted: The peer answers what is no block, or another one.
+        Unavailable: No peer answers.
+    """
     found = await port.blocks_after(number - 1, 1)
     if not found:
         return None

@@ -24,13 +24,12 @@ from tieline.ledgers.fabric.carriers import X509Carrier
 from tieline.ledgers.fabric.gateway import GatewayPort
 from tieline.ledgers.fabric.ledger import FabricLedger
 from tieline.ledgers.fabric.peer_calls import PeerAddress
-from tieline.ledgers.fabric.peers import PeerPorts
+from tieline.ledgers.fabric.peers import PeerPorts, genesis_hash_of
 from tieline.ledgers.fabric.port import FabricPort, InvocationRefused, Validation
 from tieline.ledgers.fabric.refusals import EXECUTED, name_of, refusal_of
 from tieline.ledgers.fabric.settings import FabricSettings
 from tieline.ledgers.fabric.wallets import DatabaseWallet, FolderWallet, Identity
 from tieline.ledgers.named_files import read_named
-from tieline.wire.fabric.blocks import Block
 from tieline.wire.fabric.invocations import init_args
 
 _REFUSED: Final = (GenesisRefused.codespace, GenesisRefused.code)
@@ -180,10 +179,7 @@ async def begin_contract(port: FabricPort, genesis: bytes) -> bool:
         ConfigError: The contract was begun with another genesis, or takes another one only.
         Unavailable: Nobody answers, or it does not come into a block.
     """
-    first = await port.blocks_after(-1, 1)
-    if not first:
-        raise Unavailable(f"the peer has no block 0: {port.name}")
-    args = init_args(genesis, Block.decode(first[0]).header.hash())
+    args = init_args(genesis, await genesis_hash_of(port))
     try:
         endorsed = await endorse_agreed(port, args, FabricSettings())
     except InvocationRefused as refused:

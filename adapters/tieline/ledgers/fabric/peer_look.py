@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from tieline.contract.chaincode import CHAINCODE_VERSION
 from tieline.contract.chaincode_genesis import STORED_GENESIS
-from tieline.interfaces.errors import Unavailable
-from tieline.ledgers.fabric.peers import check_chaincode
+from tieline.interfaces.errors import Contradicted
+from tieline.ledgers.fabric.peers import check_chaincode, genesis_hash_of
 from tieline.ledgers.fabric.port import FabricPort
-from tieline.wire.fabric.blocks import Block
+from tieline.wire.errors import Malformed
 from tieline.wire.fabric.invocations import decode_read_back, read_back_args
 from tieline.wire.hashes import sha256
 
@@ -41,16 +41,18 @@ async def look_at(port: FabricPort) -> PeerLook:
         Unavailable: It does not answer; retrying may help.
     """
     height = await port.height()
-    first = await port.blocks_after(-1, 1)
-    if not first:
-        raise Unavailable(f"the peer has no block 0: {port.name}")
+    channel_hash = await genesis_hash_of(port)
     deployed_for = await check_chaincode(port)
-    read = decode_read_back(await port.evaluate(read_back_args(STORED_GENESIS)))
+    answer = await port.evaluate(read_back_args(STORED_GENESIS))
+    try:
+        read = decode_read_back(answer)
+    except Malformed as exc:
+        raise Contradicted(f"a peer answers what is no read-back: {port.name} {exc}") from exc
     genesis = read.values[0]
     return PeerLook(
         peer=port.name,
         height=height,
-        channel_hash=Block.decode(first[0]).header.hash().hex(),
+        channel_hash=channel_hash.hex(),
         version=CHAINCODE_VERSION,
         deployed_for=deployed_for,
         genesis_sha256="" if genesis is None else sha256(genesis).hex(),

@@ -13,6 +13,7 @@ from typing import cast
 from tieline.contract.chaincode import CHAINCODE_VERSION
 from tieline.interfaces.errors import ConfigError, HubError, Unavailable
 from tieline.ledgers.endpoints import Endpoint, Endpoints, result_of
+from tieline.ledgers.fabric.kept_place import block_hash
 from tieline.ledgers.fabric.port import (
     CHAINCODE,
     CommitStatus,
@@ -22,7 +23,6 @@ from tieline.ledgers.fabric.port import (
     InvocationRefused,
 )
 from tieline.wire.errors import Malformed
-from tieline.wire.fabric.blocks import Block
 from tieline.wire.fabric.invocations import version_args
 
 
@@ -110,10 +110,7 @@ class PeerPorts(Endpoints[_Peer]):
 
     async def _identify(self, endpoint: Endpoint[_Peer]) -> None:
         port = endpoint.rpc.port
-        found = await port.blocks_after(-1, 1)
-        if not found:
-            raise Unavailable(f"the peer has no block 0: {port.name}")
-        genesis_hash = Block.decode(found[0]).header.hash()
+        genesis_hash = await genesis_hash_of(port)
         self._require_one_channel(port, genesis_hash)
         await check_chaincode(port)
         # Another may have been the first to answer meanwhile: peers are asked side by side.
@@ -138,6 +135,14 @@ class PeerPorts(Endpoints[_Peer]):
         return ConfigError(
             f"no peer of {self._channel} can be used: {reasons}", instead="correct their addresses"
         )
+
+
+async def genesis_hash_of(port: FabricPort) -> bytes:
+    """Return the hash of block 0's header at a peer. Raises Unavailable, Contradicted."""
+    found = await block_hash(port, 0)
+    if found is None:
+        raise Unavailable(f"the peer has no block 0: {port.name}")
+    return found
 
 
 async def check_chaincode(port: FabricPort) -> str:

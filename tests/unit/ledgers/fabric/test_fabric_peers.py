@@ -9,8 +9,9 @@ from fakes.driven import finish
 from fakes.microgrid import key, pay
 from fakes.scripted_fabric import ScriptedFabric, ScriptedPort
 
-from tieline.interfaces.errors import ConfigError, Unavailable
+from tieline.interfaces.errors import ConfigError, Contradicted, Unavailable
 from tieline.ledgers.fabric.ledger import FabricLedger
+from tieline.ledgers.fabric.peer_look import look_at
 from tieline.ledgers.fabric.peers import PeerPorts
 from tieline.ledgers.fabric.port import EndorsementsDiffer
 
@@ -125,3 +126,20 @@ def test_peers_that_disagree_are_no_reason_to_ask_elsewhere(fabric):
 def test_peers_of_several_channels_are_no_ledger(fabric):
     with pytest.raises(ConfigError, match="lab, yard"):
         PeerPorts([ScriptedPort(fabric), ScriptedPort(ScriptedFabric("yard"))])
+
+
+def test_a_peer_that_shows_no_block_0_is_passed_over(fabric):
+    noise = ScriptedFabric()
+    noise.blocks[0] = b"no block"
+    ports = PeerPorts([ScriptedPort(noise, "odd"), ScriptedPort(fabric, "right")])
+    assert finish(ports.height()) == len(fabric.blocks) - 1
+    assert ports.name == "right"
+
+
+def test_a_peer_that_reads_back_noise_is_said_to_contradict(fabric):
+    class Odd(ScriptedPort):
+        async def evaluate(self, args):
+            return b"noise" if args[0] == b"ReadBack" else await super().evaluate(args)
+
+    with pytest.raises(Contradicted, match="no read-back: odd"):
+        finish(look_at(Odd(fabric, "odd")))
