@@ -31,7 +31,7 @@ from tieline.wire.fabric.reader import Message
 METHOD: Final = "/protos.Deliver/Deliver"
 DELIVER_SEEK_INFO: Final = 5
 _STATUS_FIELD, _BLOCK_FIELD = 1, 2
-_SUCCESS, _NOT_FOUND, _FORBIDDEN = 200, 404, 403
+_SUCCESS, _BAD_REQUEST, _FORBIDDEN, _NOT_FOUND = 200, 400, 403, 404
 _NS_PER_S: Final = 10**9
 
 
@@ -99,6 +99,14 @@ def _check_status(status: int, peer: str) -> None:
             f"the peer does not let us read blocks: status={named}",
             key=peer,
             instead="take an identity of an organisation of this channel",
+        )
+    if status == _BAD_REQUEST:
+        # It says no more; of a request like ours it dislikes the time or the tie to the connection.
+        raise ConfigError(
+            f"the peer refuses to be asked for blocks: status={named}",
+            key=peer,
+            instead="set this computer's clock and the peer's by NTP (the peer's limit is "
+            "peer.authentication.timewindow), and look whether what stands between ends TLS",
         )
     raise Unavailable(f"a peer delivers nothing: peer={peer} status={named}")
 

@@ -14,7 +14,7 @@ from tieline.wire.fabric.blocks import Block, BlockHeader
 from tieline.wire.fabric.envelopes import ChannelHeader, Envelope, Payload
 from tieline.wire.proto_fields import message_field, uint_field
 
-SUCCESS, FORBIDDEN, NOT_FOUND, UNAVAILABLE = 200, 403, 404, 503
+SUCCESS, BAD_REQUEST, FORBIDDEN, NOT_FOUND, UNAVAILABLE = 200, 400, 403, 404, 503
 
 
 def block(number):
@@ -61,6 +61,13 @@ def test_what_is_no_answer_is_not_taken():
 def test_a_peer_that_does_not_let_us_read_says_whose_turn_it_is():
     with pytest.raises(ConfigError, match="identity of an organisation") as told:
         read(status(FORBIDDEN))
+    assert told.value.key == "peer0"
+
+
+def test_a_peer_that_refuses_the_request_itself_is_said_with_the_clock():
+    """It holds a request against its own clock, and tells nobody but its log."""
+    with pytest.raises(ConfigError, match=r"BAD_REQUEST; set this computer's clock.*NTP") as told:
+        read(status(BAD_REQUEST))
     assert told.value.key == "peer0"
 
 
