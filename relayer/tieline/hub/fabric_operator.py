@@ -30,6 +30,7 @@ from tieline.ledgers.fabric.peer_look import PeerLook, look_at
 from tieline.ledgers.fabric.peers import PeerPorts
 from tieline.ledgers.fabric.port import FabricPort
 from tieline.ledgers.fabric.settings import TICK_DRIFT_S
+from tieline.ledgers.fabric.tls_files import read_pair, read_roots
 from tieline.ledgers.named_files import read_named
 from tieline.wire.hashes import sha256
 
@@ -72,8 +73,10 @@ def write_package(
     opening.checked_address(address, "an address of a chaincode", "--address")
     keys = None
     if tls is not None:
-        named = "name a folder with ca.crt, client.crt and client.key"
-        keys = LinkKeys(*(read_named(tls / name, "TLS file", named) for name in _CLIENT_FILES))
+        roots, certificate, key = (tls / name for name in _CLIENT_FILES)
+        for one in (roots, certificate, key):
+            read_named(one, "TLS file", f"name a folder with {', '.join(_CLIENT_FILES)}")
+        keys = LinkKeys(read_roots(roots), *read_pair(certificate, key))
     package = make_package(label, connection_file(address, keys))
     genesis_hash = ""
     if genesis_file is not None:

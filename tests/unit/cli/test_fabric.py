@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from fakes.embedded_fabric import FIRST, START_S, fabric_genesis, planned
+from fakes.fabric_identities import identity_of
 from fakes.microgrid import key
 
 from tieline.cli import main
@@ -21,6 +22,7 @@ from tieline.ledgers.fabric.embedded.embedded_port import EmbeddedPort
 from tieline.ledgers.fabric.embedded.network import Network
 from tieline.ledgers.fabric.embedded.signing import Signatory
 from tieline.ledgers.fabric.port import CHAINCODE
+from tieline.ledgers.fabric.wallets import Identity
 from tieline.wire.bech32 import account_to_text
 from tieline.wire.fabric.invocations import tick_args
 from tieline.wire.hashes import sha256
@@ -124,9 +126,16 @@ def test_a_package_says_where_the_service_is_and_is_known_by_its_bytes(
     )
 
 
+def write_client_keys(folder: Path) -> Identity:
+    kept = identity_of("Org1MSP", "client")
+    (folder / "ca.crt").write_bytes(kept.certificate_pem)
+    (folder / "client.crt").write_bytes(kept.certificate_pem)
+    (folder / "client.key").write_bytes(kept.key_pem)
+    return kept
+
+
 def test_a_package_that_holds_a_key_is_its_owners_alone(fabric: Commands, tmp_path: Path) -> None:
-    for name in ("ca.crt", "client.crt", "client.key"):
-        (tmp_path / name).write_text(f"the {name}")
+    kept = write_client_keys(tmp_path)
     code, out, _ = fabric("package", "a.tgz", "--address", "cc:9999", "--tls", ".", "--label", "x")
     assert code == 0
     assert "package id: x:" in out
@@ -134,8 +143,22 @@ def test_a_package_that_holds_a_key_is_its_owners_alone(fabric: Commands, tmp_pa
     assert stat.S_IMODE((tmp_path / "a.tgz").stat().st_mode) == 0o600
     said = json.loads(members(tmp_path / "a.tgz")["connection.json"])
     assert (said["tls_required"], said["client_auth_required"]) == (True, True)
-    assert (said["root_cert"], said["client_cert"]) == ("the ca.crt", "the client.crt")
-    assert said["client_key"] == "the client.key"
+    assert said["root_cert"] == said["client_cert"] == kept.certificate_pem.decode()
+    assert said["client_key"] == kept.key_pem.decode()
+
+
+@pytest.mark.parametrize("name", ["ca.crt", "client.crt", "client.key"])
+def test_a_package_is_not_made_of_keys_that_are_none(
+    fabric: Commands, tmp_path: Path, name: str
+) -> None:
+    """DER instead of PEM ended by a traceback, noise by peers that do not reach their chaincode."""
+    write_client_keys(tmp_path)
+    for content in (b"\x30\x82\xff", b"noise"):
+        (tmp_path / name).write_bytes(content)
+        code, _, err = fabric("package", "a.tgz", "--address", "cc:9999", "--tls", ".")
+        assert code != 0
+        assert f"{name}: holds no" in err
+        assert not (tmp_path / "a.tgz").exists()
 
 
 def test_a_contract_is_begun_once_and_every_peer_is_asked_for_it(

@@ -24,6 +24,7 @@ from tieline.interfaces.errors import ConfigError
 from tieline.ledgers.fabric.chaincode import ChaincodeServer, ServerKeys
 from tieline.ledgers.fabric.port import CHAINCODE
 from tieline.ledgers.fabric.shim_stream import Invocable
+from tieline.ledgers.fabric.tls_files import read_pair, read_roots
 
 _PACKAGE_ID: Final = re.compile(r"[A-Za-z0-9_.+-]+:[0-9a-f]{64}")
 _CLOCK_BYTES: Final = 8
@@ -69,15 +70,10 @@ def read_keys(folder: Path) -> ServerKeys:
     Return the keys of a folder with ``server.crt``, ``server.key`` and ``ca.crt``.
 
     Raises:
-        ConfigError: One is not there.
+        ConfigError: One is not there, or not what it must be.
     """
-    try:
-        parts = [(folder / name).read_bytes() for name in ("server.crt", "server.key", "ca.crt")]
-    except OSError as exc:
-        raise ConfigError(
-            f"cannot be read: {exc.strerror}", file=str(exc.filename), instead="give all three"
-        ) from exc
-    return ServerKeys(*parts)
+    certificate, key = read_pair(folder / "server.crt", folder / "server.key")
+    return ServerKeys(certificate, key, read_roots(folder / "ca.crt"))
 
 
 def read_package_id(text: str) -> str:

@@ -12,10 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
 from tieline.contract.chaincode_errors import GenesisRefused
 from tieline.interfaces.errors import ConfigError, Rejected, Unavailable
 from tieline.interfaces.signer import Signer
@@ -28,15 +24,14 @@ from tieline.ledgers.fabric.peers import PeerPorts, genesis_hash_of
 from tieline.ledgers.fabric.port import FabricPort, InvocationRefused, Validation
 from tieline.ledgers.fabric.refusals import EXECUTED, name_of, refusal_of
 from tieline.ledgers.fabric.settings import FabricSettings
+from tieline.ledgers.fabric.tls_files import read_pair, read_roots
 from tieline.ledgers.fabric.wallets import DatabaseWallet, FolderWallet, Identity
-from tieline.ledgers.named_files import read_named
 from tieline.wire.fabric.invocations import init_args
 
 _REFUSED: Final = (GenesisRefused.codespace, GenesisRefused.code)
 _LOOKS: Final = 100
 _LOOK_S: Final = 0.1
 _PORT_MAX: Final = 65_535
-_PEM: Final = "name a file in PEM"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +86,10 @@ def open_ports(source: FabricSource) -> Sequence[FabricPort]:
         ConfigError: A file, an identity or an address is not what it must be.
     """
     carrier = X509Carrier(_identity(source))
-    roots = read_named(source.tls_roots_file, "TLS root certificates", _PEM)
-    # gRPC says of what it cannot use no more than that there is no connection.
-    _certificates(roots, source.tls_roots_file)
+    roots = read_roots(source.tls_roots_file)
     shown = (b"", b"")
     if source.tls_shown_files is not None:
-        shown = _shown(*source.tls_shown_files)
+        shown = read_pair(*source.tls_shown_files)
     return [
         GatewayPort(
             PeerAddress(target, checked_address(target), roots, *shown),
@@ -105,36 +98,6 @@ def open_ports(source: FabricSource) -> Sequence[FabricPort]:
         )
         for target in source.peers
     ]
-
-
-def _certificates(pem: bytes, file: Path) -> Sequence[x509.Certificate]:
-    try:
-        return x509.load_pem_x509_certificates(pem)
-    except ValueError:
-        raise ConfigError(
-            "holds no certificate that can be read", file=str(file), instead=_PEM
-        ) from None
-
-
-def _shown(certificate_file: Path, key_file: Path) -> tuple[bytes, bytes]:
-    certificate = read_named(certificate_file, "TLS certificate", _PEM)
-    key = read_named(key_file, "TLS key", _PEM)
-    public = _certificates(certificate, certificate_file)[0].public_key()
-    try:
-        loaded = load_pem_private_key(key, None)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise ConfigError(
-            "holds no key that can be read",
-            file=str(key_file),
-            instead="name a file in PEM, the key without a passphrase",
-        ) from None
-    if loaded.public_key() != public:
-        raise ConfigError(
-            f"is not the key of {certificate_file}",
-            file=str(key_file),
-            instead="name certificate and key of one enrolment",
-        )
-    return certificate, key
 
 
 def _identity(source: FabricSource) -> Identity:

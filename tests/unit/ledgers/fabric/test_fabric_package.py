@@ -7,6 +7,7 @@ import subprocess
 import tarfile
 
 import pytest
+from fakes.fabric_identities import identity_of
 
 from tieline.interfaces.errors import ConfigError
 from tieline.ledgers.fabric.chaincode_main import (
@@ -106,4 +107,21 @@ def test_the_wall_clock_is_the_computers_or_the_files(tmp_path):
 
 def test_keys_that_are_not_there_are_named(tmp_path):
     with pytest.raises(ConfigError, match=r"server\.crt"):
+        read_keys(tmp_path)
+
+
+def test_keys_of_the_service_that_are_none_are_named(tmp_path):
+    """They were said to be a port at which another process listens."""
+    kept, other = identity_of("Org1MSP", "client"), identity_of("Org2MSP", "client")
+    files = {"server.crt": kept.certificate_pem, "server.key": kept.key_pem}
+    files["ca.crt"] = kept.certificate_pem
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    assert read_keys(tmp_path).key == kept.key_pem
+    (tmp_path / "server.key").write_bytes(other.key_pem)
+    with pytest.raises(ConfigError, match=r"server\.key: is not the key of"):
+        read_keys(tmp_path)
+    (tmp_path / "ca.crt").write_bytes(b"noise")
+    (tmp_path / "server.key").write_bytes(kept.key_pem)
+    with pytest.raises(ConfigError, match=r"ca\.crt: holds no certificate"):
         read_keys(tmp_path)
