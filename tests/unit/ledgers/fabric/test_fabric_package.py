@@ -10,6 +10,7 @@ import pytest
 from fakes.fabric_identities import identity_of
 
 from tieline.interfaces.errors import ConfigError
+from tieline.ledgers.fabric import chaincode_main
 from tieline.ledgers.fabric.chaincode_main import (
     open_chaincode,
     read_keys,
@@ -125,3 +126,24 @@ def test_keys_of_the_service_that_are_none_are_named(tmp_path):
     (tmp_path / "server.key").write_bytes(kept.key_pem)
     with pytest.raises(ConfigError, match=r"ca\.crt: holds no certificate"):
         read_keys(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("factory", "called_as"), [("", "tieline"), ("fakes.put_get_chaincode:PutGet", "")]
+)
+def test_the_contract_is_served_for_those_who_call_it_by_its_own_name(
+    monkeypatch, factory, called_as
+):
+    served = []
+
+    class Server(chaincode_main.ChaincodeServer):
+        def start(self, address):
+            served.append(self._called_as)
+            raise ConfigError("not in a test")
+
+    monkeypatch.setattr(chaincode_main, "ChaincodeServer", Server)
+    arguments = ["--listen", "127.0.0.1:1", "--package-id", f"x:{'ab' * 32}", "--factory", factory]
+    monkeypatch.setattr("sys.argv", ["chaincode", *arguments])
+    with pytest.raises(SystemExit, match="not in a test"):
+        chaincode_main.main()
+    assert served == [called_as]
