@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from tieline.interfaces.errors import HubError, Rejected, Unavailable
+from tieline.interfaces.errors import HubError, Rejected
 from tieline.interfaces.signer import Signer
 from tieline.ledgers.ethereum.endpoints import EvmEndpoints
 from tieline.ledgers.ethereum.fees import FeePolicy, Fees
@@ -54,10 +54,13 @@ class Account:
         return Form(transaction_hash(raw), raw, fees)
 
     async def broadcast(self, raws: Sequence[bytes]) -> tuple[Sequence[Json | HubError], bool]:
-        """Return what came of each, and whether a node may have had them before."""
+        """
+        Return what came of each, and whether a node may have had them before. They are on disk, so
+        no failure as a whole is an answer about them: they are on their way, or will be.
+        """
         try:
             return await self.endpoints.broadcast(raws)
-        except Unavailable as exc:
+        except HubError as exc:
             _LOG.warning("transactions wait for a node: count=%d %s", len(raws), exc)
             return [exc] * len(raws), True
 
@@ -135,16 +138,20 @@ class AccountBook:
 
     def give_back(self, nonce: int) -> None:
         """No node has anything of a nonce; the next transaction takes it."""
-        assert self.next is not None, "nothing was counted"
         self.account.journal.withdraw(self.account.address, nonce)
         self.forget(nonce)
+        if self.next is None:
+            return  # it is counted again, and this one with it
         self.gaps.add(nonce)
         while self.next - 1 in self.gaps:
             self.next -= 1
             self.gaps.remove(self.next)
 
     def lose(self, nonce: int) -> None:
-        """Somebody else has used a nonce: what we signed with it can never land."""
+        """
+        Somebody else has used a nonce for good. Should the blocks that say so go away all the same,
+        what we signed with it is broadcast again: nothing else stands for it.
+        """
         _LOG.warning(
             "nonce used by somebody else account=%s nonce=%d; does another process send with this "
             "key?",
@@ -152,6 +159,14 @@ class AccountBook:
         )
         self.account.journal.end(self.account.address, nonce, LOST)
         self.forget(nonce)
+
+    def leave(self, nonce: int) -> None:
+        """
+        Somebody else has used a nonce, and what we signed with it is signed again with another, or
+        told to be refused: this form of it must never go out, even if the nonce is free again.
+        """
+        self.account.journal.withdraw(self.account.address, nonce)
+        self.lose(nonce)
 
     def end(self, nonce: int, height: int) -> None:
         """A nonce of ours is used in the final block *height*."""

@@ -141,7 +141,14 @@ class AccountSender:
             for entry, nonce in zip(entries, book.take(len(entries)), strict=True)
         ]
         book.write([(nonce, form) for _, nonce, form in signed])
-        outcomes, may_be_twice = await self._account.broadcast([form.raw for *_, form in signed])
+        try:
+            raws = [form.raw for *_, form in signed]
+            outcomes, may_be_twice = await self._account.broadcast(raws)
+        except asyncio.CancelledError:
+            # All of them are on disk, and go: whoever is still there must not sign again.
+            for entry, _, form in signed:
+                self._end(entry, form.tx_hash)
+            raise
         now = self._clock()
         for (entry, nonce, form), outcome in zip(signed, outcomes, strict=True):
             book.sent_at[nonce] = now
@@ -163,7 +170,7 @@ class AccountSender:
                 self._end(entry, form.tx_hash)
             case DoorRefusal.NONCE_USED | DoorRefusal.REPLACEMENT_UNDERPRICED:
                 # Somebody else sends from this account: the nonce is theirs, ours is the next.
-                book.lose(nonce)
+                book.leave(nonce)
                 if kind is DoorRefusal.NONCE_USED:
                     book.next = None
                 if is_last:

@@ -115,6 +115,10 @@ class _Provider(AsyncHTTPProvider):
             loop.run_until_complete(session.close())
 
 
+def _sends(calls: Sequence[Call]) -> bool:
+    return any(call.method == "eth_sendRawTransaction" for call in calls)
+
+
 class EvmRpc:
     """One node's RPC address."""
 
@@ -182,9 +186,11 @@ class EvmRpc:
             try:
                 return await self._provider.post(calls)
             except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as exc:
-                if isinstance(exc, aiohttp.ClientConnectorError):
+                if isinstance(exc, aiohttp.ClientConnectorError) or _sends(calls):
                     raise
-                # A kept connection that the node had closed. What is asked here may be asked twice.
+                # A kept connection that the node had closed. What is asked here may be asked twice;
+                # a transaction may not: if it is in a block already, "nonce too low" would be said
+                # of it as if somebody else had used its nonce.
                 return await self._provider.post(calls)
         except (aiohttp.ClientError, OSError, TimeoutError, _TooLong) as exc:
             # Its text may hold the whole URL.

@@ -63,6 +63,8 @@ _DOOR: Final = (
 )
 _DOOR_PATTERNS: Final = tuple((kind, re.compile(text, re.IGNORECASE)) for kind, text in _DOOR)
 
+_RAN_LATE: Final = re.compile(r"timed? ?out|deadline exceeded", re.IGNORECASE)
+"""The node gave up on answering, not on what it was asked to do."""
 _LATER: Final = re.compile(
     r"extends beyond current head|invalid block range|header not found|(?:unknown|invalid) block"
     r"|block .*not found|header for hash not found",
@@ -97,7 +99,9 @@ def sorted_error(method: str, error: dict[str, Any]) -> HubError:
     code, message = error.get("code", 0), str(error.get("message", ""))[:_REASON_MAX]
     said = f"{method}: {message}"
     if method == "eth_sendRawTransaction":
-        return Rejected(CODESPACE, DOOR, message)
+        # A node that ran out of time may have taken it all the same.
+        is_told = not _RAN_LATE.search(message)
+        return Rejected(CODESPACE, DOOR, message) if is_told else Unavailable(said)
     if method in {"eth_call", "eth_estimateGas"}:
         data = revert_data(error.get("data"))
         if code == REVERTED or data or _REVERT.search(message):
