@@ -153,19 +153,16 @@ class ChainFollower:
         """
         final_height = head.final_height
         if self._acted_on:
-            await self._check_acted_on()
+            await self._check_acted_on(head)
         await self._check_last(head)
         if final_height < self.height:
-            raise Unavailable(
-                f"{self._ledger_id} has {final_height} final blocks and was read up to "
-                f"{self.height}: its nodes are behind, or it lost blocks"
-            )
+            raise self._behind(final_height, self.height)
         first, last = self.height + 1, min(final_height, self.height + PAGE)
         if last < first:
             return []
         blocks, logs = await self._page(first, last)
         if first > self._start and blocks[0].header.parent_hash != self._hashes[first - 1]:
-            await self._find_ancestor(self._hashes)
+            await self._find_ancestor(self._hashes, head)
         receipts = await self._receipts(blocks, logs)
         return list(_joined(blocks, logs, receipts))
 
@@ -228,17 +225,28 @@ class ChainFollower:
 
     # --- what is gone -----------------------------------------------------------------------
 
-    async def _check_acted_on(self) -> None:
-        """Once after a start: hold the chain to the blocks that were acted on before."""
+    def _behind(self, height: int, read: int) -> Unavailable:
+        return Unavailable(
+            f"{self._ledger_id} has {height} final blocks and was read up to {read}: its nodes are "
+            "behind, or it lost blocks"
+        )
+
+    async def _check_acted_on(self, head: Head) -> None:
+        """
+        Once after a start: hold the chain to the blocks that were acted on before. A node that ends
+        below them says nothing of those above its end: it may be catching up.
+        """
         known = self._acted_on
         last = max(known)
-        call = Call(*block_call(last))
-        try:
-            found = await self._endpoints.ask([call], lambda answers: block_of(answers[0]).hash)
-        except NotYet:
-            found = None
-        if found != known[last]:
-            await self._find_ancestor(known)
+        place = max((one for one in known if one <= head.height), default=None)
+        if place is None:
+            raise self._behind(head.height, last)
+        call = Call(*block_call(place))
+        found = await self._endpoints.ask([call], lambda answers: block_of(answers[0]).hash)
+        if found != known[place]:
+            await self._find_ancestor(known, head)
+        if place < last:
+            raise self._behind(head.height, last)
         self._acted_on = {}
 
     async def _check_last(self, head: Head) -> None:
@@ -252,20 +260,17 @@ class ChainFollower:
         call = Call(*block_call(height))
         found = await self._endpoints.ask([call], lambda answers: block_of(answers[0]).hash)
         if found != self._hashes.get(height, found):
-            await self._find_ancestor(self._hashes)
+            await self._find_ancestor(self._hashes, head)
         self._checked = head.hash
 
-    async def _find_ancestor(self, known: dict[int, bytes]) -> None:
+    async def _find_ancestor(self, known: dict[int, bytes], head: Head) -> None:
         """Go back to the last block that still stands. Raises Reorganised, or ConfigError."""
-        heights = sorted(known)
+        # A node that has not even these is behind the one that showed the head: another is asked.
+        heights = sorted(one for one in known if one <= head.height)
         calls = [Call(*block_call(height)) for height in heights]
-        answers = await self._endpoints.ask(calls, list)
-        stands = [
-            height
-            for height, answer in zip(heights, answers, strict=True)
-            if answer is not None and block_of(answer).hash == known[height]
-        ]
-        last = heights[-1]
+        found = await self._endpoints.ask(calls, lambda answers: [block_of(a) for a in answers])
+        stands = [one.height for one in found if one.hash == known.get(one.height)]
+        last = max(known)
         if not stands or last - stands[-1] > REORG_DEPTH_MAX:
             raise ConfigError(
                 f"the chain of {self._ledger_id} was begun anew or has lost its blocks: block "
