@@ -14,10 +14,11 @@ from tieline.contract.block import Application
 from tieline.hub.attestor_pool import AttestorPool, AttestorQuorum
 from tieline.hub.hub_topology import plain_topology
 from tieline.hub.journal_sql import SqlJournal
+from tieline.hub.left_blocks import READ_AGAIN_BLOCKS
 from tieline.hub.no_trades import NoTrades
 from tieline.hub.proof_form import AttestedForm
 from tieline.hub.prover import ClientTerms, Prover
-from tieline.hub.runner import READ_AGAIN_BLOCKS, Runner
+from tieline.hub.runner import Runner
 from tieline.hub.settings import RunnerSettings
 from tieline.ledgers.ethereum.deployment import shipped_artifacts
 from tieline.ledgers.ethereum.looking_after import SendingPace

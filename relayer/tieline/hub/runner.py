@@ -17,6 +17,7 @@ from tieline.hub.holds import Holds
 from tieline.hub.inbox import Inbox, Outcome
 from tieline.hub.journey_rows import changed_rows
 from tieline.hub.lanes import Lanes
+from tieline.hub.left_blocks import LeftBlocks
 from tieline.hub.outbox import Outbox, Sent
 from tieline.hub.pacing import Pacing
 from tieline.hub.prover import Prover
@@ -40,8 +41,6 @@ _SECONDS_PER_DAY = 86_400
 _RETRY_MEMORY_S = 600
 """Longer than the longest delay between two tries."""
 _PRUNE_EVERY_S = 3_600
-READ_AGAIN_BLOCKS = 16
-"""So many blocks after a re-organisation its transactions have come back, if they do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,14 +122,9 @@ class Runner:
         self._pacing = Pacing(settings.windows)
         self._unsettled: list[Outcome] = []
         """What became of our transactions and is not noted yet."""
-        self._gone: list[Reorganised] = []
-        """Ledgers that left blocks which were acted on: all is read again before the next step."""
+        self._left = LeftBlocks(journal)
         self._is_forgotten = False
-        """Whether the view was emptied and the ledgers have not been read since."""
-        self._left_heights: dict[str, int] = {}
-        """By ledger: the last block of a branch that was shown and left."""
-        self._read_again_at: dict[str, int] = {}
-        """By ledger: the height at which what the branch had is in blocks again, or lost."""
+        """Whether all is to be read again before anything is decided."""
         self._sending: dict[str, asyncio.Task[Sent]] = {}
         """By ledger: what is being sent side by side with the next steps."""
 
@@ -139,10 +133,18 @@ class Runner:
         Read the ledgers up to now; what the journal left open is judged by what they say.
 
         Raises:
-            Unavailable: A ledger or the journal does not answer; try again.
+            Unavailable: A ledger or the journal does not answer, or left blocks that were shown;
+                try again.
         """
-        resume = self._journal.resume_heights()
-        differences = await reconcile(self.view, self._ledgers, self._inbox, resume)
+        resume = self._left.resume_heights()
+        try:
+            differences = await reconcile(self.view, self._ledgers, self._inbox, resume)
+        except Reorganised as error:
+            # It is said once. What was read so far may be of the branch that was left.
+            self._left.note(error)
+            self.view.forget_all()
+            raise
+        self._left.apply(self.view)
         for difference in differences:
             _LOG.warning("reconciled %s", difference)
         left_open = self._journal.open_intents()
@@ -171,8 +173,10 @@ class Runner:
         if self._is_forgotten:  # the last try did not come to its end
             return await self._begin_again()
         seen = await self._inbox.read(now_s)
-        self._gone = seen.reorganised
-        if self._gone or self._is_settled_again():
+        for error in seen.reorganised:
+            _LOG.error("reading all ledgers again: %s", error)
+            self._left.note(error)
+        if seen.reorganised or self._left.take_settled(self.view):
             return await self._begin_again()
         self._unsettled += seen.outcomes
         has_sent = any(task.done() for task in self._sending.values())
@@ -235,20 +239,6 @@ class Runner:
         self.save_resume_heights()
         self._journal.close()
 
-    def _is_settled_again(self) -> bool:
-        """
-        Return whether a ledger that left blocks has gone on so far that its stores are to be read
-        again: a packet that was not there after it left them may have been sent once more.
-        """
-        settled = [
-            ledger_id
-            for ledger_id, height in self._read_again_at.items()
-            if self.view.ledgers[ledger_id].height >= height
-        ]
-        for ledger_id in settled:
-            del self._read_again_at[ledger_id]
-        return bool(settled)
-
     async def _begin_again(self) -> StepReport:
         """
         Forget what was learnt, and read the ledgers again from before the blocks that are gone, as
@@ -257,14 +247,8 @@ class Runner:
         Raises:
             Unavailable: A ledger or the journal does not answer; the next step tries again.
         """
-        await self.finish()
-        resume = dict(self._journal.resume_heights())
-        for error in self._gone:
-            _LOG.error("reading all ledgers again: %s", error)
-            if error.ledger_id in resume:
-                resume[error.ledger_id] = min(resume[error.ledger_id], error.height)
-        self._journal.save_resume_heights(resume)
         self._is_forgotten = True
+        await self.finish()
         self.view.forget_all()
         self.retry.forget_all()
         self._prover.forget_all()
@@ -272,14 +256,7 @@ class Runner:
         for lanes in self.lanes.values():
             lanes.forget_all()
         await self.start()
-        for error in self._gone:
-            left = self._left_heights.get(error.ledger_id, 0)
-            left = max(left, error.height + error.depth)
-            self._left_heights[error.ledger_id] = left
-            self._read_again_at[error.ledger_id] = left + READ_AGAIN_BLOCKS
-        for ledger_id, height in self._left_heights.items():
-            self.view.ledgers[ledger_id].left_height = height
-        self._gone, self._is_forgotten = [], False
+        self._is_forgotten = False
         self._revision, self._wake_s = -1, self._clock.now_s()
         return StepReport(blocks=sum(view.height > 0 for view in self.view.ledgers.values()))
 

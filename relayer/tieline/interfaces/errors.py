@@ -56,6 +56,12 @@ class Reorganised(Unavailable):
         self.height = height
         self.depth = depth
 
+    def joined(self, other: Reorganised) -> Reorganised:
+        """Return what tells of this one and of another of the same ledger at once."""
+        height = min(self.height, other.height)
+        last = max(self.height + self.depth, other.height + other.depth)
+        return Reorganised(self.ledger_id, height, last - height)
+
 
 class Rejected(HubError):
     """The ledger refused the transaction; read its state again, never resend unchanged."""

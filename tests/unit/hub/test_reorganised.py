@@ -1,5 +1,7 @@
 """A ledger that left blocks which were acted on: all is read again, nothing twice, nothing lost."""
 
+import asyncio
+
 import pytest
 from fakes.plain_world import A, B, PlainWorld
 
@@ -70,3 +72,67 @@ def test_clients_are_shown_nothing_of_the_branch_that_was_left():
     world.settle()
     assert sent_messages(world).count("RecvPacket") == 1
     assert world.runner.view.ledgers[B].height > 0
+
+
+def test_one_that_is_told_at_a_start_is_read_from_before_the_blocks_that_are_gone():
+    """It came while no relayer ran; what the last one saved is above it."""
+    world = PlainWorld()
+    for _ in range(6):
+        world.clock.now += 5
+        world.a.inner.produce_block(world.clock.now, is_deadline=True)
+    world.settle()
+    world.runner.save_resume_heights()
+    height = world.runner.view.ledgers[A].height
+    assert world.journal.resume_heights()[A] == height
+    world.clock.now += 5
+    world.a.inner.produce_block(world.clock.now, is_deadline=True)
+    tell(world.a, height - 4, 5)
+    with pytest.raises(Unavailable):
+        world.start()
+    del world.a.blocks_after  # what tells them; its own notes what is read
+    world.a.read_from.clear()
+    asyncio.run(world.runner.start())
+    assert world.a.read_from[0] == height - 4
+    assert world.runner.view.ledgers[A].left_height == height + 1
+
+
+def test_one_that_is_told_while_another_is_read_again_is_not_forgotten():
+    world = PlainWorld()
+    world.step()
+    heights = {one: world.runner.view.ledgers[one].height for one in (A, B)}
+    tell(world.a, heights[A] - 1, 1)
+    inner = world.b.inner
+    readings = []
+
+    async def blocks_after(after, limit=100):
+        readings.append(after)
+        if len(readings) == 2:  # the first is the step's, the second the reading anew
+            world.b.blocks_after = inner.blocks_after
+            raise Reorganised(B, heights[B] - 1, 1)
+        return await inner.blocks_after(after, limit)
+
+    world.b.blocks_after = blocks_after
+    with pytest.raises(Unavailable):
+        world.step()
+    world.step()
+    for one in (A, B):
+        assert world.runner.view.ledgers[one].left_height == heights[one]
+
+
+def test_one_is_not_forgotten_when_the_journal_does_not_answer_just_then(monkeypatch):
+    world = PlainWorld()
+    world.step()
+    world.runner.save_resume_heights()
+    height = world.runner.view.ledgers[A].height
+    tell(world.a, height - 2, 2)
+
+    def silent():
+        raise Unavailable("disk full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(world.journal, "resume_heights", silent)
+        with pytest.raises(Unavailable):
+            world.step()
+    world.step()
+    assert world.runner.view.ledgers[A].left_height == height
+    assert world.journal.resume_heights()[A] == height - 2

@@ -9,6 +9,7 @@ and is verified where it counts.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Sequence
@@ -213,7 +214,8 @@ class EthereumLedger:
             NotYet: The chain changed while it was read.
             Unavailable: No node answers, or *height* is above all that there is.
         """
-        await self._read_on()
+        with contextlib.suppress(Reorganised):  # told below, with those of before
+            await self._read_on()
         if self._untold is not None:
             error, self._untold = self._untold, None
             raise error
@@ -350,16 +352,23 @@ class EthereumLedger:
         """Read what is final now, and look after what is under way."""
         async with self._lock():
             try:
-                head = await self._view.read_on()
-            except Reorganised as exc:
-                for sender in self._senders.values():
-                    sender.reopen_above(exc.height)  # what those blocks ended is under way again
-                self._looked = (b"", float("-inf"))
-                self._untold = exc
-                head = await self._view.read_on()
+                head = await self._read_view()
+            except Reorganised:
+                head = await self._read_view()
             self._read_at = time.monotonic()
             await self._look_after(head)
             return head
+
+    async def _read_view(self) -> Head:
+        """Read what is final now. Raises Reorganised, of which the observer is told."""
+        try:
+            return await self._view.read_on()
+        except Reorganised as exc:
+            for sender in self._senders.values():
+                sender.reopen_above(exc.height)  # what those blocks ended is under way again
+            self._looked = (b"", float("-inf"))
+            self._untold = exc if self._untold is None else self._untold.joined(exc)
+            raise
 
     async def _look_after(self, head: Head) -> None:
         """See to our transactions: with every new block, and now and then without one."""
