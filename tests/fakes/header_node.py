@@ -22,6 +22,16 @@ def chain_of(count, branch=0, *, on=()):
     return headers
 
 
+def told_of(header):
+    """Return a block without transactions as nodes tell it."""
+    told = {
+        key: text(getattr(header, name))
+        for (name, _), key in zip(_FIELDS, _RPC_NAMES, strict=True)
+        if getattr(header, name) is not None
+    }
+    return {**told, "hash": text(header.hash()), "transactions": []}
+
+
 class HeaderNode:
     """Stands in for ``EvmRpc``."""
 
@@ -46,13 +56,7 @@ class HeaderNode:
         height = len(self.headers) - 1 if place == "latest" else int(place, 16)
         if height >= len(self.headers):
             return None
-        header = self.headers[height]
-        told = {
-            key: text(getattr(header, name))
-            for (name, _), key in zip(_FIELDS, _RPC_NAMES, strict=True)
-            if getattr(header, name) is not None
-        }
-        return {**told, "hash": text(header.hash()), "transactions": []}
+        return told_of(self.headers[height])
 
     def _eth_getLogs(self, _wanted):
         return []

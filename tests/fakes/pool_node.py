@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
+from fakes.header_node import chain_of, told_of
 from tieline.interfaces.errors import HubError
 from tieline.ledgers.ethereum.rpc_errors import sorted_error
 from tieline.wire.evm.transactions import decode_transaction, transaction_hash
@@ -16,7 +18,10 @@ class PoolNode:
 
     def __init__(self):
         self.mined = []
-        """By nonce."""
+        """By nonce, each in a block of its own, one behind another."""
+        self.first_height = 1
+        """Of the block with the first of them."""
+        self.blocks_on_top = 0
         self.pool = {}
         self.refusal_of = lambda _nonce: None
         """Text of the error that answers a transaction with this nonce; None takes it."""
@@ -65,6 +70,8 @@ class PoolNode:
 
     def _eth_getTransactionCount(self, _account, place):
         count = len(self.mined)
+        if place.startswith("0x"):
+            return hex(min(max(int(place, 16) - self.first_height + 1, 0), count))
         if place == "pending":
             while count in self.pool:
                 count += 1
@@ -85,8 +92,15 @@ class PoolNode:
             return _error(-32002, "request timed out")
         return "0x" + transaction_hash(raw).hex()
 
+    @property
+    def height(self):
+        return self.first_height - 1 + len(self.mined) + self.blocks_on_top
+
+    def _eth_getBlockByNumber(self, _place, _whole):
+        return told_of(replace(chain_of(0)[0], number=self.height))
+
     def _eth_getTransactionReceipt(self, text):
-        for height, raw in enumerate(self.mined, 1):
+        for height, raw in enumerate(self.mined, self.first_height):
             if raw != b"theirs" and transaction_hash(raw).hex() == text[2:]:
                 return {
                     "blockNumber": hex(height),

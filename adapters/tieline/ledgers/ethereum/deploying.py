@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from tieline.contract.genesis import Genesis
-from tieline.interfaces.errors import ConfigError, NotYet, Unavailable
+from tieline.interfaces.errors import ConfigError, NotYet, Pruned, Unavailable
 from tieline.interfaces.signer import Signer
 from tieline.ledgers.ethereum.account_book import Account
 from tieline.ledgers.ethereum.artifacts import Artifact
@@ -110,8 +110,7 @@ async def _carry_out(rpc: EvmRpc, plan: DeploymentPlan, deployer: Signer) -> lis
     """Send the steps that are not there yet; return the heights of all."""
     endpoints = EvmEndpoints(plan.ledger_id, [rpc])
     account = Account(deployer, plan.chain_id, endpoints, TransactionJournal(), FeePolicy())
-    done = number_of(await rpc.call("eth_getTransactionCount", account.text, "latest"))
-    done -= plan.first_nonce
+    done = await _settled_nonce(rpc, account.text) - plan.first_nonce
     if not 0 <= done <= len(plan.steps):
         raise ConfigError(
             f"the deployer {account.text} of {plan.ledger_id} has sent other transactions",
@@ -123,7 +122,9 @@ async def _carry_out(rpc: EvmRpc, plan: DeploymentPlan, deployer: Signer) -> lis
     names = [
         await sender.submit(step.to, step.data, STEP_GAS, base_fee) for step in plan.steps[done:]
     ]
-    heights = [block.height] if done else []
+    heights: list[int] = []
+    if done:
+        heights.append(await _height_before(rpc, account.text, plan.first_nonce, block.height))
     for name, step in zip(names, plan.steps[done:], strict=True):
         receipt = await _await_receipt(rpc, name)
         if not receipt.is_success:
@@ -131,6 +132,42 @@ async def _carry_out(rpc: EvmRpc, plan: DeploymentPlan, deployer: Signer) -> lis
             raise ConfigError(f"{step.name} failed on {plan.ledger_id}: {why.log}")
         heights.append(receipt.height)
     return heights
+
+
+async def _settled_nonce(rpc: EvmRpc, account: str) -> int:
+    """
+    Return an account's next nonce when none of its transactions waits for a block: steps that an
+    earlier run has handed in must not be sent again behind themselves.
+    """
+    loop = asyncio.get_running_loop()
+    end = loop.time() + WAIT_S
+    while True:
+        latest, pending = [
+            number_of(await rpc.call("eth_getTransactionCount", account, place))
+            for place in ("latest", "pending")
+        ]
+        if pending <= latest:
+            return latest
+        if loop.time() >= end:
+            raise Unavailable(
+                f"{pending - latest} transactions of the deployer {account} wait for a block: does "
+                "the chain make blocks? Run it again"
+            )
+        await asyncio.sleep(_POLL_S)
+
+
+async def _height_before(rpc: EvmRpc, account: str, nonce: int, head: int) -> int:
+    """Return a height, 1 at least, at which an account had not sent its transaction *nonce* yet."""
+    span = 1
+    try:
+        while span < head:
+            sent = await rpc.call("eth_getTransactionCount", account, hex(head - span))
+            if number_of(sent) <= nonce:
+                return head - span
+            span *= 2
+    except Pruned:
+        _LOG.warning("the node no longer has the state before the first step: reading all blocks")
+    return 1
 
 
 async def _await_receipt(rpc: EvmRpc, tx_hash: bytes) -> Receipt:
