@@ -83,7 +83,7 @@ class PoolNode:
         said = self.refusal_of(nonce)
         if said is None and nonce < len(self.mined):
             said = "already known" if self.mined[nonce] == raw else "nonce too low"
-        elif said is None and self.pool.get(nonce, raw) != raw:
+        elif said is None and not _may_replace(raw, self.pool.get(nonce, raw)):
             said = "replacement transaction underpriced"
         if said is not None:
             return _error(-32000, said)
@@ -110,6 +110,15 @@ class PoolNode:
                     "gasUsed": "0x5208",
                 }
         return None
+
+
+def _may_replace(raw, held):
+    one, other = decode_transaction(raw), decode_transaction(held)
+    pairs = (
+        (one.max_fee, other.max_fee),
+        (one.max_priority_fee, other.max_priority_fee),
+    )
+    return raw == held or all(10 * new >= 11 * old for new, old in pairs)
 
 
 def _error(code, message):

@@ -38,21 +38,26 @@ def sender(node, journal):
     return open_sender(node, journal)
 
 
-def open_sender(node, journal):
+def open_sender(node, journal, **settings):
     """As after a start."""
     account = Account(KEY, 5, EvmEndpoints("eth-1", [node]), journal, FeePolicy())
-    return AccountSender(account, AT_ONCE)
+    return AccountSender(account, **{"pace": AT_ONCE, **settings})
 
 
 async def pay(sender, what):
     return await sender.submit(CONTRACT, what, GAS, GWEI)
 
 
+async def look(node, sender, base_fee=GWEI):
+    """Every block is final."""
+    await sender.look(node.height, node.height, base_fee)
+
+
 async def come_to_rest(node, sender):
     """Blocks are made, and what is under way is looked after, until nothing is."""
     for _ in range(20):
         node.mine()
-        await sender.look(len(node.mined), GWEI)
+        await look(node, sender)
     assert not sender.under_way
 
 
@@ -177,3 +182,51 @@ def test_a_node_that_ran_out_of_time_may_have_taken_it_all_the_same(node, sender
     result = finish(run())
     assert isinstance(result, bytes)
     assert node.calls_mined() == [b"first", b"second"]
+
+
+def test_a_gap_waits_for_a_base_fee_below_the_cap_and_is_filled_then(node, sender):
+    """Until then the chain is read all the same."""
+
+    async def run():
+        await pay(sender, b"first")
+        node.mine()
+        second = asyncio.create_task(pay(sender, b"second"))
+        pair = [asyncio.create_task(outcome_of(pay(sender, one))) for one in (b"ann", b"bob")]
+        node.refusal_of = lambda nonce: "insufficient funds for gas" if nonce == 2 else None
+        await second
+        ann, bob = await asyncio.gather(*pair)
+        assert isinstance(ann, Rejected)
+        assert isinstance(bob, bytes)
+        node.refusal_of = lambda _nonce: None
+        node.mine()
+        for _ in range(3):
+            await look(node, sender, 501 * GWEI)
+        assert sender.under_way == 1
+        await come_to_rest(node, sender)
+
+    finish(run())
+    assert node.calls_mined() == [b"first", b"second", b"", b"bob"]
+
+
+def test_nothing_more_is_offered_while_the_chain_stands_still(node, journal):
+    """Nobody else is preferred to it, and it would be paid when the chain goes on."""
+    now = [0.0]
+    sender = open_sender(node, journal, pace=SendingPace(), clock=lambda: now[0])
+
+    async def offers_after(seconds, base_fee=GWEI):
+        for _ in range(seconds):
+            now[0] += 1
+            await look(node, sender, base_fee)
+        (sent,) = journal.open(KEY.address)
+        return len(sent.forms)
+
+    async def run():
+        await pay(sender, b"first")
+        found = [await offers_after(3600)]
+        node.blocks_on_top += 1  # without it: others pay more
+        found.append(await offers_after(40))
+        found.append(await offers_after(3600))
+        found.append(await offers_after(3600, 50 * GWEI))  # what is offered is not enough
+        return found
+
+    assert finish(run()) == [1, 2, 2, 3]

@@ -82,8 +82,8 @@ class AccountBook:
     """Under way: in no final block yet."""
     mined: set[int] = field(default_factory=set[int])
     """Of these, those that were in a block at the last look."""
-    since: dict[int, float] = field(default_factory=dict[int, float])
-    """When one was first seen in no block."""
+    since: dict[int, tuple[float, int]] = field(default_factory=dict[int, tuple[float, int]])
+    """When one was first seen in no block, and below which height of the chain."""
     sent_at: dict[int, float] = field(default_factory=dict[int, float])
     """When one was last broadcast."""
     gaps: set[int] = field(default_factory=set[int])

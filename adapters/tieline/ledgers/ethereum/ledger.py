@@ -378,7 +378,7 @@ class EthereumLedger:
             return
         self._looked = head.hash, now
         for sender in list(self._senders.values()):
-            await sender.look(head.final_height, head.base_fee)
+            await sender.look(head.height, head.final_height, head.base_fee)
 
     def _lock(self) -> asyncio.Lock:
         loop = asyncio.get_running_loop()

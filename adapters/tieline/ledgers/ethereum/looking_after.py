@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from tieline.interfaces.errors import HubError, Rejected
+from tieline.interfaces.errors import HubError, NotYet, Rejected
 from tieline.ledgers.ethereum.account_book import AccountBook
 from tieline.ledgers.ethereum.rpc import Call
 from tieline.ledgers.ethereum.rpc_errors import DoorRefusal, door_refusal
@@ -35,7 +35,13 @@ class SendingPace:
 
 
 async def look_after(
-    book: AccountBook, pace: SendingPace, now: float, *, final_height: int, base_fee: int
+    book: AccountBook,
+    pace: SendingPace,
+    now: float,
+    *,
+    height: int,
+    final_height: int,
+    base_fee: int,
 ) -> None:
     """
     Look once.
@@ -44,6 +50,7 @@ async def look_after(
         book: The account's.
         pace: When something is done.
         now: Seconds of a clock that never goes back.
+        height: Of the last block.
         final_height: Of the last final block.
         base_fee: Of the last block, wei.
 
@@ -59,7 +66,7 @@ async def look_after(
         for sent, place in zip(looked, places, strict=True)
         if not _is_placed(book, sent, place, final_height, final_count) and sent.nonce >= count
     ]
-    await _push(book, pace, now, waiting, count, base_fee)
+    await _push(book, pace, now, waiting, _Line(count, height, base_fee))
     await _fill(book, now, count, base_fee)
 
 
@@ -99,22 +106,33 @@ def _is_placed(
     return True
 
 
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """What those that wait are up against."""
+
+    count: int
+    """The nonce of the first in line."""
+    height: int
+    """Of the last block."""
+    base_fee: int
+    """Its, wei."""
+
+
 async def _push(
-    book: AccountBook,
-    pace: SendingPace,
-    now: float,
-    waiting: Sequence[Sent],
-    count: int,
-    base_fee: int,
+    book: AccountBook, pace: SendingPace, now: float, waiting: Sequence[Sent], line: _Line
 ) -> None:
     """Broadcast again what is in no block, and let the first in line pay more in time."""
     pushed: list[Sent] = []
     for sent in waiting:
-        since = book.since.setdefault(sent.nonce, now)
-        is_late = sent.nonce == count and now - since >= pace.replace_after_s
+        since, seen_height = book.since.setdefault(sent.nonce, (now, line.height))
+        # A payable one with no block since was not passed over: the chain stands still, and a
+        # higher price would be paid for nothing when it goes on.
+        can_wait = sent.forms[-1].fees.max_fee >= line.base_fee and line.height <= seen_height
+        is_late = now - since >= pace.replace_after_s and not can_wait
+        is_late = is_late and sent.nonce == line.count
         if is_late:
-            book.since[sent.nonce] = now
-        if is_late and _replace(book, sent, base_fee):
+            book.since[sent.nonce] = now, line.height
+        if is_late and _replace(book, sent, line.base_fee):
             book.sent_at.pop(sent.nonce, None)
         if now - book.sent_at.get(sent.nonce, float("-inf")) < pace.again_s:
             continue
@@ -125,7 +143,7 @@ async def _push(
     outcomes, _ = await book.account.broadcast([sent.forms[-1].raw for sent in pushed])
     for sent, outcome in zip(pushed, outcomes, strict=True):
         if isinstance(outcome, Rejected):
-            _note_refusal(book, sent, outcome, base_fee)
+            _note_refusal(book, sent, outcome, line.base_fee)
 
 
 def _note_refusal(book: AccountBook, sent: Sent, refusal: Rejected, base_fee: int) -> None:
@@ -172,8 +190,13 @@ async def _fill(book: AccountBook, now: float, count: int, base_fee: int) -> Non
         return
     if count not in book.gaps or not any(nonce > count for nonce in book.open):
         return
+    try:
+        fees = account.policy.fees(base_fee)
+    except NotYet as exc:
+        _LOG.warning("gap stays account=%s nonce=%d %s", account.text, count, exc)
+        return
     book.gaps.discard(count)
-    form = account.sign(account.address, b"", TRANSFER_GAS, count, account.policy.fees(base_fee))
+    form = account.sign(account.address, b"", TRANSFER_GAS, count, fees)
     book.write([(count, form)])
     book.sent_at[count] = now
     _LOG.info("gap filled account=%s nonce=%d", account.text, count)

@@ -100,11 +100,12 @@ class AccountSender:
             raise entry.outcome
         return entry.outcome
 
-    async def look(self, final_height: int, base_fee: int) -> None:
+    async def look(self, height: int, final_height: int, base_fee: int) -> None:
         """
         Look after what is under way. Somebody who is sending is not waited for.
 
         Args:
+            height: Of the last block.
             final_height: Of the last final block.
             base_fee: Of the last block, wei.
 
@@ -116,7 +117,12 @@ class AccountSender:
             return
         async with lock:
             await look_after(
-                self._book, self._pace, self._clock(), final_height=final_height, base_fee=base_fee
+                self._book,
+                self._pace,
+                self._clock(),
+                height=height,
+                final_height=final_height,
+                base_fee=base_fee,
             )
 
     def reopen_above(self, height: int) -> None:
