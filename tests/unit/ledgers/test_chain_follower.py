@@ -7,9 +7,10 @@ from fakes.header_node import HeaderNode, chain_of
 
 from tieline.interfaces.errors import ConfigError, NotYet, Reorganised, Unavailable
 from tieline.ledgers.ethereum.endpoints import EvmEndpoints
+from tieline.ledgers.ethereum.fees import Fees
 from tieline.ledgers.ethereum.finality import FinalityRule
 from tieline.ledgers.ethereum.follower import REORG_DEPTH_MAX, ChainFollower
-from tieline.ledgers.ethereum.transaction_journal import BLOCKS_KEPT, TransactionJournal
+from tieline.ledgers.ethereum.transaction_journal import BLOCKS_KEPT, Form, TransactionJournal
 
 LENGTH = 400
 
@@ -104,3 +105,15 @@ def test_a_chain_that_left_more_than_a_re_organisation_stops(journal, read_befor
     branch = chain_of(LENGTH, 1, on=read_before[: LENGTH + 1 - depth])
     with pytest.raises(ConfigError, match="has lost its blocks"):
         asyncio.run(read_all(follower(journal, HeaderNode(branch))))
+
+
+def test_a_transaction_so_old_that_the_node_forgot_how_it_ended_holds_nothing_up(journal):
+    """Geth keeps an index of some weeks; after a start all blocks are read again."""
+    tx_hash = b"\x0a" * 32
+    journal.write(b"\2" * 20, [(0, 0, Form(tx_hash, b"", Fees(1, 1)))])
+    node = HeaderNode(chain_of(LENGTH))
+    node.transactions = {LENGTH - BLOCKS_KEPT: (tx_hash,)}
+    assert asyncio.run(read_all(follower(journal, node))) == LENGTH
+    node.transactions = {LENGTH - BLOCKS_KEPT + 1: (tx_hash,)}
+    with pytest.raises(NotYet, match="changed while it was read"):
+        asyncio.run(read_all(follower(journal, node)))

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from tieline.interfaces.errors import Unavailable
-from tieline.ledgers.ethereum.rpc import EvmRpc
+from tieline.ledgers.ethereum.rpc import Call, EvmRpc
 
 
 class Closing:
@@ -55,3 +55,12 @@ def test_a_transaction_is_handed_in_once_for_it_may_be_in_a_block_by_now():
     told, asked = asyncio.run(asked_of_closing_node("eth_sendRawTransaction"))
     assert isinstance(told, Unavailable)
     assert asked == ["eth_sendRawTransaction"]
+
+
+@pytest.mark.parametrize("number", ["\u00b2", "9" * 5000, None, 7.5, {"a": 1}, [1]])
+def test_an_answer_with_a_number_that_is_none_is_no_crash(number):
+    """What a node answers under a number that nobody gave it is taken in the order it came in."""
+    rpc = EvmRpc("http://127.0.0.1:9")
+    answers = [{"id": number, "result": "0x1"}, {"id": 0, "result": "0x2"}]
+    calls = [Call("eth_chainId"), Call("eth_blockNumber")]
+    assert rpc._outcomes(calls, json.dumps(answers).encode()) == ["0x1", "0x2"]

@@ -163,7 +163,7 @@ class ChainFollower:
         blocks, logs = await self._page(first, last)
         if first > self._start and blocks[0].header.parent_hash != self._hashes[first - 1]:
             await self._find_ancestor(self._hashes, head)
-        receipts = await self._receipts(blocks, logs)
+        receipts = await self._receipts(blocks, logs, head)
         return list(_joined(blocks, logs, receipts))
 
     async def _page(self, first: int, last: int) -> tuple[list[SeenBlock], list[SeenLog]]:
@@ -191,24 +191,31 @@ class ChainFollower:
         return blocks, logs
 
     async def _receipts(
-        self, blocks: Sequence[SeenBlock], logs: Sequence[SeenLog]
+        self, blocks: Sequence[SeenBlock], logs: Sequence[SeenLog], head: Head
     ) -> dict[bytes, Receipt]:
-        """Return how transactions of ours that told nothing have ended."""
+        """
+        Return how transactions of ours that told nothing have ended. Of old ones a node may have
+        forgotten it (geth keeps an index of some weeks); nobody waits for these any more.
+        """
         told = {one.tx_hash for one in logs}
-        asked = [
-            tx_hash
+        asked = {
+            tx_hash: block
             for block in blocks
             for tx_hash in block.transactions
             if tx_hash not in told and self._journal.name_of(tx_hash) is not None
-        ]
+        }
         if not asked:
             return {}
         calls = [Call("eth_getTransactionReceipt", ("0x" + one.hex(),)) for one in asked]
         found = await self._endpoints.ask(calls, lambda answers: [receipt_of(a) for a in answers])
-        hashes = {block.hash for block in blocks}
-        if any(one is None or one.block_hash not in hashes for one in found):
-            raise NotYet(f"{self._ledger_id} changed while it was read: receipts")
-        return {tx_hash: one for tx_hash, one in zip(asked, found, strict=True) if one}
+        receipts: dict[bytes, Receipt] = {}
+        for (tx_hash, block), one in zip(asked.items(), found, strict=True):
+            if one is None and block.height + BLOCKS_KEPT <= head.height:
+                continue
+            if one is None or one.block_hash != block.hash:
+                raise NotYet(f"{self._ledger_id} changed while it was read: receipts")
+            receipts[tx_hash] = one
+        return receipts
 
     def take(self, blocks: Sequence[SeenBlock]) -> None:
         """These were read; the next ones follow them."""

@@ -211,7 +211,7 @@ class EvmRpc:
         if len(entries) != len(calls) or len(set(map(str, numbers))) < len(calls):
             raise Unavailable(f"{len(entries)} answers to {len(calls)} calls: {self.address}")
         # The provider counts upwards; a node may answer in any order.
-        entries.sort(key=lambda one: int(one["id"]) if str(one.get("id", "")).isdigit() else 0)
+        entries.sort(key=lambda one: one["id"] if isinstance(one.get("id"), int) else 0)
         return [self._outcome(call, entry) for call, entry in zip(calls, entries, strict=True)]
 
     def _outcome(self, call: Call, entry: dict[str, Json]) -> Json | HubError:
