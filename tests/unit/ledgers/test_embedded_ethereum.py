@@ -1,5 +1,7 @@
 """The embedded EVM ledger: what is its own; what all ledgers promise is in tests/conformance."""
 
+from pathlib import Path
+
 import pytest
 import rlp
 from eth.vm.forks.prague import PragueVM
@@ -14,6 +16,7 @@ from tieline.interfaces.errors import ConfigError, NotYet, Rejected
 from tieline.ledgers.ethereum.block_file import BLOCKS_FILE, DEPLOYMENT_FILE
 from tieline.ledgers.ethereum.deployment import Deployment, fuel_of
 from tieline.ledgers.ethereum.embedded import EmbeddedEthereum
+from tieline.ledgers.ethereum.final_proofs import ROOTS_FILE
 from tieline.ledgers.ethereum.pyevm_chain import PyEvmChain
 from tieline.protocol.commitment import commit_packet, packet_commitment_key
 from tieline.swap.messages import MsgSend, MsgTakeOwed
@@ -106,6 +109,23 @@ def test_a_block_that_was_changed_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="not this ledger's: ledger=kept-1 height=2 stored=0x"):
         again.resume()
     again.close()
+
+
+@pytest.mark.parametrize("name", ["genesis.json", DEPLOYMENT_FILE, ROOTS_FILE])
+def test_a_kill_while_a_file_is_written_leaves_the_folder_this_ledgers(tmp_path, monkeypatch, name):
+    whole = Path.write_bytes
+
+    def torn(path, content):
+        whole(path, content[: len(content) // 2 if path.name.startswith(name) else None])
+        if path.name.startswith(name):
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as kill:
+        kill.setattr(Path, "write_bytes", torn)
+        with pytest.raises(KeyboardInterrupt):
+            lived(tmp_path)
+    opened(tmp_path).close()
+    assert (tmp_path / name).exists()
 
 
 def test_another_ledgers_folder_is_refused(tmp_path):

@@ -42,7 +42,7 @@ class EvmBlockFile:
         """Write a file once; raise ConfigError if another content is there."""
         path = self.folder / name
         if not path.exists():
-            path.write_bytes(content)
+            self.replace(name, content)
         elif path.read_bytes() != content:
             raise ConfigError(
                 f"{path} is another ledger's", instead="take an empty folder, or that ledger's"
