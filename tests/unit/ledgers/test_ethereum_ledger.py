@@ -1,13 +1,14 @@
-"""What the one observer of an Ethereum ledger is told of blocks that are gone."""
+"""What an Ethereum ledger makes of nodes that are behind, and tells of blocks that are gone."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from fakes.driven import genesis_of
 from fakes.evm_node import HonestNode
 from fakes.microgrid import key
 
-from tieline.interfaces.errors import Reorganised
+from tieline.interfaces.errors import ConfigError, Reorganised, Unavailable
 from tieline.ledgers.ethereum.embedded import EmbeddedEthereum
 from tieline.ledgers.ethereum.final_view import EvmLedgerPlan
 from tieline.ledgers.ethereum.finality import FinalityRule
@@ -18,12 +19,16 @@ LEDGER = "eth-1"
 
 
 @pytest.fixture
-def ledger():
-    genesis = genesis_of(LEDGER, "evm")
-    embedded = EmbeddedEthereum(genesis, key("deployer"), [key("operator")])
+def embedded():
+    embedded = EmbeddedEthereum(genesis_of(LEDGER, "evm"), key("deployer"), [key("operator")])
     embedded.resume()
     embedded.produce_block(1_800_000_000)
-    plan = EvmLedgerPlan(genesis, embedded.deployment)
+    return embedded
+
+
+@pytest.fixture
+def ledger(embedded):
+    plan = EvmLedgerPlan(embedded._genesis, embedded.deployment)
     ledger = EthereumLedger(
         plan, [HonestNode(embedded)], EvmSettings(FinalityRule(confirmations=0))
     )
@@ -58,3 +63,41 @@ def test_two_that_nobody_was_told_of_are_told_as_one(ledger, monkeypatch, are_in
 
     told = asyncio.run(run())
     assert (told.height, told.depth) == (50, 11)
+
+
+class Syncing(HonestNode):
+    """It has the chain's first block only, and catches up when it is told to."""
+
+    height = 0
+
+    def _eth_blockNumber(self):
+        return hex(self.height)
+
+    def _eth_getCode(self, address, place):
+        return super()._eth_getCode(address, place) if self.height else "0x"
+
+
+def test_a_node_that_has_not_reached_the_contracts_yet_is_behind_and_not_of_another_ledger(
+    embedded,
+):
+    node = Syncing(embedded)
+    plan = EvmLedgerPlan(embedded._genesis, embedded.deployment)
+    ledger = EthereumLedger(plan, [node], EvmSettings(FinalityRule(confirmations=0)))
+
+    async def run():
+        with pytest.raises(Unavailable, match="is behind: it ends at block 0, the contracts"):
+            await ledger.latest_height()
+        node.height = 1
+        ledger.endpoints._endpoints[0].silent_until = 0.0
+        return await ledger.latest_height()
+
+    assert asyncio.run(run()) == 1
+    ledger.close()
+
+
+def test_a_node_of_another_chain_is_put_aside_even_if_it_is_short(embedded):
+    plan = EvmLedgerPlan(embedded._genesis, replace(embedded.deployment, chain_id=1))
+    ledger = EthereumLedger(plan, [Syncing(embedded)], EvmSettings(FinalityRule(confirmations=0)))
+    with pytest.raises(ConfigError, match="another chain answers"):
+        asyncio.run(ledger.latest_height())
+    ledger.close()

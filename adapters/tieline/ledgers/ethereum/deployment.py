@@ -294,6 +294,22 @@ def created_address(sender: bytes, nonce: int) -> bytes:
     return keccak(bytes((0xC0 + len(payload),)) + payload)[-20:]
 
 
+def check_chain(deployment: Deployment, chain_id: int, genesis_hash: bytes) -> None:
+    """As ``check_deployment``, without the code. Raises ConfigError."""
+    name = deployment.ledger_id
+    if chain_id != deployment.chain_id:
+        raise ConfigError(
+            f"another chain answers: ledger={name} chain id {chain_id}, not {deployment.chain_id}",
+            instead="give the address of a peer of the right chain",
+        )
+    if genesis_hash != deployment.genesis_hash:
+        raise ConfigError(
+            f"the chain was begun anew: ledger={name} genesis 0x{genesis_hash.hex()}, "
+            f"not 0x{deployment.genesis_hash.hex()}",
+            instead="bring back its data folder, or deploy again under a new ledger id",
+        )
+
+
 def check_deployment(
     deployment: Deployment, chain_id: int, genesis_hash: bytes, code_at: Callable[[bytes], bytes]
 ) -> None:
@@ -309,18 +325,8 @@ def check_deployment(
     Raises:
         ConfigError: Another chain, a chain that was begun anew, no code or other code.
     """
+    check_chain(deployment, chain_id, genesis_hash)
     name = deployment.ledger_id
-    if chain_id != deployment.chain_id:
-        raise ConfigError(
-            f"another chain answers: ledger={name} chain id {chain_id}, not {deployment.chain_id}",
-            instead="give the address of a peer of the right chain",
-        )
-    if genesis_hash != deployment.genesis_hash:
-        raise ConfigError(
-            f"the chain was begun anew: ledger={name} genesis 0x{genesis_hash.hex()}, "
-            f"not 0x{deployment.genesis_hash.hex()}",
-            instead="bring back its data folder, or deploy again under a new ledger id",
-        )
     expected_hashes = dict(deployment.code_hashes.each())
     for part, address in deployment.addresses.each():
         expected, code = expected_hashes[part], code_at(address)

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from tieline.interfaces.errors import ConfigError, NotYet, Rejected, Reorganised
+from tieline.interfaces.errors import ConfigError, NotYet, Rejected, Reorganised, Unavailable
 from tieline.interfaces.ledger import (
     BlockEvents,
     Capabilities,
@@ -28,7 +28,7 @@ from tieline.interfaces.ledger import (
 from tieline.interfaces.signer import Signer
 from tieline.ledgers.ethereum.account_book import Account
 from tieline.ledgers.ethereum.calls import Call, PlainSend, build_call
-from tieline.ledgers.ethereum.deployment import Deployment, check_deployment
+from tieline.ledgers.ethereum.deployment import Deployment, check_chain, check_deployment
 from tieline.ledgers.ethereum.endpoints import EvmEndpoints, IdentityCheck
 from tieline.ledgers.ethereum.final_view import EvmLedgerPlan, FinalView
 from tieline.ledgers.ethereum.follower import Head
@@ -70,6 +70,13 @@ class _Identity(IdentityCheck):
         chain_id = number_of(await rpc.call("eth_chainId"))
         method, parameters = block_call(0)
         genesis_hash = block_of(await rpc.call(method, *parameters)).hash
+        check_chain(self._deployment, chain_id, genesis_hash)
+        height, first = number_of(await rpc.call("eth_blockNumber")), self._deployment.start_height
+        if height < first:
+            raise Unavailable(
+                f"{rpc.address} is behind: it ends at block {height}, the contracts of "
+                f"{self._deployment.ledger_id} came at {first}"
+            )
         codes: dict[bytes, bytes] = {}
         for _, address in self._deployment.addresses.each():
             text = "0x" + address.hex()
