@@ -6,7 +6,7 @@ import pytest
 from fakes.driven import finish
 from fakes.pool_node import PoolNode
 
-from tieline.interfaces.errors import ConfigError, NotYet, Rejected
+from tieline.interfaces.errors import ConfigError, HubError, NotYet, Rejected, Unavailable
 from tieline.ledgers.ethereum.account_book import Account
 from tieline.ledgers.ethereum.endpoints import EvmEndpoints
 from tieline.ledgers.ethereum.fees import GWEI, FeePolicy
@@ -64,7 +64,7 @@ async def come_to_rest(node, sender):
 async def outcome_of(submitting):
     try:
         return await submitting
-    except (NotYet, Rejected, ConfigError) as exc:
+    except HubError as exc:
         return exc
 
 
@@ -230,3 +230,37 @@ def test_nothing_more_is_offered_while_the_chain_stands_still(node, journal):
         return found
 
     assert finish(run()) == [1, 2, 2, 3]
+
+
+@pytest.mark.parametrize("broken", ["write", "withdraw"])
+def test_a_journal_that_does_not_answer_leaves_no_gap_and_pays_nothing_twice(
+    node, sender, journal, monkeypatch, broken
+):
+    def silent(*_):
+        raise Unavailable("disk full")
+
+    async def breaks():
+        node.before_broadcast = None
+        monkeypatch.setattr(journal, broken, silent)
+
+    async def run():
+        await pay(sender, b"first")
+        second = asyncio.create_task(pay(sender, b"second"))
+        pair = [asyncio.create_task(outcome_of(pay(sender, one))) for one in (b"ann", b"bob")]
+        node.before_broadcast = breaks
+        node.refusal_of = lambda nonce: "txpool is full" if nonce == 2 else None
+        await second
+        told = await asyncio.gather(*pair)
+        monkeypatch.undo()
+        node.refusal_of = lambda _nonce: None
+        told.append(await pay(sender, b"last"))
+        await come_to_rest(node, sender)
+        return told
+
+    told = finish(run())
+    paid = [
+        name
+        for name, one in zip((b"ann", b"bob", b"last"), told, strict=True)
+        if isinstance(one, bytes)
+    ]
+    assert sorted(node.calls_mined()) == sorted([b"first", b"second", *paid])

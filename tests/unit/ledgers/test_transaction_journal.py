@@ -2,6 +2,7 @@
 
 import pytest
 
+from tieline.interfaces.errors import ConfigError, Unavailable
 from tieline.ledgers.ethereum.fees import Fees
 from tieline.ledgers.ethereum.transaction_journal import (
     BLOCKS_KEPT,
@@ -118,3 +119,32 @@ def test_a_form_can_be_signed_again_with_other_fees(to):
     key = SecpKey(b"\x01" * 32)
     raw = EvmTransaction(1337, 3, 90_000, 5, 1, to, b"\x01\x02").sign(key)
     assert content_of(raw) == (to, b"\x01\x02", 90_000)
+
+
+@pytest.mark.parametrize("kind", ["in a folder that is not there", "a folder", "a text"])
+def test_a_file_that_cannot_be_a_journal_is_named_with_what_to_write(tmp_path, kind):
+    path = tmp_path / "j.db"
+    if kind == "a folder":
+        path.mkdir()
+    elif kind == "a text":
+        path.write_text("household 1, household 2\n" * 50)
+    else:
+        path = tmp_path / "away" / "j.db"
+    with pytest.raises(ConfigError, match=f"{path}: the journal of transactions cannot be opened"):
+        TransactionJournal(path)
+
+
+def test_a_second_process_with_one_journal_is_told_so(journal, tmp_path):
+    other = again(journal, tmp_path)
+    journal.write(ANN, [(0, 0, form("a"))])
+    with pytest.raises(ConfigError, match="somebody else writes this journal"):
+        other.write(ANN, [(0, 0, form("b"))])
+    assert [one.forms for one in other.open(ANN)] == [[form("a")]]
+    other.close()
+
+
+def test_a_disk_that_does_not_answer_is_waited_for(journal):
+    journal.close()
+    for ask in (lambda: journal.open(ANN), lambda: journal.write(ANN, [(0, 0, form("a"))])):
+        with pytest.raises(Unavailable, match="does not answer"):
+            ask()

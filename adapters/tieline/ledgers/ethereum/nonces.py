@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from tieline.interfaces.errors import NotYet, Rejected
+from tieline.interfaces.errors import HubError, NotYet, Rejected, Unavailable
 from tieline.ledgers.ethereum.account_book import Account, AccountBook
 from tieline.ledgers.ethereum.fees import Fees
 from tieline.ledgers.ethereum.looking_after import SendingPace, look_after
@@ -146,7 +146,11 @@ class AccountSender:
             (entry, nonce, self._account.sign(entry.to, entry.data, entry.gas, nonce, entry.fees))
             for entry, nonce in zip(entries, book.take(len(entries)), strict=True)
         ]
-        book.write([(nonce, form) for _, nonce, form in signed])
+        try:
+            book.write([(nonce, form) for _, nonce, form in signed])
+        except HubError:
+            book.next = None  # these nonces are nobody's: count again
+            raise
         try:
             raws = [form.raw for *_, form in signed]
             outcomes, may_be_twice = await self._account.broadcast(raws)
@@ -161,8 +165,11 @@ class AccountSender:
             if may_be_twice or not isinstance(outcome, Rejected):
                 # On its way, or it will be: it is broadcast until it is in a block.
                 self._end(entry, form.tx_hash)
-            else:
+                continue
+            try:
                 self._judge(entry, nonce, form, outcome, base_fee)
+            except Unavailable:  # the journal: what stays in it is broadcast again
+                self._end(entry, form.tx_hash)
 
     def _judge(
         self, entry: _Entry, nonce: int, form: Form, refusal: Rejected, base_fee: int
