@@ -18,6 +18,7 @@ from tieline.ledgers.ethereum.deployment import (
     created_address,
     plan_deployment,
 )
+from tieline.ledgers.ethereum.opening import EvmSource, open_ethereum
 from tieline.wire.hashes import keccak
 
 DEPLOYER = key("deployer").address
@@ -127,11 +128,33 @@ def test_a_record_comes_back_whole():
         lambda data: data.replace(b'"chain_id"', b'"chain"'),
         lambda data: data.replace(b": ", b":"),
         lambda data: data.replace(b'"genesis_hash": "07', b'"genesis_hash": "zz'),
+        lambda data: data.replace(b'"genesis_hash": "07', b'"genesis_hash": "'),
+        lambda data: data.replace(b'"host": "', b'"host": "00'),
+        lambda data: data.replace(b'"chain_id": 5', b'"chain_id": Infinity'),
+        lambda data: b"[" * 100_000,
     ],
 )
 def test_another_spelling_is_no_record(spoil):
     with pytest.raises(ConfigError, match="deployment record"):
         Deployment.from_bytes(spoil(deployment().to_bytes()))
+
+
+def test_a_file_that_is_no_record_is_named_with_what_to_write(tmp_path):
+    (tmp_path / "d.json").write_text("{}")
+    source = EvmSource(
+        ledger_id="mg-e",
+        rpc=("http://127.0.0.1:9",),
+        genesis_file=tmp_path / "g.json",
+        deployment_file=tmp_path / "d.json",
+        journal_file=tmp_path / "j.db",
+        chain_id=None,
+        confirmations=2,
+        finality="",
+        priority_fee_wei=1,
+        max_fee_wei=2,
+    )
+    with pytest.raises(ConfigError, match=r"/d.json: not a deployment record: .*; name the file"):
+        open_ethereum(source, {})
 
 
 def test_the_tag_names_chain_genesis_and_host():

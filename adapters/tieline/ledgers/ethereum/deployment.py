@@ -18,10 +18,12 @@ from typing import Any, Final
 from tieline.contract.genesis import Genesis, Parameters
 from tieline.interfaces.errors import ConfigError
 from tieline.ledgers.ethereum.artifacts import Artifact, load_artifact
+from tieline.wire.bounded_json import loads
 from tieline.wire.evm.contract_calls import APPROVE, DEPOSIT_FOR
 from tieline.wire.hashes import keccak, sha256
 from tieline.wire.ids import chain_tag
 
+_ADDRESS_BYTES, _HASH_BYTES = 20, 32
 _CHAIN_ID_BYTES = 6
 """Below 2^53, which is as far as all tools count."""
 
@@ -95,16 +97,16 @@ class Deployment:
     def from_bytes(cls, data: bytes) -> Deployment:
         """Read what ``to_bytes`` makes. Raises ConfigError on anything else."""
         try:
-            content = json.loads(data)
+            content: Any = loads(data.decode())
             deployment = cls(
                 ledger_id=str(content["ledger_id"]),
                 chain_id=int(content["chain_id"]),
-                genesis_hash=bytes.fromhex(content["genesis_hash"]),
-                addresses=_read_addresses(content["addresses"]),
-                code_hashes=_read_addresses(content["code_hashes"]),
+                genesis_hash=_octets(content, "genesis_hash", _HASH_BYTES),
+                addresses=_read_addresses(content["addresses"], _ADDRESS_BYTES),
+                code_hashes=_read_addresses(content["code_hashes"], _HASH_BYTES),
                 start_height=int(content["start_height"]),
             )
-        except (ValueError, KeyError, TypeError) as exc:
+        except (ValueError, KeyError, TypeError, OverflowError) as exc:
             raise ConfigError(f"not a deployment record: {exc}") from exc
         if deployment.to_bytes() != data:
             raise ConfigError("deployment record is not in its canonical spelling")
@@ -115,10 +117,17 @@ def _chain_tag(chain_id: int, genesis_hash: bytes, addresses: EvmAddresses) -> b
     return chain_tag("evm", str(chain_id), genesis_hash, bytes(12) + addresses.host)
 
 
-def _read_addresses(content: Mapping[str, Any]) -> EvmAddresses:
+def _read_addresses(content: Mapping[str, Any], size: int) -> EvmAddresses:
     return EvmAddresses(
-        **{one.name: bytes.fromhex(content[one.name]) for one in fields(EvmAddresses)}
+        **{one.name: _octets(content, one.name, size) for one in fields(EvmAddresses)}
     )
+
+
+def _octets(content: Mapping[str, Any], name: str, size: int) -> bytes:
+    octets = bytes.fromhex(content[name])
+    if len(octets) != size:
+        raise ValueError(f"{name} has {len(octets)} bytes, not {size}")
+    return octets
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,9 +47,11 @@ def open_ethereum(source: EvmSource, lanes: Mapping[str, Signer]) -> EthereumLed
     Raises:
         ConfigError: A file, an address or a number is not what it must be.
     """
-    deployment = Deployment.from_bytes(
-        read_named(source.deployment_file, "deployment record", _WRITTEN)
-    )
+    record = read_named(source.deployment_file, "deployment record", _WRITTEN)
+    try:
+        deployment = Deployment.from_bytes(record)
+    except ConfigError as exc:
+        raise ConfigError(exc.what, file=str(source.deployment_file), instead=_WRITTEN) from exc
     if source.ledger_id != deployment.ledger_id:
         raise ConfigError(
             f"is of the ledger {deployment.ledger_id}, not {source.ledger_id}",
