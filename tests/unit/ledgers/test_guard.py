@@ -12,8 +12,23 @@ import pytest
 from tieline.interfaces.errors import Unavailable
 from tieline.ledgers.children.guarded import GuardedProgram
 
-SLEEP = "import time; print('here', flush=True); time.sleep(60)"
+SLEEP = "import time; print('here', flush=True); time.sleep(600)"
+"""Far longer than anybody waits here: what ends in time was ended."""
 STUBBORN = "import signal, time; signal.signal(15, signal.SIG_IGN); " + SLEEP
+
+
+ASKED_TOGETHER = """
+import os, pathlib, signal, sys, time
+asked = pathlib.Path(sys.argv[1])
+def end(*_):
+    (asked / str(os.getpid())).touch()
+    while len(list(asked.iterdir())) < 4:
+        time.sleep(0.01)
+    print("all were asked", flush=True)
+    sys.exit()
+signal.signal(signal.SIGTERM, end)
+"""
+"""One of four that do not end before each of them was asked to."""
 
 
 def lives(pid):
@@ -118,19 +133,21 @@ def test_a_killed_program_has_no_time_for_anything_and_can_be_started_again(tmp_
     child.kill()
 
 
-def test_many_are_asked_to_end_before_one_is_waited_for(tmp_path):
-    slow = "import signal, sys, time; signal.signal(15, lambda *_: (time.sleep(1.5), sys.exit()));"
-    children = [GuardedProgram([sys.executable, "-c", slow + SLEEP], tmp_path / n) for n in "abcd"]
+def test_many_are_asked_to_end_before_one_is_waited_for(tmp_path, monkeypatch):
+    monkeypatch.setattr("tieline.ledgers.children.guarded.STOP_S", 30.0)
+    asked = tmp_path / "asked"
+    asked.mkdir()
+    command = [sys.executable, "-c", ASKED_TOGETHER + SLEEP, str(asked)]
+    children = [GuardedProgram(command, tmp_path / name) for name in "abcd"]
     for child in children:
         child.start()
     for child in children:
-        child.await_ready(lambda child=child: child.log.stat().st_size > 0, 60.0)
-    began = time.monotonic()
+        child.await_ready(lambda child=child: "here" in child.last_words(), 60.0)
     for child in children:
         child.begin_stop()
     for child in children:
         child.stop()
-    assert time.monotonic() - began < 4 * 1.5
+    assert [child.last_words() for child in children] == ["here | all were asked"] * 4
     assert not any(child.is_running() for child in children)
 
 
