@@ -397,6 +397,13 @@ def test_a_pause_stops_no_answer_timeout_or_expiry(scene: Scene) -> None:
 
 def test_a_pause_stops_what_opens(scene: Scene) -> None:
     """Orders, sends, local locks and receives; a receive that waits is not refused."""
+    world = at(scene, "founded", START_S)
+    orders = next(iter(world.orders.values()))
+    place = world.save()
+    assert world.run("relayer", world.place(*orders)).is_accepted
+    world.restore(place)
+    paused(world)
+    assert "Paused" in world.run("relayer", world.place(*orders)).detail
     world = at(scene, "sealed", TAU - 170)
     paused(world)
     for sender, messages in (
@@ -406,6 +413,7 @@ def test_a_pause_stops_what_opens(scene: Scene) -> None:
     ):
         reply = world.run(sender, *messages)
         assert not reply.is_accepted
+        assert "Paused" in reply.detail
     answer = acknowledgement_key(CLIENT, world.memory.packets["in"].sequence)
     assert answer not in dict(world.hosts[0].scan(IBC, b""))
 
