@@ -43,9 +43,10 @@ from tieline.protocol.errors import ClientRefused, ConsensusStateNotFound
 from tieline.protocol.height import Height
 from tieline.protocol.messages import AnyMessage
 from tieline.wire.fabric.invocations import invocation_hash, marker_key
+from tieline.wire.fabric.lifecycle import ChaincodeDefinition, sequence_key
 from tieline.wire.fabric.policies import ApplicationPolicy, MetaRule, roles_out_of
 from tieline.wire.fabric.policies import Role as MspRole
-from tieline.wire.fabric.rwsets import Version
+from tieline.wire.fabric.rwsets import NamespaceSet, Read, Version, Write
 from tieline.wire.hashes import tag
 from tieline.wire.ids import chain_tag
 
@@ -355,6 +356,8 @@ def test_definitions_that_were_replaced_since_are_followed_one_by_the_other(worl
     later = world.tick()
     refusal = world.refusal_of(chain.header(later, definition_steps=steps[1:2]))
     assert "end before the newest" in refusal
+    refusal = world.refusal_of(chain.header(later, definition_steps=steps[::2]))
+    assert "not one after the other" in refusal
     assert world.update(chain.header(later, definition_steps=steps[1:])).heights
 
 
@@ -380,6 +383,78 @@ def test_a_definition_with_private_data_or_validation_of_its_own_is_not_followed
         step = building.definition_step(block.encode(), 0)
         refusal = world.refusal_of(chain.header(world.tick(), definition_steps=(step,)))
         assert "private data, or with validation" in refusal
+
+
+def changed_definition(touched, **changes):
+    """What a change of definition touches, with some of it otherwise."""
+    return {"others": (replace(touched, **changes),)}
+
+
+SEQUENCE = sequence_key(CHAINCODE)
+ELSEWHERE = NamespaceSet(CHAINCODE, writes=(Write("k", b"v"),))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda _: {"fabric_channel": "south"}, "not of _lifecycle on north"),
+        (lambda _: {"chaincode": CHAINCODE}, "not of _lifecycle on north"),
+        (lambda _: {"status": 500}, "transaction that failed"),
+        (lambda touched: {"others": (touched, ELSEWHERE)}, f"that writes to {CHAINCODE!r}"),
+        (
+            lambda touched: changed_definition(touched, metadata_writes=(b"\x0a\x01k",)),
+            "that writes to '_lifecycle'",
+        ),
+        (
+            lambda touched: changed_definition(touched, reads=(Read(SEQUENCE),)),
+            "first definition of the chaincode",
+        ),
+        (lambda touched: changed_definition(touched, writes=()), "not the next definition"),
+        (
+            lambda touched: changed_definition(
+                touched,
+                writes=ChaincodeDefinition(CHAINCODE, 3, "1.0").writes(
+                    ChaincodeDefinition(CHAINCODE, 1, "1.0")
+                ),
+            ),
+            "not the next definition",
+        ),
+    ],
+)
+def test_what_is_no_change_of_the_definition_is_not_followed(world, change, words):
+    chain = world.chain
+    simulated, _ = chain.definition_change()
+    changed = replace(simulated, **change(simulated.others[0]))
+    block = chain.append([chain.envelope(changed)])
+    step = building.definition_step(block.encode(), 0)
+    assert words in world.refusal_of(chain.header(world.tick(), definition_steps=(step,)))
+
+
+def test_of_two_changes_of_one_definition_the_one_that_is_known_stays(world):
+    """The other was ordered too, and is invalid; or came first in a block and is not."""
+    chain = world.chain
+    other = chain.append([chain.envelope(chain.definition_change()[0])])
+    step = chain.change_definition()
+    world.update(chain.header(world.tick(), definition_steps=(step,)))
+    late = building.definition_step(other.encode(), 0)
+    refusal = world.refusal_of(chain.header(world.tick(), definition_steps=(late,)))
+    assert refusal == "another definition is known"
+
+
+@BOTH
+def test_a_configuration_beside_one_that_is_known_is_not_followed(consensus):
+    """Those who ordered it may have been left out by the one that is known."""
+    world = ClientWorld(consensus)
+    chain = world.chain
+    beside = FabricChain(consensus)
+    beside.blocks = list(chain.blocks)
+    other = beside.change_config(lambda config: config)
+    chain.commit(chain.write({KEY: VALUE}))
+    known = ConfigStep(building.signed_block(chain.change_config(lambda config: config).encode()))
+    assert world.update(chain.header(world.tick(), config_steps=(known,))).heights
+    step = ConfigStep(building.signed_block(other.encode()))
+    refusal = world.refusal_of(chain.header(world.tick(), config_steps=(step,)))
+    assert "another configuration is known after block 0" in refusal
 
 
 def test_what_is_known_is_bounded(world, monkeypatch):
