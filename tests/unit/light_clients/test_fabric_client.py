@@ -230,6 +230,48 @@ def test_two_signed_headers_of_one_number_freeze_the_client(consensus):
         world.update(chain.header(world.tick()))
 
 
+@BOTH
+def test_a_fork_under_a_configuration_that_was_replaced_freezes_nothing(consensus):
+    """Who is no orderer any more can sign what he likes."""
+    world = ClientWorld(consensus)
+    chain = world.chain
+    forks = [
+        chain.make_block([chain.envelope(chain.write({key: VALUE}))]) for key in (KEY, RECEIPT)
+    ]
+    chain.append(forks[0].data)
+    step = ConfigStep(building.signed_block(chain.change_config(lambda one: one).encode()))
+    shown = Misbehaviour(fork=tuple(building.signed_header(one.encode()) for one in forks))
+    assert world.update(chain.header(world.tick(), config_steps=(step,))).heights
+    with pytest.raises(ClientRefused, match="fork under a replaced configuration: 3"):
+        RULES.update(world.store, shown.as_any(), at(chain.clock_s))
+    assert RULES.status(world.store, at(chain.clock_s)) is ClientStatus.ACTIVE
+
+
+def test_evidence_of_two_headers_is_judged_by_what_is_known_already(world):
+    chain = world.chain
+    low = chain.header(world.tick())
+    step = chain.change_definition()
+    high = chain.header(chain.tick_block(chain.clock_s), definition_steps=(step,))
+    with pytest.raises(ClientRefused, match="misbehaviour that changes what is known"):
+        RULES.update(world.store, Misbehaviour(headers=(high, low)).as_any(), at(chain.clock_s))
+    assert RULES.status(world.store, at(chain.clock_s)) is ClientStatus.ACTIVE
+
+
+@pytest.mark.parametrize(
+    ("consensus", "more", "words"),
+    [
+        (RAFT, {"identifier_header": b"\x08\x01"}, "named by number where there are no consenters"),
+        (BFT, {"signature_header": b"\x0a\x00"}, "orderer not named by its number"),
+    ],
+)
+def test_an_orderer_that_is_named_in_the_other_form_too_is_refused(consensus, more, words):
+    world = ClientWorld(consensus)
+    header = world.chain.header(world.tick())
+    first, *rest = header.block.signatures
+    block = replace(header.block, signatures=(replace(first, **more), *rest))
+    assert words in world.refusal_of(replace(header, block=block))
+
+
 def test_another_block_at_a_held_height_freezes_the_client(world):
     chain = world.chain
     block = world.tick()

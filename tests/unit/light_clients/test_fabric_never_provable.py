@@ -209,6 +209,13 @@ def test_a_record_of_another_packet_or_without_a_look_at_the_receipt_shows_nothi
     assert "beside a receipt" in world.absent(world.record_proof(late, block), height)
 
 
+def test_a_record_of_a_time_that_no_clock_shows_is_refused(world):
+    recorded = world.chain.prove_absence(CLIENT, 1, 1 << 34, RECEIPT)
+    block = world.chain.commit(recorded)
+    refusal = world.absent(world.record_proof(recorded, block), world.first_height)
+    assert refusal == f"time out of range: {1 << 34}"
+
+
 def test_a_record_whose_value_is_not_its_own_time_shows_nothing(world):
     height = world.follow()
     recorded = world.chain.prove_absence(CLIENT, 1, world.chain.clock_s, RECEIPT)
