@@ -40,7 +40,9 @@ class HandClock:
         return int.from_bytes(self.path.read_bytes(), "little") // NS_PER_S
 
     def move_to(self, time_s):
-        self.path.write_bytes((time_s * NS_PER_S).to_bytes(8, "little"))
+        new = self.path.with_suffix(".new")
+        new.write_bytes((time_s * NS_PER_S).to_bytes(8, "little"))
+        new.replace(self.path)  # whoever reads meanwhile reads all of one
 
 
 class NativeChannel:

@@ -66,13 +66,17 @@ def open_for(channel, names, first):
 
 
 async def settle(*ledgers):
-    """Read on until nothing of theirs is under way."""
+    """Read on until nothing of theirs is under way, and all have read what any of them has."""
     end = time.monotonic() + DONE_S
     while any(ledger.under_way for ledger in ledgers):
         assert time.monotonic() < end, "the ledger does not come to rest"
         await asyncio.gather(*(ledger.read_on() for ledger in ledgers))
         await asyncio.sleep(0.05)
-    await asyncio.gather(*(ledger.read_on() for ledger in ledgers))
+    # Each asks a peer of its own, and one peer may be a block behind the other.
+    height = max(ledger.history.height for ledger in ledgers)
+    while min([await ledger.latest_height() for ledger in ledgers]) < height:
+        assert time.monotonic() < end, "a peer stays behind"
+        await asyncio.sleep(0.05)
 
 
 async def outcomes(ledger, above):

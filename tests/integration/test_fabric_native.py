@@ -19,6 +19,8 @@ from tieline.wire.fabric.blocks import Block
 pytestmark = pytest.mark.native
 
 HEALED_S = 120.0
+STOPPED_S = 30.0
+"""Longer than orderers take to choose another leader."""
 AT_ONCE, SLEEP_S = 50, 2.0
 
 
@@ -265,7 +267,8 @@ def test_four_orderers_agree_bear_the_loss_of_their_leader_and_stop_without_a_qu
         await put_in_the_end(port, b"k", b"2")
         network.kill(second)
         with pytest.raises((AssertionError, Unavailable)):
-            await put(port, b"k", b"3", patience_s=0.0)
+            await put(port, b"k", b"3", patience_s=STOPPED_S)
+        assert await port.evaluate((b"get", b"k")) == b"2"
         network.restart(second)
         await put_in_the_end(port, b"k", b"4")
         await assert_peers_agree(network)
