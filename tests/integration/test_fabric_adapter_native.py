@@ -28,6 +28,7 @@ from fakes.microgrid import key
 from fakes.native_fabric import NativeChannel
 
 from tieline.interfaces.errors import ConfigError, HubError, Unavailable
+from tieline.ledgers.children.ports import free_ports
 from tieline.ledgers.fabric.carriers import X509Carrier
 from tieline.ledgers.fabric.gateway import GatewayPort
 from tieline.ledgers.fabric.ledger import FabricLedger
@@ -473,11 +474,6 @@ cp "$said" "$2/chaincode/server/connection.json"
 """What Fabric's own builder of services does: peers dial as the package says."""
 
 
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
-
-
 def write_relay_file(network, folder):
     """An operator's files for both peers of a network: wallet, TLS, and the one ledger."""
     name, node = network.plan.fabric_channel, network.peers[0]
@@ -522,7 +518,8 @@ def test_an_operator_brings_the_contract_onto_a_channel_from_the_command_line(tm
         config = ("--config", str(write_relay_file(network, tmp_path)), name)
         genesis = tmp_path / "genesis.json"
         genesis.write_bytes(genesis_of(name, "fabric").to_bytes())
-        out, address = tmp_path / "own.tgz", f"127.0.0.1:{free_port()}"
+        (port,) = free_ports(1)
+        out, address = tmp_path / "own.tgz", f"127.0.0.1:{port}"
         asked = (str(out), "--address", address, "--label", "own_1", "--genesis", str(genesis))
         told = json.loads(run_tieline("fabric", "package", *asked, "--json"))
         package = ChaincodePackage("own_1", out.read_bytes())
