@@ -5,6 +5,8 @@ attest: everything at the pace of a test, so that a re-organisation comes exactl
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 from fakes.driven import LANES, START_S, TRADE, finish, genesis_of
 from fakes.echo_module import echo_module, send_echo
 from fakes.evm_engine import EvmChain
@@ -44,6 +46,28 @@ from tieline.wire.hashes import sha256
 ETH, OTHER = "eth-1", "other-1"
 CELLS = 3
 BLOCK_S = 2
+
+
+class NotedAttestor(CellAttestor):
+    """Notes what it has put its name to, apart from its journal."""
+
+    def __init__(self, *how):
+        super().__init__(*how)
+        self.said = defaultdict(set)
+        """Of each height, and of each key at a height."""
+
+    async def attest_state(self, ledger_id, header, height):
+        signature = await super().attest_state(ledger_id, header, height)
+        if signature is not None:
+            self.said[ledger_id, height].add(signature)  # the same words are the same bytes
+        return signature
+
+    async def attest_packets(self, ledger_id, height, entries):
+        signature = await super().attest_packets(ledger_id, height, entries)
+        if signature is not None:
+            for one in entries:
+                self.said[ledger_id, height, one.key].add(one.value)
+        return signature
 
 
 class ReorgWorld:
@@ -89,7 +113,7 @@ class ReorgWorld:
     def _attestor(self, number):
         journal = SigningJournal(":memory:")
         self.sign_journals.append(journal)
-        attestor = CellAttestor(key(f"cell {number}").address, journal, self.clock)
+        attestor = NotedAttestor(key(f"cell {number}").address, journal, self.clock)
         height = finish(self.a.latest_height())
         followed = FollowedLedger(
             self.a, self.a.chain_tag, EvmSealedClient(), self.attestor_key(ETH, number)

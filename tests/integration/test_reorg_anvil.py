@@ -177,13 +177,15 @@ def live_through(world, source, depth, step):
 
 
 def signed_twice(world):
-    """Heights of the chain at which a cell has signed two things; the journal would have to lie."""
-    found = []
-    for journal in world.sign_journals:
-        rows = journal._connection.execute("SELECT * FROM bound").fetchall()
-        subjects = [row[:-1] for row in rows]
-        found += [one for one in subjects if subjects.count(one) > 1]
-    return found
+    """Of what a cell has said two things: the chain at a height, or a key of it there."""
+    for attestor in world.attestors:
+        assert attestor.said, "cells sign here"
+    return [
+        subject
+        for attestor in world.attestors
+        for subject, words in attestor.said.items()
+        if len(words) > 1
+    ]
 
 
 @pytest.mark.parametrize("step", STEPS)
