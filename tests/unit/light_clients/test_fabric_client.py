@@ -499,6 +499,21 @@ def test_a_configuration_beside_one_that_is_known_is_not_followed(consensus):
     assert "another configuration is known after block 0" in refusal
 
 
+def test_a_configuration_that_counts_one_consenter_twice_is_not_followed():
+    """A number names who signed: two of one number would be one signature for both."""
+    world = ClientWorld(BFT)
+    chain = world.chain
+
+    def doubled(config):
+        first, second, *rest = config.orderer.consenters
+        consenters = (first, replace(second, id=first.id), *rest)
+        return replace(config, orderer=replace(config.orderer, consenters=consenters))
+
+    step = ConfigStep(building.signed_block(chain.change_config(doubled).encode()))
+    refusal = world.refusal_of(chain.header(world.tick(), config_steps=(step,)))
+    assert "two consenters of one number" in refusal
+
+
 def test_what_is_known_is_bounded(world, monkeypatch):
     monkeypatch.setattr(steps_module, "KNOWN_MAX", 2)
     chain = world.chain
