@@ -15,6 +15,7 @@ import typing
 from collections.abc import Callable, Hashable
 from functools import cache
 
+from tieline.wire.bounded_json import loads
 from tieline.wire.errors import Malformed
 
 T = typing.TypeVar("T")
@@ -33,8 +34,8 @@ def parse(kind: type[T], raw: bytes) -> T:
         Malformed: Not JSON, not of this kind, or not in the one form. Trying again gives the same.
     """
     try:
-        value = _reader(typing.cast("Hashable", kind))(json.loads(raw))
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        value = _reader(typing.cast("Hashable", kind))(loads(raw.decode()))
+    except (ValueError, TypeError, KeyError) as error:
         raise Malformed(f"not a {kind.__name__}: {error}") from error
     if canonical(value) != raw:
         raise Malformed(f"{kind.__name__} is not in canonical form")

@@ -7,8 +7,13 @@ import sys
 
 import pytest
 
+from tieline.interfaces.errors import ConfigError, Unavailable
+from tieline.ledgers.ethereum.deployment import Deployment
+from tieline.ledgers.tendermint.rpc import Call, _outcomes
+from tieline.swap.evidence import SlotEvidence
 from tieline.wire import bounded_json
 from tieline.wire.bounded_json import DEPTH_MAX
+from tieline.wire.canonical_json import parse
 from tieline.wire.errors import Malformed
 from tieline.wire.trade_memo import trade_in_memo
 from tieline.wire.transfer_data import decode_transfer_data
@@ -57,3 +62,25 @@ def test_a_deep_memo_is_none_of_ours():
 def test_deep_transfer_data_is_malformed():
     with pytest.raises(Malformed, match="not a transfer"):
         decode_transfer_data(DEEP.encode(), "application/json")
+
+
+@pytest.mark.usefixtures("lax_stack")
+def test_a_cell_that_posts_deep_records_ends_nobody():
+    with pytest.raises(Malformed, match="nested deeper"):
+        parse(SlotEvidence, DEEP.encode())
+
+
+@pytest.mark.usefixtures("lax_stack")
+def test_a_node_of_cometbft_that_answers_deeply_ends_nobody():
+    with pytest.raises(Unavailable, match="no JSON"):
+        _outcomes("127.0.0.1:1", [Call("status")], DEEP.encode())
+
+
+@pytest.mark.usefixtures("lax_stack")
+def test_a_deep_record_of_a_deployment_is_refused():
+    with pytest.raises(ConfigError, match="not a deployment record: nested deeper"):
+        Deployment.from_bytes(DEEP.encode())
+
+
+def test_objects_are_made_by_a_hook():
+    assert bounded_json.loads('{"a":{"b":1}}', object_hook=len) == 1

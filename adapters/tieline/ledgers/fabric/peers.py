@@ -5,7 +5,6 @@ Each is asked first whether it is of this channel and runs the chaincode that th
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
@@ -22,6 +21,7 @@ from tieline.ledgers.fabric.port import (
     FabricPort,
     InvocationRefused,
 )
+from tieline.wire.bounded_json import loads
 from tieline.wire.errors import Malformed
 from tieline.wire.fabric.invocations import version_args
 
@@ -156,7 +156,7 @@ async def check_chaincode(port: FabricPort) -> str:
     """
     try:
         answer = await port.evaluate(version_args())
-        said = cast("dict[str, object]", json.loads(answer))
+        said = cast("dict[str, object]", loads(answer.decode()))
         name, version = said["chaincode"], said["version"]
     except (InvocationRefused, ValueError, KeyError, TypeError, Malformed) as exc:
         raise ConfigError(

@@ -29,6 +29,7 @@ from tieline.interfaces.errors import (
     Unavailable,
 )
 from tieline.ledgers.tendermint.http_reply import BadReply, HttpReply, http_request
+from tieline.wire.bounded_json import loads
 
 TIMEOUT_S: Final = 10.0
 """CometBFT itself gives up an answer after that time."""
@@ -41,6 +42,11 @@ PAGE: Final = 100
 TX_IN_CACHE: Final = ("sdk", 19)
 """Codespace and code of "tx already in mempool", as the Cosmos SDK has them."""
 _READ_BYTES: Final = 262_144
+_DEPTH_MAX: Final = 5_000
+"""
+Brackets that may be open at once: the parser's stack holds several times as many. What is honest
+has a dozen; a lower bound would cost a second look at each long answer.
+"""
 
 Json = dict[str, Any]
 Hook = Callable[[Json], object]
@@ -249,8 +255,8 @@ def _outcomes(
     try:
         text = body.decode()
         del body  # megabytes, with a thousand packets in a block
-        content: object = json.loads(text, object_hook=hook)
-    except (ValueError, RecursionError) as exc:
+        content: object = loads(text, _DEPTH_MAX, hook)
+    except ValueError as exc:
         raise Unavailable(f"no JSON: {address} bytes={length}") from exc
     del text
     answers = cast("list[object]", content) if isinstance(content, list) else [content]

@@ -101,6 +101,8 @@ def test_peers_that_answer_side_by_side_at_the_start_are_of_one_channel_all_the_
         (b'{"chaincode":"tieline","genesis":"","version":2}', "in version 2, this program knows"),
         (b'{"chaincode":"toy","genesis":"","version":1}', "runs chaincode toy"),
         (b"hello", "is not ours"),
+        (b"[" * 100_000, "is not ours"),
+        (b"\xff", "is not ours"),
         (b"[]", "is not ours"),
     ],
 )
