@@ -9,14 +9,14 @@ from __future__ import annotations
 import difflib
 import types
 import typing
-from collections.abc import Hashable, Iterator
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, cast, get_args, get_origin
 
-import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from tieline.hub.yaml_file import KeyPath, read_yaml, render_path
 from tieline.interfaces.errors import ConfigError
 from tieline.scenario.checks import check_scenario
 from tieline.scenario.config import ScenarioConfig, ScenarioEvent
@@ -37,8 +37,6 @@ UNIT_WORDS = {
     "seconds": "whole seconds",
 }
 """What a word of a key says about its value; the first one found counts."""
-
-Path_ = tuple[str | int, ...]
 
 
 def shipped_scenario(name: str) -> Path:
@@ -126,7 +124,7 @@ def _with_absolute_paths(config: ScenarioConfig, folder: Path) -> ScenarioConfig
     return config.model_copy(update={"network": network, "profiles": profiles})
 
 
-def _read_over(path: Path, depth: int) -> tuple[dict[str, Any], dict[Path_, int]]:
+def _read_over(path: Path, depth: int) -> tuple[dict[str, Any], Mapping[KeyPath, int]]:
     """Read a file over the one that it extends."""
     if depth > EXTENDS_MAX:
         raise ConfigError(
@@ -160,66 +158,25 @@ def _merge(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _read(path: Path) -> tuple[dict[str, Any], dict[Path_, int]]:
-    """Parse YAML; keys written twice are refused. Returns the document and the line of each key."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as exc:
-        raise ConfigError(
-            f"cannot be read: {exc}", file=str(path), instead="write the path of a YAML file"
-        ) from exc
-    try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        document = yaml.safe_load(text)
-    except yaml.YAMLError as exc:
-        mark = getattr(exc, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark is not None else ""
-        problem = getattr(exc, "problem", None) or "not YAML"
-        raise ConfigError(
-            f"not valid YAML: {problem}", file=f"{path}{line}", instead="check the indentation"
-        ) from exc
-    if not isinstance(document, dict) or root is None:
+def _read(path: Path) -> tuple[dict[str, Any], Mapping[KeyPath, int]]:
+    """Return the keys of a file, and the line of each."""
+    file = read_yaml(path, "write the path of a YAML file")
+    if not isinstance(file.content, dict):
         raise ConfigError(
             "not a scenario", file=str(path), instead="start with `scenario:` and its name"
         )
-    lines: dict[Path_, int] = {}
-    for key, line_number, is_repeated in _walk(root, ()):
-        if is_repeated:
-            raise ConfigError(
-                f"written twice, first on line {lines[key]}",
-                file=f"{path}:{line_number}",
-                key=_render(key),
-                instead="keep one of them",
-            )
-        lines[key] = line_number
-    pairs = cast("dict[object, Any]", document)
-    return {str(key): value for key, value in pairs.items()}, lines
+    pairs = cast("dict[object, Any]", file.content)
+    return {str(key): value for key, value in pairs.items()}, file.lines
 
 
-def _walk(tree: yaml.Node, at: Path_) -> Iterator[tuple[Path_, int, bool]]:
-    """Yield the path, line and repetition of each key below *tree*."""
-    if isinstance(tree, yaml.MappingNode):
-        seen: set[Hashable] = set()
-        for key, value in tree.value:
-            here = (*at, str(key.value))
-            yield here, key.start_mark.line + 1, key.value in seen
-            seen.add(key.value)
-            yield from _walk(value, here)
-    elif isinstance(tree, yaml.SequenceNode):
-        for index, value in enumerate(tree.value):
-            here = (*at, index)
-            yield here, value.start_mark.line + 1, False
-            yield from _walk(value, here)
-
-
-def _refusal(path: Path, lines: dict[Path_, int], error: ErrorDetails) -> ConfigError:
+def _refusal(path: Path, lines: Mapping[KeyPath, int], error: ErrorDetails) -> ConfigError:
     """Turn pydantic's first complaint into file, line, key, what is wrong, what to write."""
     loc, models = _resolve(error["loc"])
     what, instead = _words(error, loc, models)
-    return ConfigError(what, file=_place(path, lines, loc), key=_render(loc), instead=instead)
+    return ConfigError(what, file=_place(path, lines, loc), key=render_path(loc), instead=instead)
 
 
-def _words(error: ErrorDetails, loc: Path_, models: list[type[BaseModel]]) -> tuple[str, str]:
+def _words(error: ErrorDetails, loc: KeyPath, models: list[type[BaseModel]]) -> tuple[str, str]:
     """Say what is wrong and what to write instead."""
     name = str(loc[-1]) if loc else ""
     if error["type"] == "extra_forbidden":
@@ -241,7 +198,7 @@ def _words(error: ErrorDetails, loc: Path_, models: list[type[BaseModel]]) -> tu
     return f"must be {message}{shown}".replace("must be not a", "not a"), f"write {_unit_of(loc)}"
 
 
-def _unit_of(loc: Path_) -> str:
+def _unit_of(loc: KeyPath) -> str:
     """Tell the unit by the key's last word."""
     names = [part for part in loc if isinstance(part, str)]
     words = names[-1].split("_") if names else []
@@ -251,7 +208,7 @@ def _unit_of(loc: Path_) -> str:
     return "a value as docs/scenario.md shows it"
 
 
-def _resolve(loc: Path_) -> tuple[Path_, list[type[BaseModel]]]:
+def _resolve(loc: KeyPath) -> tuple[KeyPath, list[type[BaseModel]]]:
     """
     Follow a pydantic location through the models.
 
@@ -299,15 +256,7 @@ def _models_in(annotation: object) -> list[type[BaseModel]]:
     return []
 
 
-def _render(path: Path_) -> str:
-    """Write a key's path as a reader types it."""
-    text = ""
-    for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
-    return text
-
-
-def _parse_key(key: str) -> Path_:
+def _parse_key(key: str) -> KeyPath:
     """Take a rendered path apart again."""
     parts: list[str | int] = []
     for piece in key.replace("[", ".[").split("."):
@@ -318,7 +267,7 @@ def _parse_key(key: str) -> Path_:
     return tuple(parts)
 
 
-def _place(path: Path, lines: dict[Path_, int], key: Path_) -> str:
+def _place(path: Path, lines: Mapping[KeyPath, int], key: KeyPath) -> str:
     """Name the file and the line of a key, or of the nearest block around it."""
     for length in range(len(key), 0, -1):
         line = lines.get(key[:length])

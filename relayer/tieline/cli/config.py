@@ -67,16 +67,10 @@ def check(
 
 
 def _document(file: Path) -> dict[str, Any]:
-    import yaml
-
+    from tieline.hub.yaml_file import read_yaml
     from tieline.interfaces.errors import ConfigError
 
-    try:
-        document: object = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as exc:
-        raise ConfigError("cannot be read", file=str(file), instead="name a YAML file") from exc
-    except yaml.YAMLError as exc:
-        raise ConfigError("is not YAML", file=str(file), instead=str(exc)) from exc
+    document = read_yaml(file, "name a YAML file").content
     if not isinstance(document, dict):
         raise ConfigError(
             "has no keys",

@@ -10,11 +10,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tieline.hub.pacing import Window
 from tieline.hub.settings import RunnerSettings
+from tieline.hub.yaml_file import read_yaml
 from tieline.interfaces.errors import ConfigError
 from tieline.relay.scheduler import BatchLimits
 
@@ -97,12 +97,7 @@ def read_config(path: Path) -> HubConfig:
     Raises:
         ConfigError: The file is not there, not YAML, or says what it may not.
     """
-    try:
-        content: object = yaml.safe_load(path.read_text())
-    except OSError as exc:
-        raise ConfigError("cannot be read", file=str(path), instead="name a file") from exc
-    except yaml.YAMLError as exc:
-        raise ConfigError("is not YAML", file=str(path), instead=str(exc)) from exc
+    content = read_yaml(path, "name a file").content
     try:
         return HubConfig.model_validate(content or {})
     except ValidationError as exc:

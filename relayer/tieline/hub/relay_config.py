@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
+from tieline.hub.yaml_file import read_yaml
 from tieline.interfaces.errors import ConfigError
 
 _Count = Annotated[int, Field(ge=1)]
@@ -243,14 +243,7 @@ def read_ledgers(path: Path) -> Mapping[str, LedgerSection]:
 
 
 def _read(path: Path, model: type[_ConfigT]) -> _ConfigT:
-    try:
-        content: object = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as exc:
-        raise ConfigError(
-            "cannot be read", file=str(path), instead="name a file; docs/relayer.md has one"
-        ) from exc
-    except yaml.YAMLError as exc:
-        raise ConfigError("is not YAML", file=str(path), instead=str(exc)) from exc
+    content = read_yaml(path, "name a file; docs/relayer.md has one").content
     try:
         return model.model_validate(content or {})
     except ValidationError as exc:
@@ -278,6 +271,8 @@ def _instead(error: ErrorDetails) -> str:
     place = error["loc"]
     if error["type"] == "extra_forbidden":
         model = _SECTIONS.get(str(place[0]), RelayConfig) if len(place) > 1 else RelayConfig
+        if "fabric" in place[2:-1]:
+            model = FabricSection
         return f"write one of {', '.join(model.model_fields)}"
     if error["type"] == "missing":
         return "write it; docs/relayer.md has an example"

@@ -75,6 +75,11 @@ REFUSED = [
     (beside_evm("2}", "2, lanes: 3}"), "ledgers.lab-b", "leave lanes out"),
     (beside_fabric("identity: relayer, ", ""), "ledgers.lab-b.fabric.identity", "Field required"),
     (beside_fabric("kind: fabric", "kind: cosmos"), "ledgers.lab-b", "kind fabric, and no other"),
+    (
+        beside_fabric("r.pem}", "r.pem, tls_root: k}"),
+        "ledgers.lab-b.fabric.tls_root",
+        "unknown key; write one of wallet, identity, ",
+    ),
     (beside_fabric("r.pem}", "r.pem, tls_key_file: k}"), "ledgers.lab-b.fabric", "go together"),
     (
         f"ledgers: {{lab-a: {LEDGER}, lab-b: {LEDGER.replace('cosmos', 'fabric')}}}\n" + PATH,
@@ -132,7 +137,7 @@ def test_what_is_not_yaml_is_said(tmp_path: Path, text: str) -> None:
 
 
 def test_a_missing_file_is_said(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"cannot be read; name a file"):
+    with pytest.raises(ConfigError, match=r"cannot be read: .*; name a file"):
         read_relay_config(tmp_path / "none.yaml")
 
 
