@@ -28,6 +28,10 @@ CASE_BUSES = {"cigre_mv_feeder_1": frozenset(range(1, 12))}
 """Buses of the cases that we ship; bus 0 is the slack and belongs to the main grid."""
 
 
+YEARS = (2000, 2099)
+"""The first, and the one behind the last: certificates made for a run end with 2099."""
+
+
 def check_scenario(config: ScenarioConfig) -> None:
     """
     Refuse a scenario whose parts contradict each other.
@@ -72,6 +76,12 @@ def check_buses(config: ScenarioConfig, known: Collection[int]) -> None:
 
 def _check_time(config: ScenarioConfig) -> None:
     start = config.start_utc
+    if not YEARS[0] <= start.year < YEARS[1]:
+        raise ConfigError(
+            f"{start.year} is no year of a run",
+            key="start_utc",
+            instead=f"write a time from {YEARS[0]} to {YEARS[1] - 1}",
+        )
     if start.tzinfo is None or start.utcoffset() != timedelta(0):
         raise ConfigError(
             f"{start} is not UTC", key="start_utc", instead="write it as 2016-01-18T14:00:00Z"
@@ -90,7 +100,7 @@ def _check_time(config: ScenarioConfig) -> None:
     for key, name in zones.items():
         try:
             ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError) as exc:
+        except (ZoneInfoNotFoundError, ValueError, OSError) as exc:
             raise ConfigError(
                 f"unknown time zone {name!r}",
                 key=key,

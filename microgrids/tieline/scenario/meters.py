@@ -80,8 +80,11 @@ def read_meters(path: Path, unit: str, time_zone: str) -> dict[str, MeterSeries]
         _refuse(path, 1, "the file is empty", "start with the header time,meter,kWh")
     separator = ";" if ";" in lines[0] else ","
     rows = csv.reader(lines, delimiter=separator)
-    columns = _check_header(path, next(rows), unit)
-    return _series(path, _parse(path, rows, columns, ZoneInfo(time_zone)), unit)
+    try:
+        columns = _check_header(path, next(rows), unit)
+        return _series(path, _parse(path, rows, columns, ZoneInfo(time_zone)), unit)
+    except csv.Error as exc:
+        _refuse(path, rows.line_num, f"cannot be read: {exc}", "write time, meter and value")
 
 
 def check_coverage(path: Path, meters: Mapping[str, MeterSeries], first_s: int, end_s: int) -> None:

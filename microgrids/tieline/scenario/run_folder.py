@@ -6,21 +6,22 @@ The layout is a promise to users and to the audit: ``docs/run_folder.md``.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from pydantic import TypeAdapter, ValidationError
 
 from tieline.interfaces.errors import ConfigError
 from tieline.scenario.run_records import SCHEMA, Record, RunSummary, SlotRecord, TradeRecord
+from tieline.wire.bounded_json import loads
 from tieline.wire.checksums import CHECKSUMS_FILE, COVERED_FILES, encode_checksums
 
 EngineName = Literal["embedded", "native"]
 """What the ledgers of a run stand on: engines in its own process, or the real ones as children."""
 _TRADES = TypeAdapter(tuple[TradeRecord, ...])
+_BRING_BACK = "bring back a copy of the file, or delete it"
 _SLOTS = TypeAdapter(tuple[SlotRecord, ...])
 
 
@@ -157,14 +158,14 @@ class RunFolder:
             raise _not_a_run(self.slots_json, exc) from exc
 
     def read_events(self) -> Iterator[dict[str, Any]]:
-        """Yield the events; a torn last line (after a crash) ends them."""
+        """Yield the events; a torn last line (after a crash) ends them. Raises ConfigError."""
         if not self.events_jsonl.is_file():
             return
-        with self.events_jsonl.open(encoding="utf-8") as lines:
-            for line in lines:
-                if not line.endswith("\n"):
+        with self.events_jsonl.open("rb") as lines:
+            for number, line in enumerate(lines, start=1):
+                if not line.endswith(b"\n"):
                     return
-                yield json.loads(line)
+                yield _event(f"{self.events_jsonl}:{number}", line)
 
     def write_state(self, state: RunState) -> None:
         """Write run.json, whole or not at all."""
@@ -222,6 +223,16 @@ def latest_run_folder(parent: Path) -> Path:
             "no run found", file=str(parent), instead="name a run folder, or start `tieline demo`"
         )
     return max(runs, key=lambda run: ((run / "run.json").stat().st_mtime_ns, run.name))
+
+
+def _event(place: str, line: bytes) -> dict[str, Any]:
+    try:
+        event: object = loads(line.decode())
+    except ValueError as exc:
+        raise ConfigError(f"no event: {exc}", file=place, instead=_BRING_BACK) from exc
+    if not isinstance(event, dict) or not {"time_s", "event"} <= event.keys():
+        raise ConfigError("no event with time_s", file=place, instead=_BRING_BACK)
+    return cast("dict[str, Any]", event)
 
 
 def _write_whole(path: Path, content: bytes, end: bytes = b"\n") -> None:

@@ -44,11 +44,18 @@ class Place:
         if self.height:
             parts.append(f"height {self.height}")
         if self.slot_start:
-            start = datetime.fromtimestamp(self.slot_start, UTC)
-            parts.append(f"slot {self.slot_start} ({start:%Y-%m-%d %H:%M} UTC)")
+            parts.append(f"slot {self.slot_start}{_when(self.slot_start)}")
         if self.file:
             parts.append(self.file)
         return " ".join(parts)
+
+
+def _when(time_s: int) -> str:
+    """Return an instant in words; nothing of a number that no clock shows."""
+    try:
+        return f" ({datetime.fromtimestamp(time_s, UTC):%Y-%m-%d %H:%M} UTC)"
+    except (ValueError, OverflowError, OSError):
+        return ""
 
 
 @dataclass(frozen=True, slots=True)

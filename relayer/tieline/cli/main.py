@@ -66,6 +66,19 @@ def main() -> None:
         # The reader of a pipe has left; a second complaint at exit would go to it too.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(CHECK_FAILED)
+    except OSError as exc:
+        if exc.filename is None:
+            raise  # no file of the operator's: somebody must look where it came from
+        sys.exit(_complain(_of_a_file(exc), OPERATOR_MUST_ACT))
+
+
+def _of_a_file(error: OSError) -> ConfigError:
+    """Say what the system said of a file; what is awaited of files is said where they are read."""
+    return ConfigError(
+        f"cannot be read or written: {error.strerror}",
+        file=os.fsdecode(error.filename),
+        instead="name another, or make room and grant access",
+    )
 
 
 def _complain(error: HubError, code: int) -> int:

@@ -20,6 +20,11 @@ def test_a_place_reads_as_people_say_it(place, text):
     assert str(place) == text
 
 
+@pytest.mark.parametrize("slot_start", [10**22, 10**12, -(10**22)])
+def test_a_slot_that_no_clock_shows_is_told_as_its_number(slot_start):
+    assert str(Place(slot_start=slot_start)) == f"slot {slot_start}"
+
+
 def test_a_difference_becomes_a_finding_and_equality_is_counted():
     findings = Findings()
     assert findings.expect(Place("mg-a", 1), Check.BLOCKS, "height", 1, 1)

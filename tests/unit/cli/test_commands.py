@@ -9,6 +9,7 @@ import pytest
 from fakes.finished_run import REFUSED, SETTLED, START_S, summary, trades, write_finished_run
 
 from tieline.cli import main
+from tieline.scenario.reading import shipped_scenario
 from tieline.scenario.run_folder import RunFolder
 
 
@@ -53,6 +54,9 @@ REFUSED_COMMANDS = [
     (["data", "slice", "--wheel", "x.whl", "--from-package"], "needs one source"),
     (["demo", "--slots", "25"], "write a number from 1 to 24"),
     (["run", "--resume", "--engine", "native"], "start `tieline demo`"),
+    (["init", str(shipped_scenario("evening")), __file__], f"{__file__}: cannot be read or wr"),
+    (["init", str(shipped_scenario("evening")), f"{__file__}/run"], "Not a directory; name"),
+    (["data", "scenario", "a" * 300], "File name too long"),
     (["data", "scenario", "morning"], "write one of day, evening"),
 ]
 

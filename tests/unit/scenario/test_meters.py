@@ -112,3 +112,9 @@ def test_readings_that_end_before_the_run_are_refused(tmp_path: Path) -> None:
     check_coverage(tmp_path, meters, start, start + 1800)
     with pytest.raises(ConfigError, match="bring readings from 2016-01-18T14:00Z to 2016-01-18T14"):
         check_coverage(tmp_path, meters, start, start + 2700)
+
+
+def test_a_field_without_end_is_refused_with_its_line(tmp_path: Path) -> None:
+    text = f"time,meter,kWh\n2016-01-18 14:00,{'m' * 200_000},1\n"
+    with pytest.raises(ConfigError, match=r":2: cannot be read: field larger"):
+        _read(tmp_path, text)

@@ -73,6 +73,16 @@ REFUSED = [
     ("seed: 20160118", "seed: 1\nseed: 2", "seed", "seed: 2", "keep one"),
     ("slot_minutes: 15", "slot_minutes: 20", "slot_minutes", None, "15, 30 or 60"),
     ("13:00:00Z", "13:05:00Z", "start_utc", None, "multiple of 15"),
+    ("2016-01-18T13", "1969-12-31T13", "start_utc", None, "from 2000 to 2098"),
+    ("2016-01-18T13", "2099-01-01T13", "start_utc", None, "from 2000 to 2098"),
+    ("2016-01-18T13", "2016-02-30T13", "start_utc", None, "between quotes"),
+    (
+        "slot_count: 24\n",
+        "slot_count: 24\nprint_time_zone: Europe\n",
+        "print_time_zone",
+        "print_time_zone:",
+        "Europe/Berlin",
+    ),
     ("13:00:00Z", "13:00:00", "start_utc", None, "2016-01-18T14:00:00Z"),
     ("buses: [1, 2, 3, 8]", "buses: [1, 2, 3]", "operator.buses", "buses: [1, 2, 3]", "each bus"),
     (

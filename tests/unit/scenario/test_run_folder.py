@@ -52,8 +52,16 @@ def test_no_run_at_all_is_said_with_what_to_do(tmp_path: Path) -> None:
 
 def test_events_end_before_a_line_that_a_crash_tore(tmp_path: Path) -> None:
     run = RunFolder(tmp_path)
-    run.events_jsonl.write_text('{"event": "lock_opened"}\n{"event": "claim')
-    assert list(run.read_events()) == [{"event": "lock_opened"}]
+    run.events_jsonl.write_text('{"event": "lock_opened", "time_s": 9}\n{"event": "claim')
+    assert list(run.read_events()) == [{"event": "lock_opened", "time_s": 9}]
+
+
+@pytest.mark.parametrize("line", [b"null", b"[1]", b"\xff", b"{", b'{"event": "x"}', b"[" * 9999])
+def test_a_damaged_event_is_said_with_its_line(tmp_path: Path, line: bytes) -> None:
+    run = RunFolder(tmp_path)
+    run.events_jsonl.write_bytes(b'{"event": "lock_opened", "time_s": 9}\n' + line + b"\n")
+    with pytest.raises(ConfigError, match=r"events\.jsonl:2: no event"):
+        list(run.read_events())
 
 
 def test_checksums_cover_what_an_audit_reads_and_nothing_else(tmp_path: Path) -> None:
