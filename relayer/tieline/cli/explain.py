@@ -54,7 +54,7 @@ def find_slot(slots: Sequence[SlotRecord], what: str) -> SlotRecord | None:
 
     A trade id of digits only is taken for a trade when no slot has that number.
     """
-    if not what.isdecimal():
+    if not what.isdecimal() or len(what) > 2 * UNIX_DIGITS:
         return None
     number = int(what)
     for slot in slots:

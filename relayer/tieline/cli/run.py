@@ -32,6 +32,12 @@ def run(
     from tieline.interfaces.errors import ConfigError
     from tieline.scenario.reading import load_scenario
 
+    if resume and keys_from is not None:
+        raise ConfigError(
+            "a run that goes on has keys of its own",
+            key="--keys-from",
+            instead="leave it out, or start a new run without --resume",
+        )
     if resume:
         folder = open_run(out)
         own = load_scenario(folder.scenario_yaml)

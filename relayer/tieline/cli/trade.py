@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Trades of a run.", no_args_is_help=True, rich_markup_mode=None)
 
-Level = Annotated[str, typer.Option(help="INTRA, INTER or GRID only.")]
-Outcome = Annotated[
-    str, typer.Option(help="settled, partly_settled, refused, refunded or open only.")
-]
+LEVELS = ("INTRA", "INTER", "GRID")
+OUTCOMES = ("settled", "partly_settled", "refused", "refunded", "open")
+
+Level = Annotated[str, typer.Option(help=f"One of {', '.join(LEVELS)} only.")]
+Outcome = Annotated[str, typer.Option(help=f"One of {', '.join(OUTCOMES)} only.")]
 TradeId = Annotated[str, typer.Argument(metavar="ID", help="Trade id, or its first digits.")]
 
 
@@ -30,6 +31,8 @@ def list_trades(
     """
     List trades by slot.
     """
+    _require_known(level.upper(), LEVELS, "--level")
+    _require_known(outcome.lower(), OUTCOMES, "--outcome")
     folder = open_run(run)
     zone = folder.read_zone()
     trades = [
@@ -57,6 +60,14 @@ def list_trades(
         for trade in trades
     ]
     print_table(header, rows)
+
+
+def _require_known(wanted: str, known: Sequence[str], key: str) -> None:
+    """Refuse a word by which nothing can be found. Raises ConfigError."""
+    from tieline.interfaces.errors import ConfigError
+
+    if wanted and wanted not in known:
+        raise ConfigError(f"no {wanted!r}", key=key, instead=f"write one of {', '.join(known)}")
 
 
 @app.command("show")

@@ -82,7 +82,7 @@ def _read_secret(path: Path) -> bytes:
                 instead=f"run `chmod 600 {path}`, and move the money if others have a login here",
             )
         text = path.read_text(encoding="ascii").strip()
-    except (OSError, UnicodeDecodeError) as exc:
+    except (OSError, ValueError) as exc:
         raise ConfigError(
             "the key file cannot be read",
             file=str(path),

@@ -56,6 +56,9 @@ REFUSED_COMMANDS = [
     (["run", "--resume", "--engine", "native"], "start `tieline demo`"),
     (["init", str(shipped_scenario("evening")), __file__], f"{__file__}: cannot be read or wr"),
     (["init", str(shipped_scenario("evening")), f"{__file__}/run"], "Not a directory; name"),
+    (["trade", "list", "--level", "LOCAL"], "--level: no 'LOCAL'; write one of INTRA, INTER, GRID"),
+    (["trade", "list", "--outcome", "lost"], "write one of settled, partly_settled, refused, ref"),
+    (["run", "--resume", "--keys-from", "other"], "leave it out, or start a new run without"),
     (["data", "scenario", "a" * 300], "File name too long"),
     (["data", "scenario", "morning"], "write one of day, evening"),
 ]
@@ -87,6 +90,13 @@ def test_the_list_shows_every_trade_and_filters_by_level_and_end(
     assert [trade["trade_id"] for trade in json.loads(grid)] == [REFUSED]
     _, settled, _ = tieline("trade", "list", "--outcome", "settled", "--run", run.path, "--json")
     assert [trade["trade_id"] for trade in json.loads(settled)] == [SETTLED]
+
+
+@pytest.mark.parametrize("what", ["9" * 5_000, "9" * 21, "-1", ""])
+def test_what_is_no_trade_and_no_slot_is_said(tieline: _Tieline, run: RunFolder, what: str) -> None:
+    code, _, err = tieline("explain", "--run", run.path, "--", what)
+    assert code == 2
+    assert "no trade" in err
 
 
 def test_show_tells_the_way_with_heights_and_proofs(tieline: _Tieline, run: RunFolder) -> None:

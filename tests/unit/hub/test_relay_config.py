@@ -212,6 +212,11 @@ def test_an_ethereum_ledger_is_opened_with_its_evm_account(tmp_path: Path) -> No
         (("d.json", "none.json"), "lab-b", "the deployment record cannot be read"),
         (("g.json", "d.json"), "lab-b", "is no genesis"),
         (("http://h:1", "h:1"), "lab-b", "not an RPC address"),
+        (("http://h:1", '"http://[::1"'), "lab-b", "not an RPC address"),
+        (("http://h:1", '"http://h x:1"'), "lab-b", "not an RPC address"),
+        (("d.json", "g.json"), "lab-b", r"g\.json: not a deployment record: .* is missing; name"),
+        (("2}", "2, journal_file: .}"), "lab-b", "the journal of transactions cannot be opened"),
+        (("2}", "2, journal_file: no/j}"), "lab-b", "the journal of transactions cannot be opened"),
         (("2}", "2}"), "other-1", "is of the ledger other-1, not lab-b"),
     ],
 )

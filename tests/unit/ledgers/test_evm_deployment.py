@@ -1,5 +1,6 @@
 """From a genesis to contracts: the plan, the record, and what a wrong chain is told."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -132,6 +133,7 @@ def test_a_record_comes_back_whole():
         lambda data: data.replace(b'"host": "', b'"host": "00'),
         lambda data: data.replace(b'"chain_id": 5', b'"chain_id": Infinity'),
         lambda data: b"[" * 100_000,
+        lambda data: re.sub(rb'"host": "[0-9a-f]{40}"', b'"host": "07"', data),
     ],
 )
 def test_another_spelling_is_no_record(spoil):

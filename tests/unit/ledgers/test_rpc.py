@@ -187,7 +187,17 @@ def test_addresses_are_read_as_cosmos_tools_write_them(address, expected):
 
 
 @pytest.mark.parametrize(
-    "address", ["", "peer", "https://peer:443", "http://peer", "http://peer:x", "http://p:1/rpc"]
+    "address",
+    [
+        "",
+        "peer",
+        "https://peer:443",
+        "http://peer",
+        "http://peer:x",
+        "http://p:1/rpc",
+        "http://[::1",
+        "p q:1",
+    ],
 )
 def test_what_is_no_address_says_what_to_write(address):
     with pytest.raises(ConfigError, match="write http://HOST:PORT"):

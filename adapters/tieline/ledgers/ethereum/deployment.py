@@ -106,7 +106,9 @@ class Deployment:
                 code_hashes=_read_addresses(content["code_hashes"], _HASH_BYTES),
                 start_height=int(content["start_height"]),
             )
-        except (ValueError, KeyError, TypeError, OverflowError) as exc:
+        except KeyError as exc:
+            raise ConfigError(f"not a deployment record: {exc} is missing") from exc
+        except (ValueError, TypeError, OverflowError) as exc:
             raise ConfigError(f"not a deployment record: {exc}") from exc
         if deployment.to_bytes() != data:
             raise ConfigError("deployment record is not in its canonical spelling")

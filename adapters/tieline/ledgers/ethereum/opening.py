@@ -67,7 +67,9 @@ def open_ethereum(source: EvmSource, lanes: Mapping[str, Signer]) -> EthereumLed
     try:
         genesis = Genesis.from_bytes(read_named(source.genesis_file, "genesis", _WRITTEN))
     except ValueError as exc:
-        raise ConfigError(f"is no genesis: {exc}", file=str(source.genesis_file)) from exc
+        raise ConfigError(
+            f"is no genesis: {exc}", file=str(source.genesis_file), instead=_WRITTEN
+        ) from exc
     ledger = EthereumLedger(
         EvmLedgerPlan(genesis, deployment),
         [EvmRpc.parse(address) for address in source.rpc],

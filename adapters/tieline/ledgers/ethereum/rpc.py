@@ -137,14 +137,15 @@ class EvmRpc:
         Raises:
             ConfigError: It is none.
         """
-        parts = urlsplit(address)
-        host = port = None
+        scheme, host, port = "", None, None
         with contextlib.suppress(ValueError):
-            host, port = parts.hostname, parts.port or {"https": 443, "http": 80}.get(parts.scheme)
-        if parts.scheme not in {"http", "https"} or not host or not port:
+            parts = urlsplit(address)
+            scheme, host = parts.scheme, parts.hostname
+            port = parts.port or {"https": 443, "http": 80}.get(scheme)
+        is_one_word = address.isprintable() and " " not in address
+        if scheme not in {"http", "https"} or not host or not port or not is_one_word:
             raise ConfigError(
-                f"not an RPC address: {parts.scheme}://{host or ''}",
-                instead="write http://HOST:PORT",
+                f"not an RPC address: {scheme}://{host or ''}", instead="write http://HOST:PORT"
             )
         return cls(address, timeout_s=timeout_s)
 

@@ -102,7 +102,8 @@ class TransactionJournal:
                 f"the journal of transactions cannot be opened: {exc}",
                 file=str(path),
                 instead="name a file that is one, or a new one in a folder that is there and may "
-                "be written to",
+                "be written to; a damaged one holds the nonces that are under way, so bring back a "
+                "copy, or move it away when nothing is",
             ) from exc
         self._names: dict[bytes, bytes] = {
             bytes(tx_hash): bytes(name)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,11 +122,15 @@ def _identity(source: FabricSource) -> Identity:
         wallet.close()
 
 
+_HOST = re.compile(r"[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]")
+"""A name or an address; of IPv6 between brackets, or nobody knows where the port begins."""
+
+
 def checked_address(target: str, what: str = "a peer's address", key: str = "") -> str:
     """Return *target* if it is HOST:PORT. Raises ConfigError, which calls it *what* at *key*."""
     host, _, port = target.rpartition(":")
     is_port = port.isascii() and port.isdecimal() and 0 < int(port) <= _PORT_MAX
-    if not host or "/" in host or not is_port:
+    if not _HOST.fullmatch(host) or not is_port:
         raise ConfigError(f"not {what}: {target!r}", key=key, instead="write HOST:PORT")
     return target
 

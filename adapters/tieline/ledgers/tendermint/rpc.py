@@ -79,13 +79,13 @@ class CometRpc:
         Raises:
             ConfigError: It is none; TLS is left to a proxy beside this process.
         """
-        parts = urlsplit(address if "://" in address else f"http://{address}")
-        try:
-            host, port = parts.hostname, parts.port
-        except ValueError:
-            host = port = None
-        is_root = parts.path in {"", "/"} and not parts.query and not parts.username
-        if parts.scheme not in {"http", "tcp"} or not host or not port or not is_root:
+        scheme, host, port, is_root = "", None, None, False
+        with contextlib.suppress(ValueError):
+            parts = urlsplit(address if "://" in address else f"http://{address}")
+            scheme, host, port = parts.scheme, parts.hostname, parts.port
+            is_root = parts.path in {"", "/"} and not parts.query and not parts.username
+        is_one_word = address.isprintable() and " " not in address
+        if scheme not in {"http", "tcp"} or not host or not port or not is_root or not is_one_word:
             raise ConfigError(
                 f"not an RPC address: {address!r}", instead="write http://HOST:PORT, without TLS"
             )
