@@ -4,6 +4,9 @@ client asks for that.
 
 Attestors are asked in turn, the own cell first, so that each one's silence is soon noticed. A
 silent one is logged with its reason and the next is asked; without a quorum the batch waits.
+
+One whose signature is none, or of another key than the cell bound, is taken for silent: clients
+refuse a proof for one bad signature among enough good ones, so a single cell could stop them all.
 """
 
 from __future__ import annotations
@@ -18,8 +21,16 @@ from tieline.interfaces.attestor import Attestor
 from tieline.interfaces.errors import ConfigError, NotYet
 from tieline.interfaces.ledger import StoredValue
 from tieline.protocol.messages import AnyMessage
-from tieline.wire.attestations import encode_packet_attestation, encode_state_attestation
+from tieline.wire.attestations import (
+    PACKET_TAG,
+    STATE_TAG,
+    attestation_digest,
+    encode_packet_attestation,
+    encode_state_attestation,
+)
+from tieline.wire.errors import Malformed
 from tieline.wire.hashes import keccak
+from tieline.wire.keys import recover_address
 
 _LOG = logging.getLogger(__name__)
 
@@ -40,6 +51,8 @@ class AttestorQuorum:
     """More than two thirds of the client's attestors."""
     needs_own_cell: bool = True
     """Whether the own cell must be among the signers, as paired clients ask."""
+    attestors: frozenset[bytes] = frozenset()
+    """Addresses of the client's attestors; empty: those that the pool's own say are theirs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +62,16 @@ class _Answer:
 
 
 _Ask = Callable[[Attestor], Awaitable[bytes | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What is to be signed."""
+
+    ledger_id: str
+    height: int
+    digest: bytes
+    ask: _Ask
 
 
 class AttestorPool:
@@ -90,8 +113,9 @@ class AttestorPool:
         async def ask(attestor: Attestor) -> bytes | None:
             return await attestor.attest_state(ledger_id, header, height)
 
-        answers = await self._gather(ledger_id, height, quorum, ask, known)
-        return _attestation(encode_state_attestation(height, time_s), answers)
+        data = encode_state_attestation(height, time_s)
+        wanted = _Wanted(ledger_id, height, attestation_digest(STATE_TAG, data), ask)
+        return _attestation(data, await self._gather(wanted, quorum, known))
 
     async def attest_packets(
         self,
@@ -110,22 +134,22 @@ class AttestorPool:
         async def ask(attestor: Attestor) -> bytes | None:
             return await attestor.attest_packets(ledger_id, height, entries)
 
-        answers = await self._gather(ledger_id, height, quorum, ask, {})
         attested = [
             (keccak(entry.key), ABSENT if entry.value is None else entry.value) for entry in entries
         ]
-        return _attestation(encode_packet_attestation(height, attested), answers)
+        try:
+            data = encode_packet_attestation(height, attested)
+        except ValueError as exc:
+            raise NotYet(f"not to be attested: ledger={ledger_id} height={height} {exc}") from exc
+        wanted = _Wanted(ledger_id, height, attestation_digest(PACKET_TAG, data), ask)
+        return _attestation(data, await self._gather(wanted, quorum, {}))
 
     async def _gather(
-        self,
-        ledger_id: str,
-        height: int,
-        quorum: AttestorQuorum,
-        ask: _Ask,
-        known: dict[bytes, _Answer],
+        self, wanted: _Wanted, quorum: AttestorQuorum, known: dict[bytes, _Answer]
     ) -> list[_Answer]:
         """Return exactly as many answers as needed; *known* ones are taken first and added to."""
-        order = self._turns(quorum, height)
+        place = f"ledger={wanted.ledger_id} height={wanted.height}"
+        order = self._turns(quorum, wanted)
         answers = {cell: known[cell] for cell in order[:1] if cell in known}
         awaited = quorum.needs_own_cell and quorum.own_cell not in known
         for cell in order[1:]:
@@ -137,42 +161,71 @@ class AttestorPool:
         while len(answers) < quorum.min_signatures and waiting:
             missing = quorum.min_signatures - len(answers)
             asked, waiting = waiting[:missing], waiting[missing:]
-            signatures = await asyncio.gather(*(ask(self._attestors[cell]) for cell in asked))
+            signatures = await asyncio.gather(*(wanted.ask(self._attestors[it]) for it in asked))
             for cell, signature in zip(asked, signatures, strict=True):
-                attestor = self._attestors[cell]
-                if signature is None:
-                    self._note_silence(cell, attestor.last_reason, ledger_id, height)
-                    continue
-                self.silences.pop(cell, None)
-                answers[cell] = known[cell] = _Answer(attestor.address(ledger_id), signature)
+                answer = self._answer(cell, signature, wanted)
+                if answer is not None:
+                    answers[cell] = known[cell] = answer
             if quorum.needs_own_cell and quorum.own_cell not in answers:
-                raise NotYet(f"own attestor is silent: ledger={ledger_id} height={height}")
+                raise NotYet(f"own attestor is silent: {place}")
         if len(answers) < quorum.min_signatures:
             raise NotYet(
-                f"attestations missing: have={len(answers)} need={quorum.min_signatures} "
-                f"ledger={ledger_id} height={height}"
+                f"attestations missing: have={len(answers)} need={quorum.min_signatures} {place}"
             )
         return list(answers.values())
 
-    def _turns(self, quorum: AttestorQuorum, height: int) -> list[bytes]:
-        if quorum.needs_own_cell and quorum.own_cell not in self._attestors:
+    def _answer(self, cell: bytes, signature: bytes | None, wanted: _Wanted) -> _Answer | None:
+        """Return what a client may be shown; None, and a note why, of silence or a bad one."""
+        attestor = self._attestors[cell]
+        address = _address(attestor, wanted.ledger_id)
+        if signature is None:
+            self._note_silence(cell, attestor.last_reason, wanted)
+        elif not _is_signed_by(address, wanted.digest, signature):
+            self._note_silence(cell, "signed something else, or with another key", wanted)
+        else:
+            self.silences.pop(cell, None)
+            return _Answer(address, signature)
+        return None
+
+    def _turns(self, quorum: AttestorQuorum, wanted: _Wanted) -> list[bytes]:
+        members = [
+            cell
+            for cell, attestor in self._attestors.items()
+            if not quorum.attestors or _address(attestor, wanted.ledger_id) in quorum.attestors
+        ]
+        if quorum.needs_own_cell and quorum.own_cell not in members:
             raise NotYet(f"no attestor of the own cell: cell={quorum.own_cell.hex()}")
-        own = [quorum.own_cell] if quorum.own_cell in self._attestors else []
-        others = sorted(cell for cell in self._attestors if cell != quorum.own_cell)
-        first = height % len(others) if others else 0
+        own = [quorum.own_cell] if quorum.own_cell in members else []
+        others = sorted(cell for cell in members if cell != quorum.own_cell)
+        first = wanted.height % len(others) if others else 0
         return [*own, *others[first:], *others[:first]]
 
-    def _note_silence(self, cell: bytes, reason: str, ledger_id: str, height: int) -> None:
+    def _note_silence(self, cell: bytes, reason: str, wanted: _Wanted) -> None:
         level = logging.DEBUG if self.silences.get(cell) == reason else logging.WARNING
         self.silences[cell] = reason
         _LOG.log(
             level,
             "attestor silent cell=%s ledger=%s height=%d reason=%s",
             cell.hex(),
-            ledger_id,
-            height,
+            wanted.ledger_id,
+            wanted.height,
             reason,
         )
+
+
+def _address(attestor: Attestor, ledger_id: str) -> bytes:
+    """Return the address of an attestor's key for a ledger, empty if it has none."""
+    try:
+        return attestor.address(ledger_id)
+    except KeyError:
+        return b""
+
+
+def _is_signed_by(address: bytes, digest: bytes, signature: bytes) -> bool:
+    try:
+        return recover_address(digest, signature) == address
+    except Malformed:
+        return False
 
 
 def _attestation(data: bytes, answers: Sequence[_Answer]) -> Attestation:

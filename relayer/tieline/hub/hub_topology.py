@@ -118,9 +118,9 @@ def paired_clients(
     Raises:
         ConfigError: A ledger has no attestors.
     """
-    attestors: dict[bytes, int] = {}
+    attestors: dict[bytes, set[bytes]] = {}
     for signed in shared.attestor_keys:
-        attestors[signed.record.chain_tag] = attestors.get(signed.record.chain_tag, 0) + 1
+        attestors.setdefault(signed.record.chain_tag, set()).add(signed.record.attestor)
     paired_form, attested_form = PairedForm(), AttestedForm()
     clients: dict[Endpoint, ClientTerms] = {}
     paired = [one for one in topology.routes if one.first not in plain]
@@ -136,8 +136,9 @@ def paired_clients(
             is_attested = verifier.client_id.rpartition("-")[0] == ATTESTATIONS
             quorum = AttestorQuorum(
                 own_cell=shared.cell_of(own_tag).address,
-                min_signatures=more_than_two_thirds(attestors[tracked_tag]),
+                min_signatures=more_than_two_thirds(len(attestors[tracked_tag])),
                 needs_own_cell=not is_attested,
+                attestors=frozenset(attestors[tracked_tag]),
             )
             form = attested_form if is_attested else paired_form
             clients[verifier] = ClientTerms(form, quorum)

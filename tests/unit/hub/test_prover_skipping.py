@@ -17,8 +17,17 @@ from tieline.light_clients.tendermint.skipping import HEADERS_MAX, TrustLevel
 from tieline.protocol.height import Height
 from tieline.relay.effects import Effect, ProofWanted, StepName
 from tieline.wire.attestation_proofs import AttestationProof, Paired, decode_any
-from tieline.wire.attestations import decode_state_attestation
+from tieline.wire.attestations import (
+    PACKET_TAG,
+    STATE_TAG,
+    attestation_digest,
+    decode_state_attestation,
+    encode_packet_attestation,
+    encode_state_attestation,
+)
 from tieline.wire.cometbft import ValidatorSet
+from tieline.wire.hashes import keccak
+from tieline.wire.keys import SecpKey
 
 CLIENT = TendermintClient()
 NOW_NS = START_NS + 500 * 10**9
@@ -49,21 +58,25 @@ class Attestor:
 
     cell = b"\x01" * 20
     last_reason = ""
+    key = SecpKey(b"\x02" * 32)
 
     def __init__(self):
         self.heights = []
 
     def address(self, ledger_id):
         assert ledger_id == "b-1"
-        return b"\x02" * 20
+        return self.key.address
 
     async def attest_state(self, ledger_id, header, height):
         assert header.type_url
         self.heights.append(height)
-        return bytes(65)
+        data = encode_state_attestation(height, START_NS // 10**9 + height)
+        return self.key.sign_digest(attestation_digest(STATE_TAG, data))
 
     async def attest_packets(self, ledger_id, height, entries):
-        return bytes(65)
+        listed = [(keccak(entry.key), entry.value) for entry in entries]
+        data = encode_packet_attestation(height, listed)
+        return self.key.sign_digest(attestation_digest(PACKET_TAG, data))
 
 
 def rolling(length=40):
