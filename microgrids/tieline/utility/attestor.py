@@ -171,7 +171,8 @@ class CellAttestor:
             return None
         try:
             signature = await signing
-        except (ProtocolError, SigningConflict, HubError, KeyError) as error:
+        except (ProtocolError, SigningConflict, HubError, KeyError, ValueError) as error:
+            # ValueError: a height that no block has, or bytes that are none; whoever asks errs.
             self._last_reason = f"{type(error).__name__}: {error}"
             return None
         self._last_reason = ""

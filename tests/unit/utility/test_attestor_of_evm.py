@@ -90,6 +90,17 @@ def test_an_honest_node_gives_signatures_over_what_its_chain_holds(engine):
     assert recover_address(packets, bench.packets()) == KEY.address
 
 
+@pytest.mark.parametrize("height", [-1, 0, 2**64])
+def test_a_height_that_no_block_has_is_met_with_silence(height):
+    bench = Bench("geth")
+    header = asyncio.run(bench.ledger.header(bench.ledger.height, 0))
+    asked = bench.attestor.attest_state(bench.ledger.ledger_id, header, height)
+    assert asyncio.run(asked) is None
+    assert bench.attestor.last_reason
+    assert bench.packets([], height) is None
+    assert bench.attestor.last_reason
+
+
 NOT_READ = re.compile(
     r"block\.(hash|size|totalDifficulty|transactions.*|uncles.*|withdrawals.*)$"
     r"|host\.(address|balance|codeHash|nonce|storageHash)$|host\.storageProof\.\d+\.key$"
