@@ -15,6 +15,7 @@ from tieline.audit.findings import Findings
 from tieline.audit.run_files import RunFiles
 from tieline.audit.tampering import tamper
 from tieline.scenario import world
+from tieline.scenario.config import LedgerKind
 from tieline.scenario.run_folder import RunFolder
 from tieline.wire.blocks import encode_frame, split_frames
 from tieline.wire.evm.blocks import EvmBlock
@@ -91,6 +92,23 @@ def test_locks_without_a_verdict_expire_and_packets_time_out(tmp_path: Path) -> 
     endings = {row.ending for row in report.locks if row.ledger == ETHEREUM}
     assert endings == {"refunded"}
     assert {row.ending for row in report.packets} == {"timed out"}
+
+
+def test_ledgers_that_are_all_on_ethereum_trade_with_one_another(tmp_path: Path) -> None:
+    """No other ledger's blocks wake the relayer between a lock and tau: it wakes by itself."""
+    scenario = with_ethereum(small(slot_count=1), "A", "B", "C")
+    operator = scenario.operator.model_copy(update={"ledger": LedgerKind.ETHEREUM})
+    world.run(
+        scenario.model_copy(update={"operator": operator}),
+        tmp_path / "run",
+        progress=lambda *_: None,
+    )
+    folder = RunFolder(tmp_path / "run")
+    assert {row.kind for row in folder.read_summary().ledgers} == {"evm"}
+    assert [check for check in folder.read_summary().checks if not check.is_ok] == []
+    crossing = [one for one in folder.read_trades() if one.source_chain_id != one.dest_chain_id]
+    assert crossing
+    assert {one.outcome for one in crossing} <= {"settled", "partly_settled"}
 
 
 @pytest.fixture

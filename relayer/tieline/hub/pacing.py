@@ -7,7 +7,7 @@ waits goes along with the next that somebody does.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from tieline.relay.effects import Effect, StepName
@@ -42,6 +42,16 @@ class Pacing:
         self._windows = {key: one for key, one in windows.items() if one.window_s}
         self._since: dict[str, dict[str, int]] = {}
         self._wake_s: dict[str, int] = {}
+
+    def begin(self, ledger_ids: Collection[str]) -> None:
+        """
+        Begin a round in which these ledgers may have work; of the others nothing waits any more.
+
+        A time that was noted before is none: whoever wakes asks for the earliest, and one that has
+        passed would hide the others.
+        """
+        self._wake_s.clear()
+        self._since = {key: one for key, one in self._since.items() if key in ledger_ids}
 
     def due(self, ledger_id: str, effects: Sequence[Effect], now_s: int) -> Sequence[Effect]:
         """Return all of a ledger's *effects* if one of them has waited long enough, else none."""

@@ -190,7 +190,9 @@ class Runner:
         landed, failed = self._settle()
         failed += self._give_up(now_s)
         closed = {one for one in self._ledgers if not self._room(one)}
-        more = await self._perform(decide(self.view, self._published, self.retry, closed))
+        effects = decide(self.view, self._published, self.retry, closed)
+        self._pacing.begin(closed.union(effect.ledger_id for effect in effects))
+        more = await self._perform(effects)
         self._revision = revision
         self._save_rows()
         self.view.forget_ended()

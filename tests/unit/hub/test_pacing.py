@@ -61,3 +61,27 @@ def test_what_somebody_else_has_done_is_waited_for_no_longer() -> None:
     assert pacing.due("eth-1", [], 115) == []
     assert pacing.next_wake_s() is None
     assert pacing.due("eth-1", [CLEARING], 200) == (), "it begins to wait anew"
+
+
+def test_a_time_that_has_passed_hides_no_later_one() -> None:
+    """What waited on the first ledger was brought by somebody else; the second is to be woken."""
+    pacing = Pacing({"eth-1": WINDOW, "eth-2": WINDOW})
+    other = effect(StepName.DELIVER_PACKET, ledger_id="eth-2")
+    pacing.begin({"eth-1"})
+    pacing.due("eth-1", [CLAIM], 100)
+    pacing.begin({"eth-2"})
+    pacing.due("eth-2", [other], 120)
+    assert pacing.next_wake_s() == 135
+
+
+def test_work_on_a_ledger_that_takes_nothing_now_has_waited_all_the_same() -> None:
+    pacing = Pacing(ALL)
+    pacing.begin({"eth-1"})
+    pacing.due("eth-1", [CLAIM], 100)
+    pacing.begin({"eth-1"})
+    assert pacing.next_wake_s() is None, "its lanes are taken: a block wakes the relayer"
+    pacing.begin({"eth-1"})
+    assert pacing.due("eth-1", [CLAIM], 115) == [CLAIM]
+    pacing.begin(())
+    pacing.begin({"eth-1"})
+    assert pacing.due("eth-1", [CLAIM], 200) == ()
