@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from tieline.scenario.config import ScenarioConfig
     from tieline.scenario.run_records import RunSummary
 
+LEFT_BEHIND = frozenset({"scenario.yaml", "keys"})
+"""Of a scenario that was refused while its ledgers started; the next one takes the keys."""
+
 REFUSED_SHOWN = 8
 """Refused trades listed on the screen; the rest is in the report."""
 
@@ -48,7 +51,7 @@ def run_and_show(
         typer.Exit: With 1 if a check of the run failed.
     """
     path = next_run_folder(RUNS, config.scenario) if out is None else out
-    if not resume and path.is_dir() and any(path.iterdir()):
+    if not resume and _is_taken(path):
         raise ConfigError(
             "the folder is not empty",
             file=str(path),
@@ -69,6 +72,10 @@ def run_and_show(
         show_summary(folder, summary)
     if not all(check.is_ok for check in summary.checks):
         raise typer.Exit(1)
+
+
+def _is_taken(path: Path) -> bool:
+    return path.is_dir() and any(entry.name not in LEFT_BEHIND for entry in path.iterdir())
 
 
 def _run_with_progress(

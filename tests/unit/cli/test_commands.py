@@ -74,6 +74,22 @@ def test_a_refusal_is_one_line_and_exit_code_2(
     assert err.count("\n") == 1
 
 
+def test_a_scenario_that_was_refused_may_be_mended_and_run_into_the_same_folder(
+    tieline: _Tieline, tmp_path: Path
+) -> None:
+    text = (
+        shipped_scenario("evening").read_text().replace("profile: [H0-A, H0-B", "profile: [NOBODY")
+    )
+    (tmp_path / "own.yaml").write_text(text)
+    for _ in range(2):
+        code, _, err = tieline("run", "own.yaml", "--out", "out")
+        assert code == 2
+        assert "unknown profile 'NOBODY'" in err
+    assert {one.name for one in (tmp_path / "out").iterdir()} == {"scenario.yaml", "keys"}
+    (tmp_path / "out" / "mine").touch()
+    assert "the folder is not empty" in tieline("run", "own.yaml", "--out", "out")[2]
+
+
 def test_an_unknown_command_is_a_usage_error(tieline: _Tieline) -> None:
     assert tieline("trad")[0] == 2
 
