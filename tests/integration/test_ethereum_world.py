@@ -94,9 +94,16 @@ def test_locks_without_a_verdict_expire_and_packets_time_out(tmp_path: Path) -> 
     assert {row.ending for row in report.packets} == {"timed out"}
 
 
-def test_ledgers_that_are_all_on_ethereum_trade_with_one_another(tmp_path: Path) -> None:
-    """No other ledger's blocks wake the relayer between a lock and tau: it wakes by itself."""
-    scenario = with_ethereum(small(slot_count=1), "A", "B", "C")
+@pytest.mark.parametrize("down_s", [0, 341])
+def test_ledgers_that_are_all_on_ethereum_trade_with_one_another(
+    tmp_path: Path, down_s: int
+) -> None:
+    """
+    No other ledger's blocks wake the relayer between a lock and tau: it wakes by itself, also when
+    it stood still until a while after the lock.
+    """
+    down = [{"event": "relayer_down", "slot": 0, "seconds": down_s}] if down_s else []
+    scenario = with_ethereum(small(slot_count=1, events=down), "A", "B", "C")
     operator = scenario.operator.model_copy(update={"ledger": LedgerKind.ETHEREUM})
     world.run(
         scenario.model_copy(update={"operator": operator}),

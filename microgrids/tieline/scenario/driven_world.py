@@ -80,6 +80,7 @@ class World:
         slots = self.slots
         for start in slots:
             self.clock.remember(self._instants(start))
+        self.clock.remember(outage.stop for outage in self._relayer_outages())
         await self._catch_up()
         end = self._timeline(slots[-1]).expiry_in + self.run_out_s
         while self.clock.now_s() < end and self.clock.step(is_busy=self._is_busy()):
@@ -155,8 +156,10 @@ class World:
             service.parts.silent_slots[start] = service.parts.entry.name in silent
 
     def _is_relayer_down(self, now_s: int) -> bool:
-        outages = self.households.relayer_outages(self.profile.leads.gate_lead_s)
-        return any(now_s in outage for outage in outages)
+        return any(now_s in outage for outage in self._relayer_outages())
+
+    def _relayer_outages(self) -> Sequence[range]:
+        return self.households.relayer_outages(self.profile.leads.gate_lead_s)
 
     def _is_busy(self) -> bool:
         return any(ledger.wants_block for ledger in self.ledgers.values())
