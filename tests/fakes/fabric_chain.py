@@ -5,11 +5,13 @@ certificates and signatures; what is valid is what a test says, and peers answer
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from hashlib import sha256
 
+from tieline.ledgers.fabric.embedded.config_blocks import Change, config_transaction
+from tieline.ledgers.fabric.embedded.signing import Signatory
 from tieline.ledgers.fabric.material import Member, Organisation, Role, make_organisation
 from tieline.ledgers.fabric.x509_making import ALWAYS, Validity
 from tieline.light_clients.fabric import building
@@ -31,7 +33,7 @@ from tieline.wire.fabric.blocks import (
     data_hash,
     identifier_header,
 )
-from tieline.wire.fabric.config_groups import Config, ConfigEnvelope
+from tieline.wire.fabric.config_groups import Config, ConfigEnvelope, config_of_envelope
 from tieline.wire.fabric.envelopes import (
     CONFIG,
     ChannelHeader,
@@ -211,7 +213,8 @@ class FabricChain:
         )
         self.organisations = peers
         self.consensus = consensus
-        self.config = channel_config(self.organisations, self.orderers, consensus, (1, 2, 3, 4))
+        config = channel_config(self.organisations, self.orderers, consensus, (1, 2, 3, 4))
+        self.held = Config(0, channel.config_group(config))
         self.blocks = list[Block]()
         self.last_config = 0
         self.versions = dict[str, Version]()
@@ -220,7 +223,7 @@ class FabricChain:
         self.definition = ChaincodeDefinition(CHAINCODE, 1, "1.0")
         self.definition_version = Version(1, 0)
         self._nonces = 0
-        self.append([self.config_envelope(self.config)], is_config=True)
+        self.append([self.config_envelope(self.held)], is_config=True)
         self.append([self.envelope(Simulated((b"CommitChaincodeDefinition",), chaincode="other"))])
 
     # --- who signs ---------------------------------------------------------------------------
@@ -341,12 +344,15 @@ class FabricChain:
 
     # --- blocks ------------------------------------------------------------------------------
 
-    def config_envelope(self, config: channel.ChannelConfig) -> bytes:
+    @property
+    def config(self) -> channel.ChannelConfig:
+        return channel.channel_config(CHANNEL, self.held)
+
+    def config_envelope(self, held: Config, update: bytes | None = None) -> bytes:
         member = self.orderers.member("orderer0")
         header = ChannelHeader(CONFIG, CHANNEL, "").encode()
         signer = SignatureHeader(member.creator(), self.fresh_nonce()).encode()
-        held = Config(config.sequence, channel.config_group(config))
-        payload = Payload(header, signer, ConfigEnvelope(held).encode()).encode()
+        payload = Payload(header, signer, ConfigEnvelope(held, update).encode()).encode()
         return Envelope(payload, sign(member.signing.key, payload)).encode()
 
     def make_block(
@@ -413,12 +419,30 @@ class FabricChain:
                         self.clock_s = int.from_bytes(write.value)
         return block
 
+    def config_change(
+        self, change: Change = lambda config: config, admins: Sequence[Member] | None = None
+    ) -> bytes:
+        """Return the envelope of the next configuration; another timeout, and what else is said."""
+
+        def changed(config: channel.ChannelConfig) -> channel.ChannelConfig:
+            limits = replace(config.orderer.batch_limits, timeout=f"{101 + config.sequence}ms")
+            return change(replace(config, orderer=replace(config.orderer, batch_limits=limits)))
+
+        if admins is None:
+            admins = [one.member("admin") for one in (*self.organisations, self.orderers)]
+        signatories = [Signatory.of(one) for one in admins]
+        orderer = Signatory.of(self.orderers.member("orderer0"))
+        return config_transaction(CHANNEL, self.held, changed, signatories, orderer, self.clock_s)
+
     def change_config(
-        self, change: Callable[[channel.ChannelConfig], channel.ChannelConfig]
+        self, change: Change = lambda config: config, admins: Sequence[Member] | None = None
     ) -> Block:
-        changed = change(self.config)
-        self.config = replace(changed, sequence=self.config.sequence + 1)
-        return self.append([self.config_envelope(self.config)], is_config=True)
+        return self.order_config(self.config_change(change, admins))
+
+    def order_config(self, envelope: bytes) -> Block:
+        """Make what an envelope says the channel's configuration, whatever it is."""
+        self.held = config_of_envelope(envelope)[1].config
+        return self.append([envelope], is_config=True)
 
     def definition_change(
         self, policy: bytes | None = None

@@ -358,13 +358,13 @@ def test_a_configuration_counts_only_if_it_is_the_next_one_and_signed_under_the_
     signature = replace(good.signatures[0], signature=good.signatures[0].signature[:-1] + b"\0")
     assert "signature" in refusal(replace(good, signatures=(signature,)))
     assert "policy of block validation" in refusal(replace(good, signatures=()))
-    skipped = replace(chain.config, sequence=3)
+    skipped = replace(chain.held, sequence=3)
     other = chain.make_block([chain.config_envelope(skipped)], is_config=True, number=3)
     assert "configuration of 'north', 3" in refusal(building.signed_block(other.encode()))
     plain = chain.make_block([chain.envelope(chain.write({KEY: VALUE}))], is_config=True, number=3)
     assert "without configuration" in refusal(building.signed_block(plain.encode()))
     old = chain.make_block(
-        [chain.config_envelope(chain.config)], is_config=True, number=3, last_config=0
+        [chain.config_envelope(chain.held)], is_config=True, number=3, last_config=0
     )
     assert "is under configuration 0" in refusal(building.signed_block(old.encode()))
 

@@ -133,7 +133,12 @@ def test_a_configuration_of_the_embedded_network_is_followed(consensus):
     ledger = fabric.ledger
     rules, store = FabricBlockClient(), DictStore()
     rules.initialise(store, *fabric.client_states(fabric.first_height))
-    changed = ledger.network.update_config(lambda group: group)
+
+    def enlarge(config):
+        limits = replace(config.orderer.batch_limits, transactions_max=200)
+        return replace(config, orderer=replace(config.orderer, batch_limits=limits))
+
+    changed = ledger.network.update_config(enlarge)
     fabric.block()
     height = ledger.history.newest_tick
     header = finish(ledger.header(height, fabric.first_height))

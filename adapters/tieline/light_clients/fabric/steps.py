@@ -1,7 +1,8 @@
 """
 How a client follows its channel: the next configuration, the next definition of the chaincode.
 
-A configuration is signed by the orderers of the one before. A definition is a transaction like any
+A configuration is signed by the orderers of the one before, and the update that leads to it by the
+administrators whom that one asks for. A definition is a transaction like any
 other, by the channel's policy for definitions; each reads the version of the one before, so that
 it is valid if the next one is, and the last is shown to be so by a read-back.
 
@@ -15,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from tieline.light_clients.fabric.blocks import Span, verify_block, verify_config_block
+from tieline.light_clients.fabric.config_changes import check_change
 from tieline.light_clients.fabric.knowledge import (
     KNOWN_MAX,
     EvidenceRefused,
@@ -26,7 +28,7 @@ from tieline.light_clients.fabric.knowledge import (
 from tieline.light_clients.fabric.messages import ConfigStep, DefinitionStep
 from tieline.light_clients.fabric.states import KnownConfig, KnownDefinition
 from tieline.light_clients.fabric.transactions import sole_read, verify_lifecycle
-from tieline.wire.fabric.config_groups import config_of_envelope
+from tieline.wire.fabric.config_groups import Config, config_of_envelope
 from tieline.wire.fabric.envelopes import Envelope, Payload
 from tieline.wire.fabric.lifecycle import LIFECYCLE, after_writes, sequence_key
 from tieline.wire.fabric.reader import Message
@@ -78,6 +80,7 @@ def _follow_config(knowledge: Knowledge, step: ConfigStep, span: Span) -> Knowle
         return knowledge
     if before != knowledge.configs[-1]:
         raise EvidenceRefused(f"another configuration is known after block {before.number}")
+    check_change(Config.decode(before.config), knowledge.rules_of(before), held)
     return replace(knowledge, configs=(*knowledge.configs, found)[-KNOWN_MAX:])
 
 

@@ -56,12 +56,17 @@ class ShownPort(ScriptedPort):
         return await self.inner.height() if self.last is None else self.last
 
 
+def enlarged(config):
+    limits = replace(config.orderer.batch_limits, transactions_max=200)
+    return replace(config, orderer=replace(config.orderer, batch_limits=limits))
+
+
 @pytest.fixture(scope="module")
 def driven():
     """Packets out and in, acknowledged keys rewritten, a configuration and definitions."""
     made = Sender(embedded_ledger())
     made.packets = [made.send() for _ in range(PACKETS)]
-    made.ledger.network.update_config(lambda config: config)
+    made.ledger.network.update_config(enlarged)
     made.receive(7)
     made.ledger.port.define(ChaincodeDefinition("tieline", 2, "2"))
     made.block()

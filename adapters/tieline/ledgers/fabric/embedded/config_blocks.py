@@ -82,7 +82,7 @@ def config_transaction(
     after = _next_versions(before, config_group(change(channel_config(channel, current))))
     update = (
         bytes_field(1, channel.encode())
-        + message_field(2, ConfigGroup(mod_policy="", version=before.version).encode())
+        + message_field(2, _read(before, after).encode())
         + message_field(3, _written(before, after).encode())
     )
     signatures = b"".join(message_field(2, _approval(one, update)) for one in admins)
@@ -112,7 +112,7 @@ def _header_of(signatory: Signatory, content: bytes) -> SignatureHeader:
 def _next_versions(before: ConfigGroup, after: ConfigGroup) -> ConfigGroup:
     """Give each changed value, policy and set of members its next version, others their old."""
     groups = {
-        name: _next_versions(before.groups.get(name, ConfigGroup()), one)
+        name: _next_versions(before.groups[name], one) if name in before.groups else one
         for name, one in after.groups.items()
     }
     values = _each_next(before.values, after.values)
@@ -138,18 +138,41 @@ def _each_next(
     return found
 
 
-def _written(before: ConfigGroup, after: ConfigGroup) -> ConfigGroup:
-    """Return what differs, under the groups that lead there."""
-    if after.version != before.version:
-        return after
+def _read(before: ConfigGroup, after: ConfigGroup) -> ConfigGroup:
+    """Return what the update leaves as it is: versions, of what ``_written`` holds unchanged."""
+    is_other_set = after.version != before.version
     return ConfigGroup(
         {
-            name: _written(before.groups[name], one)
+            name: _read(before.groups[name], one)
             for name, one in after.groups.items()
-            if one != before.groups[name]
+            if name in before.groups and (is_other_set or one != before.groups[name])
         },
-        {name: one for name, one in after.values.items() if one != before.values[name]},
-        {name: one for name, one in after.policies.items() if one != before.policies[name]},
+        _unchanged(before.values, after.values) if is_other_set else {},
+        _unchanged(before.policies, after.policies) if is_other_set else {},
         "",
+        before.version,
+    )
+
+
+def _written(before: ConfigGroup | None, after: ConfigGroup) -> ConfigGroup:
+    """Return what differs, under the groups that lead there; another set of members whole."""
+    if before is None:
+        return after
+    is_other_set = after.version != before.version
+    return ConfigGroup(
+        {
+            name: _written(before.groups.get(name), one)
+            for name, one in after.groups.items()
+            if is_other_set or one != before.groups[name]
+        },
+        {k: one for k, one in after.values.items() if is_other_set or one != before.values[k]},
+        {k: one for k, one in after.policies.items() if is_other_set or one != before.policies[k]},
+        after.mod_policy if is_other_set else "",
         after.version,
     )
+
+
+def _unchanged(
+    was: Mapping[str, _Versioned], now: Mapping[str, _Versioned]
+) -> dict[str, _Versioned]:
+    return {name: one for name, one in now.items() if was.get(name) == one}
