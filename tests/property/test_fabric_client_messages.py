@@ -18,7 +18,6 @@ from tieline.light_clients.fabric.messages import (
     ReadBack,
     RecordedAbsence,
     SignedBlock,
-    SignedHeader,
 )
 from tieline.light_clients.fabric.states import (
     CLIENT_STATE_URL,
@@ -44,7 +43,6 @@ def some(strategy):
 
 signatures = some(st.builds(OrdererSignature, octets, octets, octets))
 blocks = st.builds(SignedBlock, uint64, octets, many, octets, signatures)
-signed_headers = st.builds(SignedHeader, uint64, octets, octets, octets, signatures)
 endorsements = some(st.builds(PeerEndorsement, octets, octets))
 answers = st.builds(ReadBack, octets, octets, octets, octets, endorsements)
 headers = st.builds(
@@ -68,7 +66,7 @@ client_states = st.builds(
     st.booleans(),
 )
 misbehaviours = st.one_of(
-    st.builds(Misbehaviour, fork=st.tuples(signed_headers, signed_headers)),
+    st.builds(Misbehaviour, fork=st.tuples(blocks, blocks)),
     st.builds(Misbehaviour, headers=st.tuples(headers, headers)),
 )
 proofs = st.builds(MembershipProof, blocks, uint32, answers, many)

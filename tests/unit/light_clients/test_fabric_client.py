@@ -42,6 +42,7 @@ from tieline.protocol.commitment import packet_commitment_key
 from tieline.protocol.errors import ClientRefused, ConsensusStateNotFound
 from tieline.protocol.height import Height
 from tieline.protocol.messages import AnyMessage
+from tieline.wire.fabric.envelopes import ChannelHeader, Envelope, Payload
 from tieline.wire.fabric.invocations import invocation_hash, marker_key
 from tieline.wire.fabric.lifecycle import ChaincodeDefinition, sequence_key
 from tieline.wire.fabric.policies import ApplicationPolicy, MetaRule, roles_out_of
@@ -211,17 +212,17 @@ def test_states_that_expired_are_forgotten_one_an_update(world):
 
 
 @BOTH
-def test_two_signed_headers_of_one_number_freeze_the_client(consensus):
+def test_two_signed_blocks_of_one_number_freeze_the_client(consensus):
     world = ClientWorld(consensus)
     chain = world.chain
     one = chain.make_block([chain.envelope(chain.write({KEY: VALUE}))])
     other = chain.make_block([chain.envelope(chain.write({RECEIPT: b"\x02"}))])
-    shown = tuple(building.signed_header(block.encode()) for block in (one, other))
+    shown = tuple(building.signed_block(block.encode()) for block in (one, other))
     now = at(START_S)
     same = Misbehaviour(fork=(shown[0], shown[0])).as_any()
     with pytest.raises(ClientRefused, match="do not conflict"):
         RULES.update(world.store, same, now)
-    unsigned = replace(shown[1], data_hash=bytes(32))
+    unsigned = replace(shown[1], previous_hash=bytes(32))
     with pytest.raises(ClientRefused, match="not good"):
         RULES.update(world.store, Misbehaviour(fork=(shown[0], unsigned)).as_any(), now)
     assert RULES.update(world.store, Misbehaviour(fork=shown).as_any(), now).misbehaviour
@@ -240,7 +241,7 @@ def test_a_fork_under_a_configuration_that_was_replaced_freezes_nothing(consensu
     ]
     chain.append(forks[0].data)
     step = ConfigStep(building.signed_block(chain.change_config(lambda one: one).encode()))
-    shown = Misbehaviour(fork=tuple(building.signed_header(one.encode()) for one in forks))
+    shown = Misbehaviour(fork=tuple(building.signed_block(one.encode()) for one in forks))
     assert world.update(chain.header(world.tick(), config_steps=(step,))).heights
     with pytest.raises(ClientRefused, match="fork under a replaced configuration: 3"):
         RULES.update(world.store, shown.as_any(), at(chain.clock_s))
@@ -270,6 +271,35 @@ def test_an_orderer_that_is_named_in_the_other_form_too_is_refused(consensus, mo
     first, *rest = header.block.signatures
     block = replace(header.block, signatures=(replace(first, **more), *rest))
     assert words in world.refusal_of(replace(header, block=block))
+
+
+@BOTH
+def test_blocks_of_two_channels_that_the_same_orderers_serve_freeze_nobody(consensus):
+    # What orderers sign names no channel; what they put into a block does.
+    world = ClientWorld(consensus)
+    chain = world.chain
+    own = chain.make_block([chain.envelope(chain.write({KEY: VALUE}))])
+    elsewhere = replace(chain.write({RECEIPT: VALUE}), fabric_channel="south")
+    others = [
+        chain.make_block([chain.envelope(elsewhere)]),
+        chain.make_block([chain.envelope(chain.write({KEY: VALUE})), chain.envelope(elsewhere)]),
+        chain.make_block([config_envelope_of(chain, "south")], is_config=True),
+    ]
+    for other in others:
+        fork = tuple(building.signed_block(block.encode()) for block in (own, other))
+        for shown in (fork, fork[::-1]):
+            with pytest.raises(ClientRefused, match="of another channel: 'south'"):
+                RULES.update(world.store, Misbehaviour(fork=shown).as_any(), at(START_S))
+    changed = chain.make_block([chain.config_change()], is_config=True)
+    fork = tuple(building.signed_block(block.encode()) for block in (own, changed))
+    assert RULES.update(world.store, Misbehaviour(fork=fork).as_any(), at(START_S)).misbehaviour
+
+
+def config_envelope_of(chain, channel):
+    envelope = Envelope.decode(chain.config_envelope(chain.held))
+    payload = Payload.decode(envelope.payload)
+    header = replace(ChannelHeader.decode(payload.channel_header), channel_id=channel)
+    return Envelope(replace(payload, channel_header=header.encode()).encode(), b"").encode()
 
 
 def test_another_block_at_a_held_height_freezes_the_client(world):

@@ -1,5 +1,5 @@
 """
-Is a block, or a header without its block, signed by the orderers of its channel?
+Is a block signed by the orderers of its channel?
 
 Sources:
     ``docs/spec/trust.md`` 3 and 4; Fabric 3.1 ``protoutil/blockutils.go``.
@@ -14,7 +14,7 @@ from typing import NamedTuple
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from tieline.light_clients.fabric.knowledge import EvidenceRefused, Knowledge, Rules
-from tieline.light_clients.fabric.messages import OrdererSignature, SignedBlock, SignedHeader
+from tieline.light_clients.fabric.messages import OrdererSignature, SignedBlock
 from tieline.light_clients.fabric.msp import Identity
 from tieline.light_clients.fabric.policies import has_role
 from tieline.protocol.quorum import byzantine_majority
@@ -27,7 +27,7 @@ from tieline.wire.fabric.blocks import (
     is_config_block,
 )
 from tieline.wire.fabric.config import BFT
-from tieline.wire.fabric.envelopes import SignatureHeader
+from tieline.wire.fabric.envelopes import SignatureHeader, channel_header_of
 from tieline.wire.fabric.identities import SerializedIdentity
 from tieline.wire.fabric.policies import Role
 from tieline.wire.fabric.signatures import read_signature, verify
@@ -88,12 +88,24 @@ def verify_config_block(block: SignedBlock, knowledge: Knowledge, span: Span) ->
     return OrderedBlock(header, block.envelopes, rules)
 
 
-def verify_signed_header(claimed: SignedHeader, knowledge: Knowledge, span: Span) -> BlockHeader:
-    """Check a header without its block. Raises EvidenceRefused, Malformed."""
-    header = BlockHeader(claimed.number, claimed.previous_hash, claimed.data_hash)
-    last_config = OrdererMetadata.decode(claimed.metadata_value).last_config
-    is_config = last_config == claimed.number
-    _verify_header(header, claimed, knowledge, span, is_config=is_config)
+def verify_any_block(block: SignedBlock, knowledge: Knowledge, span: Span) -> BlockHeader:
+    """
+    Check a block of either kind that nothing is looked for in, and that it is of the channel.
+
+    Orderers sign no channel's name, and the same ones may serve many. But an honest one puts into
+    a block of a channel only what names it.
+
+    Raises:
+        EvidenceRefused: Not signed by those whom the configuration of its height asks for, or of
+            another channel.
+        Malformed: Its envelopes could be cut otherwise, or name no channel.
+    """
+    is_config = is_config_block(block.envelopes)
+    header, _ = _verify_data(block, knowledge, span, is_config=is_config)
+    for one in block.envelopes:
+        named = channel_header_of(one).channel_id
+        if named != knowledge.channel:
+            raise EvidenceRefused(f"block of another channel: {named!r}")
     return header
 
 
@@ -108,7 +120,7 @@ def _verify_data(
 
 def _verify_header(
     header: BlockHeader,
-    claimed: SignedBlock | SignedHeader,
+    claimed: SignedBlock,
     knowledge: Knowledge,
     span: Span,
     *,

@@ -19,7 +19,6 @@ from tieline.light_clients.fabric.messages import (
     ReadBack,
     RecordedAbsence,
     SignedBlock,
-    SignedHeader,
 )
 from tieline.light_clients.fabric.states import KnownConfig
 from tieline.wire.errors import Malformed
@@ -33,14 +32,6 @@ def signed_block(block: bytes) -> SignedBlock:
     value, signatures = _signatures(_metadata(fields))
     envelopes = Fields(fields.octets(2), known=1).each_bytes(1)
     return SignedBlock(header.uint(1), header.octets(2), envelopes, value, signatures)
-
-
-def signed_header(block: bytes) -> SignedHeader:
-    """Return the header of a block (``common.Block``) with its signatures."""
-    fields = Fields(block, known=3)
-    header = Fields(fields.octets(1), known=3)
-    value, signatures = _signatures(_metadata(fields))
-    return SignedHeader(header.uint(1), header.octets(2), header.octets(3), value, signatures)
 
 
 def data_hash(block: bytes) -> bytes:

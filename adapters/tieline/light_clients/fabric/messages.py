@@ -88,39 +88,6 @@ class SignedBlock:
 
 
 @dataclass(frozen=True, slots=True)
-class SignedHeader:
-    """A signed header without its block: enough to show a fork."""
-
-    number: int
-    previous_hash: bytes
-    data_hash: bytes
-    metadata_value: bytes
-    signatures: tuple[OrdererSignature, ...]
-
-    def encode(self) -> bytes:
-        """Write ``SignedHeader``."""
-        return (
-            uint_field(1, self.number)
-            + bytes_field(2, self.previous_hash)
-            + bytes_field(3, self.data_hash)
-            + bytes_field(4, self.metadata_value)
-            + _each(5, (one.encode() for one in self.signatures))
-        )
-
-    @staticmethod
-    def decode(data: bytes) -> SignedHeader:
-        """Read what ``encode`` writes."""
-        fields = Fields(data, known=5)
-        return SignedHeader(
-            fields.uint(1),
-            fields.octets(2),
-            fields.octets(3),
-            fields.octets(4),
-            tuple(OrdererSignature.decode(one) for one in fields.each_bytes(5)),
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class PeerEndorsement:
     """A peer's signature over a response."""
 
@@ -254,9 +221,10 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Misbehaviour:
-    """Either two headers of one number, or two blocks whose Ticks do not rise with them."""
+    """Either two blocks of one number, or two blocks whose Ticks do not rise with them."""
 
-    fork: tuple[SignedHeader, SignedHeader] | None = None
+    fork: tuple[SignedBlock, SignedBlock] | None = None
+    """Whole: what orderers sign names no channel, the transactions do."""
     headers: tuple[Header, Header] | None = None
     """The first is not lower than the second."""
 
@@ -273,7 +241,7 @@ class Misbehaviour:
         fields = Fields(data, known=4)
         fork = headers = None
         if fields.has(1):
-            fork = (SignedHeader.decode(fields.octets(1)), SignedHeader.decode(fields.octets(2)))
+            fork = (SignedBlock.decode(fields.octets(1)), SignedBlock.decode(fields.octets(2)))
         else:
             headers = (Header.decode(fields.octets(3)), Header.decode(fields.octets(4)))
         misbehaviour = Misbehaviour(fork, headers)

@@ -18,8 +18,8 @@ from tieline.light_clients.fabric.blocks import (
     HASH_BYTES,
     OrderedBlock,
     Span,
+    verify_any_block,
     verify_block,
-    verify_signed_header,
 )
 from tieline.light_clients.fabric.knowledge import EvidenceRefused, Knowledge
 from tieline.light_clients.fabric.messages import (
@@ -28,7 +28,7 @@ from tieline.light_clients.fabric.messages import (
     MembershipProof,
     ReadBack,
     RecordedAbsence,
-    SignedHeader,
+    SignedBlock,
 )
 from tieline.light_clients.fabric.states import ConsensusState
 from tieline.light_clients.fabric.steps import follow
@@ -152,9 +152,9 @@ def verify_conflicting(header: Header, anchor: Anchor) -> VerifiedHeader:
     return _verify(header, anchor)
 
 
-def verify_fork(claimed: SignedHeader, anchor: Anchor) -> BlockHeader:
+def verify_fork(claimed: SignedBlock, anchor: Anchor) -> BlockHeader:
     """
-    Check one header of a fork. Orderers of an older configuration than the newest show none: who
+    Check one block of a fork. Orderers of an older configuration than the newest show none: who
     is no orderer any more can sign what he likes.
 
     Raises:
@@ -163,7 +163,7 @@ def verify_fork(claimed: SignedHeader, anchor: Anchor) -> BlockHeader:
     knowledge = anchor.knowledge
     if claimed.number <= knowledge.configs[-1].number:
         raise EvidenceRefused(f"fork under a replaced configuration: {claimed.number}")
-    return verify_signed_header(claimed, knowledge, Span(anchor.newest_s, anchor.newest_s))
+    return verify_any_block(claimed, knowledge, Span(anchor.newest_s, anchor.newest_s))
 
 
 def find_written(raw: bytes, key: bytes, held: HeldBlock, anchor: Anchor) -> bytes:

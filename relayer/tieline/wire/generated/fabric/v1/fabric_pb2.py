@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1etieline/fabric/v1/fabric.proto\x12\x11tieline.fabric.v1\"-\n\x0bKnownConfig\x12\x0e\n\x06number\x18\x01 \x01(\x04\x12\x0e\n\x06\x63onfig\x18\x02 \x01(\x0c\"]\n\x0fKnownDefinition\x12\r\n\x05\x62lock\x18\x01 \x01(\x04\x12\r\n\x05index\x18\x02 \x01(\r\x12\x10\n\x08sequence\x18\x03 \x01(\x04\x12\x1a\n\x12\x65ndorsement_policy\x18\x04 \x01(\x0c\"\x8d\x02\n\x0b\x43lientState\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12\x11\n\tchaincode\x18\x02 \x01(\t\x12\x14\n\x0cgenesis_hash\x18\x03 \x01(\x0c\x12\x15\n\rlatest_height\x18\x04 \x01(\x04\x12\x17\n\x0ftrusting_period\x18\x05 \x01(\x04\x12\x17\n\x0fmax_clock_drift\x18\x06 \x01(\x04\x12\x11\n\tis_frozen\x18\x07 \x01(\x08\x12/\n\x07\x63onfigs\x18\x08 \x03(\x0b\x32\x1e.tieline.fabric.v1.KnownConfig\x12\x37\n\x0b\x64\x65\x66initions\x18\t \x03(\x0b\x32\".tieline.fabric.v1.KnownDefinition\"7\n\x0e\x43onsensusState\x12\x11\n\ttimestamp\x18\x01 \x01(\x04\x12\x12\n\nblock_hash\x18\x02 \x01(\x0c\"Z\n\x10OrdererSignature\x12\x18\n\x10signature_header\x18\x01 \x01(\x0c\x12\x19\n\x11identifier_header\x18\x02 \x01(\x0c\x12\x11\n\tsignature\x18\x03 \x01(\x0c\"\x98\x01\n\x0bSignedBlock\x12\x0e\n\x06number\x18\x01 \x01(\x04\x12\x15\n\rprevious_hash\x18\x02 \x01(\x0c\x12\x11\n\tenvelopes\x18\x03 \x03(\x0c\x12\x16\n\x0emetadata_value\x18\x04 \x01(\x0c\x12\x37\n\nsignatures\x18\x05 \x03(\x0b\x32#.tieline.fabric.v1.OrdererSignature\"\x99\x01\n\x0cSignedHeader\x12\x0e\n\x06number\x18\x01 \x01(\x04\x12\x15\n\rprevious_hash\x18\x02 \x01(\x0c\x12\x11\n\tdata_hash\x18\x03 \x01(\x0c\x12\x16\n\x0emetadata_value\x18\x04 \x01(\x0c\x12\x37\n\nsignatures\x18\x05 \x03(\x0b\x32#.tieline.fabric.v1.OrdererSignature\"6\n\x0fPeerEndorsement\x12\x10\n\x08\x65ndorser\x18\x01 \x01(\x0c\x12\x11\n\tsignature\x18\x02 \x01(\x0c\"\xaa\x01\n\x08ReadBack\x12\x16\n\x0e\x63hannel_header\x18\x01 \x01(\x0c\x12\x18\n\x10signature_header\x18\x02 \x01(\x0c\x12\x18\n\x10proposal_payload\x18\x03 \x01(\x0c\x12\x18\n\x10response_payload\x18\x04 \x01(\x0c\x12\x38\n\x0c\x65ndorsements\x18\x05 \x03(\x0b\x32\".tieline.fabric.v1.PeerEndorsement\";\n\nConfigStep\x12-\n\x05\x62lock\x18\x01 \x01(\x0b\x32\x1e.tieline.fabric.v1.SignedBlock\"N\n\x0e\x44\x65\x66initionStep\x12-\n\x05\x62lock\x18\x01 \x01(\x0b\x32\x1e.tieline.fabric.v1.SignedBlock\x12\r\n\x05index\x18\x02 \x01(\r\"\xed\x01\n\x06Header\x12-\n\x05\x62lock\x18\x01 \x01(\x0b\x32\x1e.tieline.fabric.v1.SignedBlock\x12\x12\n\ntick_index\x18\x02 \x01(\r\x12.\n\tread_back\x18\x03 \x01(\x0b\x32\x1b.tieline.fabric.v1.ReadBack\x12\x33\n\x0c\x63onfig_steps\x18\x04 \x03(\x0b\x32\x1d.tieline.fabric.v1.ConfigStep\x12;\n\x10\x64\x65\x66inition_steps\x18\x05 \x03(\x0b\x32!.tieline.fabric.v1.DefinitionStep\"\xca\x01\n\x0cMisbehaviour\x12/\n\x06\x66ork_1\x18\x01 \x01(\x0b\x32\x1f.tieline.fabric.v1.SignedHeader\x12/\n\x06\x66ork_2\x18\x02 \x01(\x0b\x32\x1f.tieline.fabric.v1.SignedHeader\x12+\n\x08header_1\x18\x03 \x01(\x0b\x32\x19.tieline.fabric.v1.Header\x12+\n\x08header_2\x18\x04 \x01(\x0b\x32\x19.tieline.fabric.v1.Header\"\x94\x01\n\x0fMembershipProof\x12-\n\x05\x62lock\x18\x01 \x01(\x0b\x32\x1e.tieline.fabric.v1.SignedBlock\x12\r\n\x05index\x18\x02 \x01(\r\x12.\n\tread_back\x18\x03 \x01(\x0b\x32\x1b.tieline.fabric.v1.ReadBack\x12\x13\n\x0b\x64\x61ta_hashes\x18\x04 \x03(\x0c\"|\n\x0c\x41\x62senceProof\x12-\n\x05\x62lock\x18\x01 \x01(\x0b\x32\x1e.tieline.fabric.v1.SignedBlock\x12\r\n\x05index\x18\x02 \x01(\r\x12.\n\tread_back\x18\x03 \x01(\x0b\x32\x1b.tieline.fabric.v1.ReadBackb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1etieline/fabric/v1/fabric.proto\x12\x11tieline.fabric.v1\"-\n\x0bKnownConfig\x12\x0e\n\x06number\x18\x01 \x01(\x04\x12\x0e\n\x06\x63onfig\x18\x02 \x01(\x0c\"]\n\x0fKnownDefinition\x12\r\n\x05\x62lock\x18\x01 \x01(\x04\x12\r\n\x05index\x18\x02 \x01(\r\x12\x10\n\x08sequence\x18\x03 \x01(\x04\x12\x1a\n\x12\x65ndorsement_policy\x18\x04 \x01(\x0c\"\x8d\x02\n\x0b\x43lientState\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12\x11\n\tchaincode\x18\x02 \x01(\t\x12\x14\n\x0cgenesis_hash\x18\x03 \x01(\x0c\x12\x15\n\rlatest_height\x18\x04 \x01(\x04\x12\x17\n\x0ftrusting_period\x18\x05 \x01(\x04\x12\x17\n\x0fmax_clock_drift\x18\x06 \x01(\x04\x12\x11\n\tis_frozen\x18\x07 \x01(\x08\x12/\n\x07\x63onfigs\x18\x08 \x03(\x0b\x32\x1e.tieline.fabric.v1.KnownConfig\x12\x37\n\x0b\x64\x65\x66initions\x18\t \x03(\x0b\x32\".tieline.fabric.v1.KnownDefinition\"7\n\x0e\x43onsensusState\x12\x11\n\ttimestamp\x18\x01 \x01(\x04\x12\x12\n\nblock_hash\x18\x02 \x01(\x0c\"Z\n\x10OrdererSignature\x12\x18\n\x10signature_header\x18\x01 \x01(\x0c\x12\x19\n\x11identifier_header\x18\x02 \x01(\x0c\x12\x11\n\tsignature\x18\x03 \x01(\x0c\"\x98\x01\n\x0bSignedBlock\x12\x0e\n\x06number\x18\x01 \x01(\x04\x12\x15\n\rprevious_hash\x18\x02 \x01(\x0c\x12\x11\n\tenvelopes\x18\x03 \x03(\x0c\x12\x16\n\x0emetadata_value\x18\x04 \x01(\x0c\x12\x37\n\nsignatures\x18\x05 \x03(\x0b\x32#.tieline.fabric.v1.OrdererSignature\"6\n\x0fPeerEndorsement\x12\x10\n\x08\x65ndorser\x18\x01 \x01(\x0c\x12\x11\n\tsignature\x18\x02 \x01(\x0c\"\xaa\x01\n\x08ReadBack\x12\x16\n\x0e\x63hannel_header\x18\x01 \x01(\x0c\x12\x18\n\x10signature_header\x18\x02 \x01(\x0c\x12\x18\n\x10proposal_payload\x18\x03 \x01(\x0c\x12\x18\n\x10response_payload\x18\x04 \x01(\x0c\x12\x38\n\x0c\x65ndorsements\x18\x05 \x03(\x0b\x32\".tieline.fabric.v1.PeerEndorsement\";\n\nConfigStep\x12-\n\x05\x62lock\x18\x01 \x01(\x0b\x32\x1e.tieline.fabric.v1.SignedBlock\"N\n\x0e\x44\x65\x66initionStep\x12-\n\x05\x62lock\x18\x01 \x01(\x0b\x32\x1e.tieline.fabric.v1.SignedBlock\x12\r\n\x05index\x18\x02 \x01(\r\"\xed\x01\n\x06Header\x12-\n\x05\x62lock\x18\x01 \x01(\x0b\x32\x1e.tieline.fabric.v1.SignedBlock\x12\x12\n\ntick_index\x18\x02 \x01(\r\x12.\n\tread_back\x18\x03 \x01(\x0b\x32\x1b.tieline.fabric.v1.ReadBack\x12\x33\n\x0c\x63onfig_steps\x18\x04 \x03(\x0b\x32\x1d.tieline.fabric.v1.ConfigStep\x12;\n\x10\x64\x65\x66inition_steps\x18\x05 \x03(\x0b\x32!.tieline.fabric.v1.DefinitionStep\"\xc8\x01\n\x0cMisbehaviour\x12.\n\x06\x66ork_1\x18\x01 \x01(\x0b\x32\x1e.tieline.fabric.v1.SignedBlock\x12.\n\x06\x66ork_2\x18\x02 \x01(\x0b\x32\x1e.tieline.fabric.v1.SignedBlock\x12+\n\x08header_1\x18\x03 \x01(\x0b\x32\x19.tieline.fabric.v1.Header\x12+\n\x08header_2\x18\x04 \x01(\x0b\x32\x19.tieline.fabric.v1.Header\"\x94\x01\n\x0fMembershipProof\x12-\n\x05\x62lock\x18\x01 \x01(\x0b\x32\x1e.tieline.fabric.v1.SignedBlock\x12\r\n\x05index\x18\x02 \x01(\r\x12.\n\tread_back\x18\x03 \x01(\x0b\x32\x1b.tieline.fabric.v1.ReadBack\x12\x13\n\x0b\x64\x61ta_hashes\x18\x04 \x03(\x0c\"|\n\x0c\x41\x62senceProof\x12-\n\x05\x62lock\x18\x01 \x01(\x0b\x32\x1e.tieline.fabric.v1.SignedBlock\x12\r\n\x05index\x18\x02 \x01(\r\x12.\n\tread_back\x18\x03 \x01(\x0b\x32\x1b.tieline.fabric.v1.ReadBackb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,22 +43,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ORDERERSIGNATURE']._serialized_end=614
   _globals['_SIGNEDBLOCK']._serialized_start=617
   _globals['_SIGNEDBLOCK']._serialized_end=769
-  _globals['_SIGNEDHEADER']._serialized_start=772
-  _globals['_SIGNEDHEADER']._serialized_end=925
-  _globals['_PEERENDORSEMENT']._serialized_start=927
-  _globals['_PEERENDORSEMENT']._serialized_end=981
-  _globals['_READBACK']._serialized_start=984
-  _globals['_READBACK']._serialized_end=1154
-  _globals['_CONFIGSTEP']._serialized_start=1156
-  _globals['_CONFIGSTEP']._serialized_end=1215
-  _globals['_DEFINITIONSTEP']._serialized_start=1217
-  _globals['_DEFINITIONSTEP']._serialized_end=1295
-  _globals['_HEADER']._serialized_start=1298
-  _globals['_HEADER']._serialized_end=1535
-  _globals['_MISBEHAVIOUR']._serialized_start=1538
-  _globals['_MISBEHAVIOUR']._serialized_end=1740
-  _globals['_MEMBERSHIPPROOF']._serialized_start=1743
-  _globals['_MEMBERSHIPPROOF']._serialized_end=1891
-  _globals['_ABSENCEPROOF']._serialized_start=1893
-  _globals['_ABSENCEPROOF']._serialized_end=2017
+  _globals['_PEERENDORSEMENT']._serialized_start=771
+  _globals['_PEERENDORSEMENT']._serialized_end=825
+  _globals['_READBACK']._serialized_start=828
+  _globals['_READBACK']._serialized_end=998
+  _globals['_CONFIGSTEP']._serialized_start=1000
+  _globals['_CONFIGSTEP']._serialized_end=1059
+  _globals['_DEFINITIONSTEP']._serialized_start=1061
+  _globals['_DEFINITIONSTEP']._serialized_end=1139
+  _globals['_HEADER']._serialized_start=1142
+  _globals['_HEADER']._serialized_end=1379
+  _globals['_MISBEHAVIOUR']._serialized_start=1382
+  _globals['_MISBEHAVIOUR']._serialized_end=1582
+  _globals['_MEMBERSHIPPROOF']._serialized_start=1585
+  _globals['_MEMBERSHIPPROOF']._serialized_end=1733
+  _globals['_ABSENCEPROOF']._serialized_start=1735
+  _globals['_ABSENCEPROOF']._serialized_end=1859
 # @@protoc_insertion_point(module_scope)

@@ -79,20 +79,6 @@ class SignedBlock(_message.Message):
     signatures: _containers.RepeatedCompositeFieldContainer[OrdererSignature]
     def __init__(self, number: _Optional[int] = ..., previous_hash: _Optional[bytes] = ..., envelopes: _Optional[_Iterable[bytes]] = ..., metadata_value: _Optional[bytes] = ..., signatures: _Optional[_Iterable[_Union[OrdererSignature, _Mapping]]] = ...) -> None: ...
 
-class SignedHeader(_message.Message):
-    __slots__ = ("number", "previous_hash", "data_hash", "metadata_value", "signatures")
-    NUMBER_FIELD_NUMBER: _ClassVar[int]
-    PREVIOUS_HASH_FIELD_NUMBER: _ClassVar[int]
-    DATA_HASH_FIELD_NUMBER: _ClassVar[int]
-    METADATA_VALUE_FIELD_NUMBER: _ClassVar[int]
-    SIGNATURES_FIELD_NUMBER: _ClassVar[int]
-    number: int
-    previous_hash: bytes
-    data_hash: bytes
-    metadata_value: bytes
-    signatures: _containers.RepeatedCompositeFieldContainer[OrdererSignature]
-    def __init__(self, number: _Optional[int] = ..., previous_hash: _Optional[bytes] = ..., data_hash: _Optional[bytes] = ..., metadata_value: _Optional[bytes] = ..., signatures: _Optional[_Iterable[_Union[OrdererSignature, _Mapping]]] = ...) -> None: ...
-
 class PeerEndorsement(_message.Message):
     __slots__ = ("endorser", "signature")
     ENDORSER_FIELD_NUMBER: _ClassVar[int]
@@ -149,11 +135,11 @@ class Misbehaviour(_message.Message):
     FORK_2_FIELD_NUMBER: _ClassVar[int]
     HEADER_1_FIELD_NUMBER: _ClassVar[int]
     HEADER_2_FIELD_NUMBER: _ClassVar[int]
-    fork_1: SignedHeader
-    fork_2: SignedHeader
+    fork_1: SignedBlock
+    fork_2: SignedBlock
     header_1: Header
     header_2: Header
-    def __init__(self, fork_1: _Optional[_Union[SignedHeader, _Mapping]] = ..., fork_2: _Optional[_Union[SignedHeader, _Mapping]] = ..., header_1: _Optional[_Union[Header, _Mapping]] = ..., header_2: _Optional[_Union[Header, _Mapping]] = ...) -> None: ...
+    def __init__(self, fork_1: _Optional[_Union[SignedBlock, _Mapping]] = ..., fork_2: _Optional[_Union[SignedBlock, _Mapping]] = ..., header_1: _Optional[_Union[Header, _Mapping]] = ..., header_2: _Optional[_Union[Header, _Mapping]] = ...) -> None: ...
 
 class MembershipProof(_message.Message):
     __slots__ = ("block", "index", "read_back", "data_hashes")
