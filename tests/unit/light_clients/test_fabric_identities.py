@@ -18,10 +18,25 @@ from fakes.fabric_chain import (
     each,
     msp_config,
 )
-from fakes.fabric_client import KEY, SLOT_S, VALUE, ClientWorld
+from fakes.fabric_client import (
+    ACKNOWLEDGEMENT,
+    CLIENT,
+    KEY,
+    RECEIPT,
+    SLOT_S,
+    VALUE,
+    ClientWorld,
+)
 
 from tieline.ledgers.fabric.material import Role, make_organisation
-from tieline.ledgers.fabric.x509_making import ALWAYS, Source, Subject, Validity, make_leaf
+from tieline.ledgers.fabric.x509_making import (
+    ALWAYS,
+    CertifiedKey,
+    Source,
+    Subject,
+    Validity,
+    make_leaf,
+)
 from tieline.light_clients.fabric import building
 from tieline.light_clients.fabric import msp as msp_module
 from tieline.light_clients.fabric.messages import ConfigStep
@@ -32,7 +47,9 @@ from tieline.light_clients.fabric.msp import (
     Organisations,
 )
 from tieline.light_clients.fabric.policies import Judge
+from tieline.protocol.commitment import packet_receipt_key
 from tieline.wire.errors import Malformed
+from tieline.wire.fabric.envelopes import Envelope
 from tieline.wire.fabric.identities import SerializedIdentity
 from tieline.wire.fabric.organisations import NodeUnits, UnitIdentifier
 from tieline.wire.fabric.policies import (
@@ -48,6 +65,8 @@ from tieline.wire.fabric.policies import (
     roles_out_of,
 )
 from tieline.wire.fabric.policies import Role as MspRole
+from tieline.wire.fabric.rwsets import Version
+from tieline.wire.fabric.transactions import transaction_payload
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 USERS = (("peer0", Role.PEER), ("client", Role.CLIENT), ("admin", Role.ADMIN))
@@ -451,21 +470,58 @@ def test_a_read_back_by_an_expired_peer_shows_nothing():
         assert refusal is None if is_good else "endorser's certificate has expired" in refusal
 
 
-def test_a_transaction_of_an_expired_creator_is_not_provable():
+def carrier(chain, key, validity=ALWAYS):
+    """Return a client of the channel by its certificate, with a key that Fabric's peers take."""
+    authority = chain.organisations[0].authority
+    made, _ = issue(authority.certificate, authority.key, "carrier", units=("client",), key=key)
+    expiring = make_leaf(
+        Source(b"short"), Subject("client", "Org1MSP", "client"), authority, validity
+    )
+    certified = expiring if key is None else CertifiedKey(made, key)
+    return replace(chain.client, signing=certified)
+
+
+def brought_by(chain, member, simulated):
+    """Commit a transaction that a client hands in; the peers find it valid."""
+    usual = chain.client
+    chain.organisations[0].members["client"] = member
+    payload = transaction_payload(chain.endorse(simulated))
+    chain.organisations[0].members["client"] = usual
+    key = member.signing.key
+    is_edwards = isinstance(key, ed25519.Ed25519PrivateKey)
+    signature = key.sign(payload) if is_edwards else key.sign(payload, ec.ECDSA(hashes.SHA256()))
+    block = chain.append([Envelope(payload, signature).encode()])
+    for one in simulated.writes:
+        chain.versions[one.key] = Version(block.header.number, 0)
+        chain.values[one.key] = one.value
+    return block
+
+
+@pytest.mark.parametrize(
+    "key",
+    [None, ec.generate_private_key(ec.SECP384R1()), ed25519.Ed25519PrivateKey.generate()],
+    ids=["about to expire", "P-384", "Ed25519"],
+)
+def test_whoever_brings_a_transaction_cannot_make_it_unprovable(key):
+    # Fabric's peers take all of these. What is received is neither answered nor timed out else.
     world = ClientWorld()
     chain = world.chain
-    validity = between(START_S, START_S + SLOT_S)
-    authority, client = chain.organisations[0].authority, chain.client
-    leaf = make_leaf(Source(b"short"), Subject("client", "Org1MSP", "client"), authority, validity)
-    chain.organisations[0].members["client"] = replace(client, signing=leaf)
-    written = chain.write({KEY: VALUE})
-    block = chain.commit(written)
-    chain.organisations[0].members["client"] = client
-    height = world.follow()
-    assert world.shown(world.prove(written, block, height), height) is None
-    height = world.follow()
-    refusal = world.shown(world.prove(written, block, height), height)
-    assert "creator's certificate has expired" in refusal
+    member = carrier(chain, key, between(START_S, START_S + SLOT_S - 1))
+    written = chain.write({RECEIPT: b"\x02", ACKNOWLEDGEMENT: VALUE})
+    block = brought_by(chain, member, written)
+    for _ in range(2):
+        height = world.follow()
+        proof = world.prove(written, block, height)
+        assert world.shown(proof, height, key=ACKNOWLEDGEMENT) is None
+    tick = chain.tick(chain.clock_s + SLOT_S)
+    block = brought_by(chain, member, tick)
+    chain.clock_s += SLOT_S
+    assert world.update(chain.header(block)).heights, "anyone may let the clock tick"
+    recorded = chain.prove_absence(CLIENT, 2, chain.clock_s, packet_receipt_key(CLIENT, 2))
+    block = brought_by(chain, member, recorded)
+    absent = world.record_proof(recorded, block)
+    newest = chain.blocks[-2].header.number
+    assert world.absent(absent, newest, packet_receipt_key(CLIENT, 2)) is None
 
 
 def test_a_revoked_peer_endorses_nothing_from_the_configuration_on_that_says_so():

@@ -2,7 +2,9 @@
 What an ordered transaction, or an answer that was never ordered, is worth: who endorsed it, by
 which definition, and what it read and wrote.
 
-Nothing here says that a transaction is *valid*: that is for a read-back of its marker.
+Nothing here says that a transaction is *valid*: that is for a read-back of its marker. So nobody
+asks here who brought it: peers did, and with a key or a certificate that they take and a client
+does not, whoever brings a packet first could make it one that is neither answered nor timed out.
 
 Sources:
     ``docs/spec/trust.md`` 4; ``docs/adr/0044-what-is-proved-of-fabric.md``.
@@ -38,7 +40,7 @@ from tieline.wire.fabric.responses import (
 )
 from tieline.wire.fabric.rwsets import NamespaceSet, Read, ReadWriteSet, Version, Write
 from tieline.wire.fabric.signatures import verify
-from tieline.wire.fabric.transactions import EndorserTransaction, decode_transaction
+from tieline.wire.fabric.transactions import decode_transaction
 
 LIFECYCLE_ENDORSEMENT = "/Channel/Application/LifecycleEndorsement"
 
@@ -71,14 +73,13 @@ def verify_written(block: OrderedBlock, index: int, knowledge: Knowledge, span: 
     Check one transaction of the chaincode.
 
     Raises:
-        EvidenceRefused: It is of another channel or chaincode, its creator did not sign it, the
-            definition that it read does not let these peers endorse, it writes what could not be
-            judged by that definition, or it has no marker.
+        EvidenceRefused: It is of another channel or chaincode, the definition that it read does not
+            let these peers endorse, it writes what could not be judged by that definition, or it
+            has no marker.
         Malformed: It is no chaincode's transaction.
     """
     found = decode_transaction(block.envelope(index))
     _check_address(found.opened, knowledge)
-    _check_creator(found, block.rules, span)
     sets = _own_set(found.opened, knowledge)
     definition = knowledge.definition_of(definition_read(found.opened, knowledge))
     signers = good_endorsers(found.endorsed, block.rules, span)
@@ -100,8 +101,8 @@ def verify_lifecycle(
     Check one transaction of ``_lifecycle`` and return what it reads and writes.
 
     Raises:
-        EvidenceRefused: It is of another channel or chaincode, its creator did not sign it, the
-            channel's policy does not let these peers endorse, or it writes elsewhere too.
+        EvidenceRefused: It is of another channel or chaincode, the channel's policy does not let
+            these peers endorse, or it writes elsewhere too.
         Malformed: It is no chaincode's transaction.
     """
     found = decode_transaction(block.envelope(index))
@@ -110,7 +111,6 @@ def verify_lifecycle(
         raise EvidenceRefused(f"not of {LIFECYCLE} on {knowledge.channel}")
     if content.response.status != SUCCESS:
         raise EvidenceRefused("transaction that failed")
-    _check_creator(found, block.rules, span)
     signers = good_endorsers(found.endorsed, block.rules, span)
     if not block.rules.judge.satisfies_at(LIFECYCLE_ENDORSEMENT, signers):
         raise EvidenceRefused("endorsements do not satisfy the policy of definitions")
@@ -248,14 +248,6 @@ def _check_address(opened: OpenedResponse, knowledge: Knowledge) -> None:
         raise EvidenceRefused(f"of another chaincode: {opened.content.chaincode!r}")
     if opened.content.response.status != SUCCESS:
         raise EvidenceRefused(f"call that failed: status={opened.content.response.status}")
-
-
-def _check_creator(found: EndorserTransaction, rules: Rules, span: Span) -> None:
-    creator = rules.organisations.identify(found.creator)
-    if not creator.is_valid_within(*span):
-        raise EvidenceRefused(f"creator's certificate has expired, or not begun: {span}")
-    if not verify(creator.key, found.envelope.signature, found.envelope.payload):
-        raise EvidenceRefused("creator did not sign the transaction")
 
 
 def _own_set(opened: OpenedResponse, knowledge: Knowledge) -> NamespaceSet:
