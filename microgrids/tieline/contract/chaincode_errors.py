@@ -45,3 +45,12 @@ class GenesisRefused(ContractError):
     """Not the genesis that this chaincode was deployed for, or the ledger has one already."""
 
     code: ClassVar[int] = 45
+
+
+class CalledByAnother(ContractError):
+    """
+    Another chaincode called, and what it calls for writes: such a transaction is that chaincode's,
+    and nobody elsewhere could be shown what it wrote here.
+    """
+
+    code: ClassVar[int] = 46

@@ -24,8 +24,9 @@ from fabric_protos.peer import (
     proposal_response_pb2,
 )
 
-from tieline.contract.errors import InvalidMessage
+from tieline.contract.chaincode_errors import CalledByAnother
 from tieline.interfaces.errors import Unavailable
+from tieline.wire.errors import Malformed
 from tieline.wire.fabric.envelopes import ChannelHeader
 from tieline.wire.fabric.invocations import (
     EVENT_NAME,
@@ -229,8 +230,11 @@ class PeerStream:
         """Return the chaincode through which this one is called; empty: it is called itself."""
         if not self._called_as:
             return ""
-        proposal = Proposal.decode(message.proposal.proposal_bytes)
-        called = chaincode_called(ChannelHeader.decode(proposal.channel_header))
+        try:
+            proposal = Proposal.decode(message.proposal.proposal_bytes)
+            called = chaincode_called(ChannelHeader.decode(proposal.channel_header))
+        except Malformed:
+            return "nobody who can be named"
         return "" if called == self._called_as else called
 
     def _end(self, key: tuple[str, str], running: Future[Message]) -> None:
@@ -262,7 +266,7 @@ def _completed(message: Message, response: proposal_response_pb2.Response) -> Me
 
 def _refusal_of_caller(caller: str) -> proposal_response_pb2.Response:
     """Return a refusal: the transaction would be the caller's, and nobody could prove it."""
-    refusal = InvalidMessage("called by another chaincode, which may only read", caller=caller)
+    refusal = CalledByAnother("called by another chaincode, which may only read", caller=caller)
     said = InvocationRefusal(refusal.codespace, refusal.code, str(refusal))
     return proposal_response_pb2.Response(status=STATUS_REFUSED, message=encode_refusal(said))
 

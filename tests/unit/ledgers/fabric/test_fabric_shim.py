@@ -13,7 +13,7 @@ from fabric_protos.peer import (
 )
 from fakes.put_get_chaincode import PutGet
 
-from tieline.contract.errors import InvalidMessage
+from tieline.contract.chaincode_errors import CalledByAnother
 from tieline.ledgers.fabric.shim_stream import PeerStream
 from tieline.wire.fabric.invocations import EVENT_NAME, decode_refusal
 from tieline.wire.fabric.proposals import propose
@@ -52,6 +52,8 @@ class Peer:
         """Hand in an invocation, with the proposal that it is of, as peers do."""
         given = chaincode_pb2.ChaincodeInput(args=args)
         proposal = propose("lab", proposed_to, args, b"creator", b"nonce").encode()
+        if not proposed_to:
+            proposal = b"\xff"
         self.send(
             type=Message.TRANSACTION,
             payload=given.SerializeToString(),
@@ -116,18 +118,21 @@ def guarded(workers):
     made.go_away()
 
 
-def test_what_another_chaincode_calls_writes_nothing(guarded):
+@pytest.mark.parametrize(
+    ("called", "named"), [("router", "router"), ("tieline2", "tieline2"), ("", "nobody")]
+)
+def test_what_another_chaincode_calls_writes_nothing(guarded, called, named):
     """
     The transaction would be the other's: valid, and its writes ours, but no light client takes it.
     A packet received so could neither be answered nor time out.
     """
-    guarded.invoke("t1", b"put", b"k", b"new", proposed_to="router")
+    guarded.invoke("t1", b"put", b"k", b"new", proposed_to=called)
     guarded.answer_from_state(guarded.next())
     done = guarded.next()
     assert response_of(done).status == 500
     said = decode_refusal(response_of(done).message)
-    assert said.codespace == InvalidMessage.codespace
-    assert "router" in said.log
+    assert (said.codespace, said.code) == ("tieline", CalledByAnother.code)
+    assert named in said.log
     assert not done.chaincode_event.event_name
 
 
