@@ -87,7 +87,16 @@ def pem(certificate):
 
 
 def issue(
-    issuer, issuer_key, name, *, units=(), is_authority=False, key=None, limit=None, signs=True
+    issuer,
+    issuer_key,
+    name,
+    *,
+    units=(),
+    is_authority=False,
+    key=None,
+    limit=None,
+    signs=True,
+    begin=EPOCH,
 ):
     """Return a certificate, of an authority or of a member, and its key."""
     key = key or ec.generate_private_key(ec.SECP256R1())
@@ -104,7 +113,7 @@ def issue(
         .issuer_name(subject if issuer is None else issuer.subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(EPOCH)
+        .not_valid_before(begin)
         .not_valid_after(EPOCH + 100 * YEAR)
         .add_extension(x509.BasicConstraints(ca=is_authority, path_length=limit), critical=True)
         .add_extension(x509.KeyUsage(*usage), critical=True)
@@ -262,10 +271,55 @@ def test_an_authority_that_may_have_none_below_it_has_none(organisation):
     below, below_key = issue(certificate, key, "below", is_authority=True)
     leaf, _ = issue(below, below_key, "leaf", units=("peer",))
     direct, _ = issue(certificate, key, "direct", units=("peer",))
-    known = Organisation(of_chain(organisation, certificate, [below]))
+    known = Organisation(of_chain(organisation, certificate, []))
     assert known.identify(pem(direct)).role is MspRole.PEER
+    known = Organisation(of_chain(organisation, certificate, [below]))
     with pytest.raises(IdentityRefused, match="no chain"):
         known.identify(pem(leaf))
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_an_authority_with_others_below_it_issues_no_identities(organisation, count):
+    # Fabric's rule: who keeps a root for its authorities may use it for much else.
+    root, root_key = issue(None, None, "root", is_authority=True)
+    certificate, key = root, root_key
+    made, keys = [], [root_key]
+    for place in range(count):
+        certificate, key = issue(certificate, key, f"between {place}", is_authority=True)
+        made.append(certificate)
+        keys.append(key)
+    known = Organisation(of_chain(organisation, root, made))
+    for issuer, issuer_key in zip([root, *made][:-1], keys[:-1], strict=True):
+        other, _ = issue(issuer, issuer_key, "other", units=("peer",))
+        with pytest.raises(IdentityRefused, match="has others below it"):
+            known.identify(pem(other))
+    leaf, _ = issue(certificate, key, "leaf", units=("peer",))
+    assert known.identify(pem(leaf)).role is MspRole.PEER
+
+
+def test_a_renewed_authority_leaves_those_whom_it_vouched_for_before(organisation):
+    # The same name and key: peers take the one that was valid when an identity began.
+    old, key = issue(None, None, "root", is_authority=True)
+    new, _ = issue(None, None, "root", is_authority=True, key=key, begin=EPOCH + YEAR)
+    before, _ = issue(old, key, "before", units=("peer",))
+    after, _ = issue(new, key, "after", units=("peer",), begin=EPOCH + YEAR)
+    both = replace(
+        of_chain(organisation, old, []), root_certificates=(pem(old), pem(new), pem(old))
+    )
+    known = Organisation(both)
+    assert known.identify(pem(before)).role is MspRole.PEER
+    with pytest.raises(IdentityRefused, match="more than one chain"):
+        known.identify(pem(after))
+    alone = Organisation(of_chain(organisation, new, []))
+    assert alone.identify(pem(after)).role is MspRole.PEER
+    with pytest.raises(IdentityRefused, match="no chain"):
+        alone.identify(pem(before))
+
+
+def test_a_root_that_is_also_said_to_stand_below_one_is_a_root(organisation):
+    root, key = issue(None, None, "root", is_authority=True)
+    leaf, _ = issue(root, key, "leaf", units=("peer",))
+    assert Organisation(of_chain(organisation, root, [root])).identify(pem(leaf))
 
 
 def test_an_organisation_that_could_not_vouch_is_refused(organisation):

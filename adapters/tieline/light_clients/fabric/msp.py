@@ -97,10 +97,14 @@ class Organisation:
         self._known = dict[bytes, Identity]()
         try:
             lists = [_read_revocations(one) for one in config.revocation_lists]
-            self._authorities = [
+            authorities = [
                 *(_read_authority(one, lists, is_root=True) for one in config.root_certificates),
                 *(_read_authority(one, lists) for one in config.intermediate_certificates),
             ]
+            # Reversed, so that one that is also a root is a root.
+            by_certificate = {_der(one.certificate): one for one in reversed(authorities)}
+            self._authorities = list(by_certificate.values())
+            self._inner = frozenset(self._above_others())
             self._admins = frozenset(_der(_read_certificate(one)) for one in config.admins)
             self._node_units = _read_node_units(config)
             self._units = [(one.unit, _issuer_of(one)) for one in config.units]
@@ -128,7 +132,7 @@ class Organisation:
 
     def _identify(self, leaf: x509.Certificate) -> Identity:
         # First the chain: nothing else of what a stranger made is read.
-        chains = list(self._chains(leaf))
+        chains = [one for one in self._chains(leaf) if _was_valid_when_began(leaf, one)]
         if len(chains) != 1:
             what = "no" if not chains else "more than one"
             raise IdentityRefused(f"{what} chain of certificates to {self.msp_id}")
@@ -137,6 +141,10 @@ class Organisation:
         if _is_authority(leaf):
             raise IdentityRefused(f"an authority of {self.msp_id} is no identity")
         chain = chains[0]
+        if _der(chain[0].certificate) in self._inner:
+            raise IdentityRefused(
+                f"issued by an authority of {self.msp_id} that has others below it"
+            )
         for issued, issuer in zip((leaf, *(one.certificate for one in chain)), chain, strict=False):
             if issued.serial_number in issuer.revoked:
                 raise IdentityRefused(f"certificate was revoked by {self.msp_id}")
@@ -163,6 +171,13 @@ class Organisation:
             else:
                 for rest in self._chains(authority.certificate, below + 1):
                     yield (authority, *rest)
+
+    def _above_others(self) -> Iterable[bytes]:
+        """Return the authorities (DER) that vouch for others: of these no identity comes."""
+        for one in self._authorities:
+            if not one.is_root:
+                for chain in self._chains(one.certificate):
+                    yield from (_der(above.certificate) for above in chain)
 
     def _role(self, leaf: x509.Certificate, issuer: _Authority) -> Role | None:
         units = _units(leaf)
@@ -300,6 +315,15 @@ def _window(certificate: x509.Certificate) -> tuple[int, int]:
     return (
         (certificate.not_valid_before_utc - _EPOCH) // _SECOND,
         (certificate.not_valid_after_utc - _EPOCH) // _SECOND,
+    )
+
+
+def _was_valid_when_began(leaf: x509.Certificate, chain: Sequence[_Authority]) -> bool:
+    """Tell whether all were valid a second after *leaf* began, which is what peers ask."""
+    moment = leaf.not_valid_before_utc + _SECOND
+    certificates = (leaf, *(one.certificate for one in chain))
+    return all(
+        one.not_valid_before_utc <= moment <= one.not_valid_after_utc for one in certificates
     )
 
 
