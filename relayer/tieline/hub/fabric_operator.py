@@ -26,10 +26,10 @@ from tieline.ledgers.fabric.native.chaincode_package import (
     connection_file,
     make_package,
 )
-from tieline.ledgers.fabric.peer_look import PeerLook, look_at
+from tieline.ledgers.fabric.peer_look import PeerLook, block_bytes_max, look_at
 from tieline.ledgers.fabric.peers import PeerPorts
 from tieline.ledgers.fabric.port import FabricPort
-from tieline.ledgers.fabric.settings import TICK_DRIFT_S
+from tieline.ledgers.fabric.settings import BLOCK_BYTES_MAX, TICK_DRIFT_S
 from tieline.ledgers.fabric.tls_files import read_pair, read_roots
 from tieline.ledgers.named_files import read_named
 from tieline.wire.hashes import sha256
@@ -118,14 +118,20 @@ async def begin(config: Path, ledger_id: str, genesis_file: Path) -> Beginning:
         genesis_file: As ``read_genesis_file`` reads it.
 
     Raises:
-        ConfigError: The operator must act; above all, the contract has begun with another genesis.
+        ConfigError: The operator must act; above all, the contract has begun with another genesis,
+            or blocks of the channel may be too long to be proved.
         Unavailable: No peer answers; the same call may be made again.
     """
     genesis = read_genesis_file(genesis_file, KIND)
     _check_name(genesis, ledger_id, genesis_file)
     content = genesis.to_bytes()
     async with _opened(config, ledger_id) as ports:
-        is_ours = await opening.begin_contract(PeerPorts(ports), content)
+        peers = PeerPorts(ports)
+        trouble = _trouble_of_blocks(await block_bytes_max(peers))
+        if trouble is not None:
+            what, instead = trouble
+            raise ConfigError(what, key=ledger_id, instead=instead)
+        is_ours = await opening.begin_contract(peers, content)
     return Beginning(is_ours, sha256(content).hex())
 
 
@@ -183,7 +189,19 @@ def _trouble(look: PeerLook, looks: Sequence[PeerLook], now_s: int) -> str:
             f"the contract's clock is {look.clock_s - now_s} s ahead of this computer's; set this "
             "computer and those of the peers by NTP"
         )
-    return ""
+    return "; ".join(_trouble_of_blocks(look.block_bytes_max) or ())
+
+
+def _trouble_of_blocks(bytes_max: int) -> tuple[str, str] | None:
+    """Return what is wrong with the length of blocks, and what to do; None: nothing."""
+    if bytes_max <= BLOCK_BYTES_MAX:
+        return None
+    what = (
+        f"blocks of this channel may have {bytes_max} bytes, and a proof holds a whole one: what "
+        "comes in a longer one could neither be answered nor time out"
+    )
+    where = "in the channel's configuration"
+    return what, f"set BatchSize.AbsoluteMaxBytes to {BLOCK_BYTES_MAX} or less {where}"
 
 
 def _check_name(genesis: Genesis, ledger_id: str, genesis_file: Path) -> None:

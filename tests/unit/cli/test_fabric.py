@@ -5,6 +5,7 @@ import json
 import stat
 import sys
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -255,6 +256,34 @@ def test_a_clock_far_ahead_of_this_computers_is_said(
     assert code == 1
     assert "300 s ahead of this computer's" in out
     assert "NTP" in out
+
+
+def test_a_channel_whose_blocks_could_not_be_proved_is_refused_with_cause_and_cure(
+    fabric: Commands, channel: Channel
+) -> None:
+    # Fabric's samples say 99 MB; a transaction in such a block could be answered by nobody.
+    def enlarge(config):
+        limits = replace(config.orderer.batch_limits, bytes_max=1 << 20)
+        return replace(config, orderer=replace(config.orderer, batch_limits=limits))
+
+    channel.network.update_config(enlarge)
+    before = channel.network.height
+    code, out, err = fabric("begin", "lab", "--genesis", "genesis.json")
+    assert (code, out) == (2, "")
+    assert "blocks of this channel may have 1048576 bytes" in err
+    assert "AbsoluteMaxBytes to 524288 or less" in err
+    assert channel.network.height == before
+    code, out, _ = fabric("check", "lab")
+    assert code == 1
+    assert out.count("AbsoluteMaxBytes to 524288 or less") == 2
+    channel.network.update_config(lambda config: replace(config, orderer=_cut(config)))
+    assert fabric("begin", "lab", "--genesis", "genesis.json")[0] == 0
+    assert "AbsoluteMaxBytes" not in fabric("check", "lab")[1]
+
+
+def _cut(config):
+    limits = replace(config.orderer.batch_limits, bytes_max=512 * 1024)
+    return replace(config.orderer, batch_limits=limits)
 
 
 REFUSED = [

@@ -9,6 +9,8 @@ TICK_INTERVAL_S: Final = 15
 """The chaincode takes no Tick sooner after the last."""
 TICK_DRIFT_S: Final = 30
 """Endorsers refuse a Tick that is further from their own clocks."""
+BLOCK_BYTES_MAX: Final = 512 * 1024
+"""A proof holds a whole block, and 640 KiB in all: no channel's orderers may make longer ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class FabricSettings:
     """Before peers that did not agree are asked again."""
     tx_bytes_max: int = 480 * 1024
     """Of one inner transaction: identities, endorsements and writes stand beside it."""
-    envelope_bytes_max: int = 512 * 1024
+    envelope_bytes_max: int = BLOCK_BYTES_MAX
     """The channel's AbsoluteMaxBytes: orderers take no larger envelope, and proofs hold blocks."""
     idle_tick_s: int = 60
     """So long the clock may stand still although nothing has changed; timeouts rest on it."""
