@@ -39,7 +39,7 @@ from tieline.ledgers.fabric.x509_making import (
 )
 from tieline.light_clients.fabric import building
 from tieline.light_clients.fabric import msp as msp_module
-from tieline.light_clients.fabric.messages import ConfigStep
+from tieline.light_clients.fabric.messages import ConfigStep, MembershipProof
 from tieline.light_clients.fabric.msp import (
     CHAIN_MAX,
     IdentityRefused,
@@ -501,6 +501,34 @@ def test_an_expired_identity_orders_writes_and_endorses_nothing():
     proof = world.prove(written, block, height)
     assert world.shown(proof, height) is None, "the last second counts"
     assert "orderer's certificate has expired" in world.refusal_of(chain.header(world.tick()))
+
+
+def renewed_orderer(chain, validity):
+    """Let the orderer of Raft sign with another certificate from now on."""
+    member, authority = chain.orderers.member("orderer0"), chain.orderers.authority
+    subject = Subject("orderer0", "OrdererMSP", "orderer")
+    leaf = make_leaf(Source(b"renewed"), subject, authority, validity)
+    chain.orderers.members["orderer0"] = replace(member, signing=leaf)
+
+
+def test_what_was_ordered_before_a_certificate_was_renewed_is_provable_ever_after():
+    # The held block stands on it: who signed that one says so of all below.
+    world = ClientWorld()
+    chain = world.chain
+    renewed_orderer(chain, between(START_S, START_S + SLOT_S - 1))
+    written = chain.write({KEY: VALUE})
+    block = chain.commit(written)
+    renewed_orderer(chain, ALWAYS)
+    for _ in range(2):
+        height = world.follow()
+        assert world.shown(world.prove(written, block, height), height) is None
+    renewed_orderer(chain, between(chain.clock_s + 1, chain.clock_s + SLOT_S))
+    later = chain.make_block(block.data, number=block.header.number)
+    proof = replace(
+        MembershipProof.decode(world.prove(written, block, height)),
+        block=building.signed_block(later.encode()),
+    )
+    assert "is not valid yet" in world.shown(proof.encode(), height)
 
 
 def test_a_read_back_by_an_expired_peer_shows_nothing():
