@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
-from fakes.fabric_chain import CHANNEL, msp_config
+from fakes.fabric_chain import CHANNEL, FabricChain, msp_config
 from fakes.fabric_client import ACKNOWLEDGEMENT, CLIENT, KEY, RECEIPT, ClientWorld, at
 from fakes.signing_chain import DictStore
 
 from fuzz.decoders import Target
-from tieline.light_clients.fabric.knowledge import read_rules
+from tieline.light_clients.fabric.config_changes import check_change
+from tieline.light_clients.fabric.knowledge import EvidenceRefused, read_rules
 from tieline.light_clients.fabric.messages import HEADER_URL, AbsenceProof
 from tieline.light_clients.fabric.msp import IdentityRefused, Organisation
 from tieline.light_clients.fabric.states import ClientState
 from tieline.protocol.errors import ClientRefused
 from tieline.protocol.messages import AnyMessage
 from tieline.wire.errors import Malformed
+from tieline.wire.fabric.config_groups import ConfigEnvelope, config_of_envelope
 from tieline.wire.fabric.invocations import ibc_key
 
 _HEAD, _TAIL = b"-----BEGIN CERTIFICATE-----\n", b"\n-----END CERTIFICATE-----\n"
@@ -49,6 +52,15 @@ def _identified(organisation: Organisation) -> Callable[[bytes], Any]:
     return read
 
 
+def _changing(chain: FabricChain, after: ConfigEnvelope) -> Callable[[bytes], Any]:
+    rules = read_rules(CHANNEL, chain.held.encode())
+
+    def read(update: bytes) -> Any:
+        return check_change(chain.held, rules, replace(after, last_update=update))
+
+    return read
+
+
 def fabric_client_targets() -> list[Target]:
     """Return every reader."""
     world = ClientWorld()
@@ -65,6 +77,8 @@ def fabric_client_targets() -> list[Target]:
     absent = world.record_proof(recorded, chain.commit(recorded))
     unanswered = AbsenceProof(chain.read_back(ibc_key(ACKNOWLEDGEMENT))).encode()
     config = client.configs[0].config
+    changed = config_of_envelope(chain.config_change())[1]
+    update, changing = changed.last_update or b"", _changing(chain, changed)
     peer = chain.peers[0].signing.certificate_pem.split(b"-----")[2]
     organisation = Organisation(msp_config(chain.organisations[0]))
     return [
@@ -91,6 +105,7 @@ def fabric_client_targets() -> list[Target]:
             _answered(lambda data: world.absent(data, height, ACKNOWLEDGEMENT), unanswered),
         ),
         Target("fabric rules", (config,), lambda data: read_rules(CHANNEL, data)),
+        Target("fabric change", (update,), changing, (Malformed, EvidenceRefused)),
         Target(
             "fabric certificate",
             (b64decode(peer),),
