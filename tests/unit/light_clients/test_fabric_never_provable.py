@@ -12,6 +12,7 @@ from fakes.fabric_client import (
     SLOT_S,
     VALUE,
     ClientWorld,
+    at,
     proof_of,
 )
 
@@ -21,8 +22,10 @@ from tieline.light_clients.fabric.messages import (
     AbsenceProof,
     ConfigStep,
     MembershipProof,
+    Misbehaviour,
     RecordedAbsence,
 )
+from tieline.protocol.errors import ClientRefused
 from tieline.protocol.height import Height
 from tieline.wire.fabric.blocks import TRANSACTIONS_FILTER, data_hash
 from tieline.wire.fabric.envelopes import Envelope
@@ -300,6 +303,36 @@ def test_a_removed_consenter_signs_no_block_more():
     assert "is under configuration 0" in world.refusal_of(signed)
     signed = replace(header, block=building.signed_block(left.encode()))
     assert world.update(signed).heights
+
+
+@pytest.mark.parametrize("is_held", [True, False])
+def test_an_orderer_that_was_taken_back_freezes_nobody(is_held):
+    # Its key was stolen, and a configuration says so since; it signs another block of its time.
+    world = ClientWorld()
+    chain = world.chain
+    tick = world.tick()
+    if is_held:
+        world.follow(tick)
+    step = ConfigStep(building.signed_block(chain.change_config().encode()))
+    height = world.tick().header.number
+    assert world.update(chain.header(chain.blocks[height], config_steps=(step,))).heights
+    lure = chain.envelope(chain.write({RECEIPT: VALUE}))
+    number = tick.header.number
+    other = chain.make_block([*tick.data, lure], number=number, last_config=0)
+    forged = chain.header(other, index=0)
+    assert "under a replaced configuration" in world.refusal_of(forged)
+    if is_held:
+        assert world.update(chain.header(tick)).heights == (), "the true one is known"
+    shown = Misbehaviour(headers=(forged, chain.header(tick))).as_any()
+    with pytest.raises(ClientRefused, match="under a replaced configuration"):
+        world.rules.update(world.store, shown, at(chain.clock_s))
+    # Nor does it put a block in the place of the configuration, for the next one not to fit.
+    moved = chain.make_block(tick.data, number=step.block.number, last_config=0)
+    index = len(moved.data) - 1
+    chain.versions[marker_key(invocation_hash(chain.tick_args_of(moved, index)))] = Version(
+        step.block.number, index
+    )
+    assert "under a replaced configuration" in world.refusal_of(chain.header(moved))
 
 
 @BOTH

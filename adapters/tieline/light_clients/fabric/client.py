@@ -15,6 +15,7 @@ from dataclasses import replace
 
 from tieline.light_clients.client_rules import (
     FROZEN,
+    NOTHING_NEW,
     ClientRules,
     Neighbour,
     NotConvincing,
@@ -148,8 +149,14 @@ class FabricBlockClient(ClientRules[ClientState, ConsensusState]):
             raise EvidenceRefused("header is from the future")
         if is_expired(state.time_ns, client.trusting_period_ns, now_ns):
             raise EvidenceRefused("header is older than the trusting period")
+        height = Height(0, verified.number)
+        if verified.number <= verified.knowledge.configs[-1].number:
+            # Who is no orderer any more can sign what he likes of his time: it freezes nobody.
+            if self._states.read(store, height) == state:
+                return NOTHING_NEW
+            raise EvidenceRefused(f"header under a replaced configuration: {verified.number}")
         client = self._write_known(store, client, verified.knowledge)
-        new = Neighbour(Height(0, verified.number), state)
+        new = Neighbour(height, state)
 
         def fits(
             below: Neighbour[ConsensusState] | None, above: Neighbour[ConsensusState] | None

@@ -149,6 +149,7 @@ def verify_conflicting(header: Header, anchor: Anchor) -> VerifiedHeader:
     """
     if header.config_steps or header.definition_steps:
         raise EvidenceRefused("misbehaviour that changes what is known")
+    _check_in_force(header.block, anchor)
     return _verify(header, anchor)
 
 
@@ -160,10 +161,13 @@ def verify_fork(claimed: SignedBlock, anchor: Anchor) -> BlockHeader:
     Raises:
         EvidenceRefused, Malformed: A rule is broken.
     """
-    knowledge = anchor.knowledge
-    if claimed.number <= knowledge.configs[-1].number:
+    _check_in_force(claimed, anchor)
+    return verify_any_block(claimed, anchor.knowledge, Span(anchor.newest_s, anchor.newest_s))
+
+
+def _check_in_force(claimed: SignedBlock, anchor: Anchor) -> None:
+    if claimed.number <= anchor.knowledge.configs[-1].number:
         raise EvidenceRefused(f"fork under a replaced configuration: {claimed.number}")
-    return verify_any_block(claimed, knowledge, Span(anchor.newest_s, anchor.newest_s))
 
 
 def find_written(raw: bytes, key: bytes, held: HeldBlock, anchor: Anchor) -> bytes:
