@@ -32,11 +32,15 @@ def loads(
         object_hook: As ``json.loads`` takes it.
 
     Raises:
-        ValueError: No JSON, or nested deeper than *depth_max*.
+        ValueError: No JSON, or nested deeper than *depth_max*, or than the parser gets where the
+            limit of recursion was left as it is.
     """
     if text.count("[") + text.count("{") > depth_max and _depth(text) > depth_max:
         raise ValueError(f"nested deeper than {depth_max}")
-    return json.loads(text, object_hook=object_hook)
+    try:
+        return json.loads(text, object_hook=object_hook)
+    except RecursionError as exc:
+        raise ValueError(f"nested too deep: {exc}") from exc
 
 
 def _depth(text: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 
@@ -74,6 +75,27 @@ def test_a_cell_that_posts_deep_records_ends_nobody():
 def test_a_node_of_cometbft_that_answers_deeply_ends_nobody():
     with pytest.raises(Unavailable, match="no JSON"):
         _outcomes("127.0.0.1:1", [Call("status")], DEEP.encode())
+
+
+@pytest.fixture
+def strict_stack():
+    """As Python starts; other tests' libraries may have raised the limit before this one."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(1_000)
+    yield
+    sys.setrecursionlimit(before)
+
+
+@pytest.mark.usefixtures("strict_stack")
+@pytest.mark.parametrize("opening", ["[", '{"a":'])
+def test_an_answer_between_the_parsers_depth_and_the_bound_ends_nobody(opening):
+    closing = {"[": "]", '{"a":': "}"}[opening]
+    text = opening * 3_000 + "1" + closing * 3_000
+    for hook in (None, dict):
+        outcome = Unavailable("none")
+        with contextlib.suppress(Unavailable):
+            (outcome,) = _outcomes("127.0.0.1:1", [Call("status")], text.encode(), hook)
+        assert isinstance(outcome, Unavailable)
 
 
 @pytest.mark.usefixtures("lax_stack")

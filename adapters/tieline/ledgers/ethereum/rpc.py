@@ -201,7 +201,7 @@ class EvmRpc:
     def _outcomes(self, calls: Sequence[Call], body: bytes) -> list[Json | HubError]:
         try:
             content: object = loads(body.decode())
-        except (ValueError, RecursionError) as exc:
+        except ValueError as exc:
             raise Unavailable(f"no JSON: {self.address} bytes={len(body)}") from exc
         answers = cast("list[object]", content) if isinstance(content, list) else [content]
         entries = [cast("dict[str, Json]", one) for one in answers if isinstance(one, dict)]

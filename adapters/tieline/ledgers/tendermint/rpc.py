@@ -44,8 +44,9 @@ TX_IN_CACHE: Final = ("sdk", 19)
 _READ_BYTES: Final = 262_144
 _DEPTH_MAX: Final = 5_000
 """
-Brackets that may be open at once: the parser's stack holds several times as many. What is honest
-has a dozen; a lower bound would cost a second look at each long answer.
+Brackets that may be open at once: the process's stack holds several times as many, and where the
+limit of recursion is lower, that is met first. What is honest has a dozen; a lower bound would cost
+a second look at each long answer.
 """
 
 Json = dict[str, Any]
