@@ -19,7 +19,7 @@ KeyPath = tuple[str | int, ...]
 DEPTH_MAX = 64
 """Blocks inside one another; what is read here has five."""
 
-_UNMADE = (ValueError, LookupError, AttributeError)
+_UNMADE = (ValueError, LookupError, AttributeError, TypeError)
 """What PyYAML raises when a text is not what its tag says, such as a day that does not exist."""
 
 
@@ -64,7 +64,7 @@ def read_yaml(path: Path, instead: str) -> YamlFile:
     """
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as exc:
+    except (OSError, ValueError) as exc:  # a name with a NUL, or no UTF-8
         raise ConfigError(f"cannot be read: {exc}", file=str(path), instead=instead) from exc
     try:
         return _parse(path, text)

@@ -21,6 +21,7 @@ REFUSED = [
     ("a: !!float ''\n", ":1", "a", "no value: ''"),
     ("a: !!bool perhaps\n", ":1", "a", "'perhaps'"),
     ("a: !!timestamp noon\n", ":1", "a", "'noon'"),
+    ("a: !!timestamp {=: noon}\n", ":1", "a.=", "no value: '='"),
     ("a: " + "9" * 5_000 + "\n", ":1", "a", "Exceeds the limit"),
     ("2016-13-45: a\n", ":1", "2016-13-45", "month must be in 1..12"),
     ("[" * 5_000, "", "", "nested too deep"),
@@ -65,6 +66,13 @@ def test_what_is_not_text_is_said(tmp_path: Path):
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigError, match=r"cannot be read: .*; name another"):
         read_yaml(path, "name another")
+
+
+def test_a_name_that_no_file_can_have_is_said(tmp_path: Path):
+    path = tmp_path / "own.yaml"
+    path.write_text('extends: "a\\0b.yaml"\n')
+    with pytest.raises(ConfigError, match="cannot be read: .*; write the path of a YAML file"):
+        read_scenario(path)
 
 
 def test_an_empty_file_says_nothing(tmp_path: Path):
