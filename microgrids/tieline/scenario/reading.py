@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, cast, get_args, get_origin
 
+import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
@@ -112,6 +113,19 @@ def read_scenario(path: Path) -> ScenarioConfig:
             exc.what, file=_place(path, lines, key), key=exc.key, instead=exc.instead
         ) from exc
     return config
+
+
+def scenario_text(config: ScenarioConfig) -> str:
+    """Return a scenario as a run writes it into its folder."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def is_of_a_run(path: Path) -> bool:
+    """Say whether a scenario's file is as a run writes it, and not somebody's own."""
+    try:
+        return scenario_text(load_scenario(path)).encode() == path.read_bytes()
+    except ConfigError:
+        return False
 
 
 def _with_absolute_paths(config: ScenarioConfig, folder: Path) -> ScenarioConfig:

@@ -9,13 +9,12 @@ import hashlib
 import time
 from pathlib import Path
 
-import yaml
-
 from tieline.interfaces.engines import find_engine
 from tieline.interfaces.errors import ConfigError
 from tieline.scenario.building import build_world
 from tieline.scenario.config import ScenarioConfig
 from tieline.scenario.driven_world import Progress, World
+from tieline.scenario.reading import scenario_text
 from tieline.scenario.run_folder import EngineName, RunFolder, RunState
 from tieline.scenario.summary import write_results
 from tieline.scenario.version import tieline_version
@@ -136,7 +135,7 @@ def _begin(config: ScenarioConfig, folder: RunFolder, engine: EngineName) -> Non
             instead="go on with it (resume), or choose an empty folder",
         )
     folder.path.mkdir(parents=True, exist_ok=True)
-    folder.scenario_yaml.write_text(_text(config), encoding="utf-8")
+    folder.scenario_yaml.write_text(scenario_text(config), encoding="utf-8")
     folder.write_state(_state(config, folder, "running", engine))
 
 
@@ -145,7 +144,7 @@ def _require_same(
 ) -> EngineName:
     """Return the engine that the run began with."""
     state = folder.read_state()
-    began_with = hashlib.sha256(_text(config).encode()).hexdigest()
+    began_with = hashlib.sha256(scenario_text(config).encode()).hexdigest()
     if not state.scenario_sha256 == _sha256(folder) == began_with:
         raise ConfigError(
             "the scenario was changed since the run began",
@@ -175,10 +174,6 @@ def _state(
             "slots_done": slots_done,
         }
     )
-
-
-def _text(config: ScenarioConfig) -> str:
-    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
 def _sha256(folder: RunFolder) -> str:

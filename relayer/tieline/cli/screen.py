@@ -75,7 +75,12 @@ def run_and_show(
 
 
 def _is_taken(path: Path) -> bool:
-    return path.is_dir() and any(entry.name not in LEFT_BEHIND for entry in path.iterdir())
+    """Say whether a run would mix with, or write over, what is in a folder."""
+    from tieline.scenario.reading import is_of_a_run
+
+    names = {entry.name for entry in path.iterdir()} if path.is_dir() else set[str]()
+    is_own = "scenario.yaml" in names and not is_of_a_run(RunFolder(path).scenario_yaml)
+    return is_own or not names <= LEFT_BEHIND
 
 
 def _run_with_progress(

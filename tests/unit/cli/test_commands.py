@@ -90,6 +90,19 @@ def test_a_scenario_that_was_refused_may_be_mended_and_run_into_the_same_folder(
     assert "the folder is not empty" in tieline("run", "own.yaml", "--out", "out")[2]
 
 
+@pytest.mark.parametrize("named", ["own/scenario.yaml", "other.yaml"])
+def test_a_scenario_of_ones_own_is_not_written_over(
+    tieline: _Tieline, tmp_path: Path, named: str
+) -> None:
+    text = shipped_scenario("evening").read_text()
+    own = tmp_path / "own" / "scenario.yaml"
+    own.parent.mkdir()
+    own.write_text(text)
+    (tmp_path / "other.yaml").write_text(text.replace("profile: [H0-A, H0-B", "profile: [NOBODY"))
+    assert "the folder is not empty" in tieline("run", named, "--out", "own")[2]
+    assert own.read_text() == text
+
+
 def test_an_unknown_command_is_a_usage_error(tieline: _Tieline) -> None:
     assert tieline("trad")[0] == 2
 
