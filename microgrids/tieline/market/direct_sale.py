@@ -7,7 +7,7 @@ avoiding the pool.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 
 from tieline.market.allocation import Bounds, Fill, Piece, Terms
@@ -26,6 +26,9 @@ def match(
     """
     Find a buyer for each direct sale, sales and buyers by merit (price, time, id).
 
+    Of sales under one hash lock, in the whole book, the first alone may find one: two positions
+    under one secret would be signed by no cell, and stop the slot for everybody.
+
     Args:
         orders: The whole book.
         left_wh: What is left of each order.
@@ -39,7 +42,8 @@ def match(
     """
     left = dict(left_wh)
     able = [o for o in orders if o.microgrid in tags and o.is_for(level)]
-    sales = sorted((o for o in able if o.is_direct), key=merit)
+    first = {sale.anchor: sale for sale in reversed(_sales(orders))}
+    sales = [sale for sale in _sales(able) if first[sale.anchor] is sale]
     buyers = sorted((o for o in able if o.side is Side.BUY), key=merit)
     pairs: list[tuple[Fill, Fill]] = []
     for sale in sales:
@@ -57,6 +61,10 @@ def match(
                 pairs.append((Fill(buyer, wh), Fill(sale, wh)))
                 break
     return pairs
+
+
+def _sales(orders: Iterable[BookOrder]) -> list[BookOrder]:
+    return sorted((order for order in orders if order.is_direct), key=merit)
 
 
 def piece(

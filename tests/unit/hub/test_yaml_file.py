@@ -71,7 +71,7 @@ def test_what_is_not_text_is_said(tmp_path: Path):
 def test_a_name_that_no_file_can_have_is_said(tmp_path: Path):
     path = tmp_path / "own.yaml"
     path.write_text('extends: "a\\0b.yaml"\n')
-    with pytest.raises(ConfigError, match="cannot be read: .*; write the path of a YAML file"):
+    with pytest.raises(ConfigError, match=r"cannot be read: .*; write the path of a YAML file"):
         read_scenario(path)
 
 

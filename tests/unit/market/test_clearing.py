@@ -212,6 +212,23 @@ def test_a_direct_sale_without_a_pool_splits_what_both_limits_leave(
     assert [(Level.INTER, A, B, DISPATCHABLE, 500, price_in, price_out)] == found
 
 
+@pytest.mark.parametrize("seller", [A, B])
+def test_two_direct_sales_under_one_hash_lock_do_not_both_find_a_buyer(seller: bytes) -> None:
+    """No cell signs one secret for two positions: one household would stop everybody's slot."""
+    anchor = b"\x77" * 32
+    book = [
+        buy(1, A, 300, 500),
+        buy(2, A, 300, 500),
+        sell(3, A, 60, 500, anchor=anchor),
+        sell(4, seller, 50, 500, anchor=anchor),
+    ]
+    for orders in (book, book[::-1]):
+        (only,) = clear_slot(orders, RULES, SEED).positions
+        assert (only.anchor, only.sells[0].order_id) == (anchor, book[3].order_id)
+    (alone,) = clear_slot(book[:3], RULES, SEED).positions
+    assert alone.sells[0].order_id == book[2].order_id
+
+
 def test_a_direct_sale_finds_nobody_when_no_buyer_takes_it_whole() -> None:
     book = [buy(1, A, 300, 499), buy(2, A, 300, 499), sell(3, A, 50, 500, anchor=b"\x77" * 32)]
     assert lines(clear_slot(book, RULES, SEED)) == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -14,12 +14,20 @@ from fakes.trade_records import S, make_order
 from fakes.trade_world import account
 
 from tieline.contract.keys import order_key
+from tieline.contract.records import OrderRecord, encode_order
 from tieline.interfaces.errors import Rejected
 from tieline.market.timeline import PROFILES, slot_timeline
 from tieline.swap.messages import MsgPlaceOrders
-from tieline.swap.records import Side, SignedOrder
+from tieline.swap.order_escrow import OrderStatus
+from tieline.swap.records import ZERO_HASH, Side, SignedOrder
+from tieline.swap.secret import Preimage
 from tieline.utility.cell import UtilityCell
-from tieline.utility.phases.collect import ORDERS_PER_MESSAGE, PLACINGS_MAX, place_orders
+from tieline.utility.phases.collect import (
+    ORDERS_PER_MESSAGE,
+    PLACINGS_MAX,
+    close_book,
+    place_orders,
+)
 from tieline.utility.slot_work import SlotWork
 from tieline.wire.typed_data import order_id
 
@@ -43,9 +51,12 @@ class EagerLedger:
     taken: list[int] = field(default_factory=list[int])
     """Orders of each transaction that was taken."""
 
+    records: dict[bytes, bytes] = field(default_factory=dict[bytes, bytes])
+    """Orders that stand on it, as it keeps them."""
+
     async def query(self, store: str, name: bytes) -> bytes | None:
         del store
-        return b"1" if name in self.stored else None
+        return b"1" if name in self.stored else self.records.get(name)
 
     async def submit(self, lane: str, messages: Sequence[MsgPlaceOrders]) -> None:
         del lane
@@ -67,7 +78,8 @@ class Book:
         self.orders = tuple(order(nonce) for nonce in range(count))
         self.ledger = EagerLedger(**ledger)
         own = SimpleNamespace(ledger=self.ledger)
-        source = SimpleNamespace(orders=self._orders_of)
+        self.held: dict[bytes, Preimage] = {}
+        source = SimpleNamespace(orders=self._orders_of, preimage=self._preimage_of)
         cell = SimpleNamespace(
             own=own, field_source=source, account=key("cell").address, lane="cell"
         )
@@ -77,6 +89,9 @@ class Book:
     def _orders_of(self, slot_start: int) -> tuple[SignedOrder, ...]:
         assert slot_start == S
         return self.orders
+
+    def _preimage_of(self, hash_lock: bytes) -> Preimage | None:
+        return self.held.get(hash_lock)
 
     def id(self, place: int) -> bytes:
         return order_id(self.orders[place].order)
@@ -120,3 +135,22 @@ def test_a_book_of_hundreds_is_no_transaction_that_no_peer_takes() -> None:
     assert book.ledger.taken == [ORDERS_PER_MESSAGE, ORDERS_PER_MESSAGE, 51]
     assert book.step() == ""
     assert book.work.has_placed
+
+
+def test_a_direct_sale_whose_seller_shows_no_preimage_is_in_no_book() -> None:
+    """This cell would not sign it, and of three cells all must: nobody would trade in the slot."""
+    shown, hidden = (Preimage(bytes([n]) * 32) for n in (1, 2))
+    anchors = (ZERO_HASH, shown.hash_lock.digest, hidden.hash_lock.digest)
+    book = Book(0)
+    book.orders = tuple(
+        SignedOrder(replace(order(nonce).order, side=Side.SELL, anchor=anchor), bytes(65))
+        for nonce, anchor in enumerate(anchors)
+    )
+    book.held = {shown.hash_lock.digest: shown}
+    for place, anchor in enumerate(anchors):
+        record = OrderRecord(
+            key("ann").address, OrderStatus.ORDERED, 1, 7, 1, S, 900, 300, 300, 9, 9, anchor
+        )
+        book.ledger.records[order_key(book.id(place))] = encode_order(record)
+    standing = asyncio.run(close_book(book.cell, book.work))
+    assert {signed.order.anchor for signed in standing} == set(anchors[:2])

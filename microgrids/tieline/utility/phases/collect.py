@@ -9,7 +9,7 @@ from tieline.contract.records import decode_order
 from tieline.interfaces.errors import Rejected
 from tieline.swap.messages import MsgPlaceOrders
 from tieline.swap.order_escrow import OrderStatus
-from tieline.swap.records import SignedOrder
+from tieline.swap.records import ZERO_HASH, SignedOrder
 from tieline.utility.cell import UtilityCell
 from tieline.utility.slot_work import SlotWork
 from tieline.wire.typed_data import order_id
@@ -52,10 +52,16 @@ async def place_orders(cell: UtilityCell, work: SlotWork) -> None:
 
 
 async def close_book(cell: UtilityCell, work: SlotWork) -> tuple[SignedOrder, ...]:
-    """Return the members' orders that stand open on the ledger, ascending id."""
+    """
+    Return the members' orders that stand open on the ledger, ascending id.
+
+    A direct sale whose seller shows no preimage is left out: this cell could not sign it later, and
+    where all cells must sign, its one order would keep everybody from trading.
+    """
     if work.book is None:
         offered = work.orders or tuple(cell.field_source.orders(work.slot_start))
-        standing = [signed for signed in offered if await _is_open(cell, signed)]
+        able = [signed for signed in offered if _can_be_opened(cell, signed)]
+        standing = [signed for signed in able if await _is_open(cell, signed)]
         work.book = tuple(sorted(standing, key=lambda signed: order_id(signed.order)))
     return work.book
 
@@ -68,6 +74,11 @@ async def _is_stored(cell: UtilityCell, signed: SignedOrder) -> bool:
 async def _is_open(cell: UtilityCell, signed: SignedOrder) -> bool:
     raw = await cell.own.ledger.query("tieline", order_key(order_id(signed.order)))
     return raw is not None and decode_order(raw).status is OrderStatus.ORDERED
+
+
+def _can_be_opened(cell: UtilityCell, signed: SignedOrder) -> bool:
+    anchor = signed.order.anchor
+    return anchor == ZERO_HASH or cell.field_source.preimage(anchor) is not None
 
 
 def _parts(orders: Sequence[SignedOrder], size: int) -> Iterator[tuple[SignedOrder, ...]]:
