@@ -71,7 +71,7 @@ def read_meters(path: Path, unit: str, time_zone: str) -> dict[str, MeterSeries]
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as exc:
+    except (OSError, ValueError) as exc:  # a name with a NUL, or no UTF-8
         raise ConfigError(
             f"cannot be read: {exc}", file=str(path), instead="write the path of a CSV file"
         ) from exc

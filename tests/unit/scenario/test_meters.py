@@ -118,3 +118,8 @@ def test_a_field_without_end_is_refused_with_its_line(tmp_path: Path) -> None:
     text = f"time,meter,kWh\n2016-01-18 14:00,{'m' * 200_000},1\n"
     with pytest.raises(ConfigError, match=r":2: cannot be read: field larger"):
         _read(tmp_path, text)
+
+
+def test_a_name_that_no_file_can_have_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"cannot be read: .*; write the path of a CSV file"):
+        read_meters(Path("a\0b.csv"), "kWh", "UTC")
