@@ -264,3 +264,52 @@ def test_a_journal_that_does_not_answer_leaves_no_gap_and_pays_nothing_twice(
         if isinstance(one, bytes)
     ]
     assert sorted(node.calls_mined()) == sorted([b"first", b"second", *paid])
+
+
+@pytest.mark.parametrize("is_submitted", [True, False])
+def test_what_blocks_ended_that_are_gone_is_under_way_again_when_the_journal_answers(
+    node, sender, journal, monkeypatch, is_submitted
+):
+    def silent(_height):
+        raise Unavailable("disk full")
+
+    async def run():
+        await pay(sender, b"first")
+        await come_to_rest(node, sender)
+        node.leave_branch(0)
+        with monkeypatch.context() as broken:
+            broken.setattr(journal, "reopen_above", silent)
+            sender.reopen_above(0)
+            with pytest.raises(Unavailable, match="disk full"):
+                await (pay(sender, b"second") if is_submitted else look(node, sender))
+        await (pay(sender, b"second") if is_submitted else look(node, sender))
+        await come_to_rest(node, sender)
+
+    finish(run())
+    assert node.calls_mined() == ([b"first", b"second"] if is_submitted else [b"first"])
+
+
+def test_a_gap_that_could_not_be_written_down_is_filled_later(node, sender, journal, monkeypatch):
+    """Else everything behind it waits for ever."""
+
+    def silent(*_):
+        raise Unavailable("disk full")
+
+    async def run():
+        await pay(sender, b"first")
+        node.mine()
+        second = asyncio.create_task(pay(sender, b"second"))
+        pair = [asyncio.create_task(outcome_of(pay(sender, one))) for one in (b"ann", b"bob")]
+        node.refusal_of = lambda nonce: "insufficient funds for gas" if nonce == 2 else None
+        await second
+        await asyncio.gather(*pair)
+        node.refusal_of = lambda _nonce: None
+        node.mine()
+        with monkeypatch.context() as broken:
+            broken.setattr(journal, "write", silent)
+            with pytest.raises(Unavailable, match="disk full"):
+                await look(node, sender)
+        await come_to_rest(node, sender)
+
+    finish(run())
+    assert node.calls_mined() == [b"first", b"second", b"", b"bob"]

@@ -101,3 +101,53 @@ def test_a_node_of_another_chain_is_put_aside_even_if_it_is_short(embedded):
     with pytest.raises(ConfigError, match="another chain answers"):
         asyncio.run(ledger.latest_height())
     ledger.close()
+
+
+def test_what_was_read_while_the_journal_did_not_answer_is_read_again(
+    ledger, embedded, monkeypatch
+):
+    def silent(_hashes):
+        raise Unavailable("the journal of transactions does not answer: disk full")
+
+    async def run():
+        with monkeypatch.context() as broken:
+            broken.setattr(ledger._journal, "note_blocks", silent)
+            with pytest.raises(Unavailable, match="disk full"):
+                await ledger.latest_height()
+        assert await ledger.latest_height() == await embedded.latest_height()
+        assert await ledger.latest_time_s() == await embedded.latest_time_s()
+        told = [await one.blocks_after(0) for one in (ledger, embedded)]
+        assert [one.height for one in told[0]] == [one.height for one in told[1]]
+        stored = [await one.scan("tieline", b"") for one in (ledger, embedded)]
+        assert stored[0] == stored[1]
+
+    asyncio.run(run())
+
+
+def test_blocks_that_are_gone_are_told_even_if_the_journal_does_not_answer_just_then(
+    ledger, monkeypatch
+):
+    read_on = ledger._view.read_on
+    script = [Reorganised(LEDGER, 50, 9)]
+
+    async def scripted():
+        if script:
+            raise script.pop()
+        return await read_on()
+
+    def silent(_height):
+        raise Unavailable("disk full")
+
+    async def run():
+        ledger.add_lane("relayer", key("relayer"))
+        monkeypatch.setattr(ledger._view, "read_on", scripted)
+        with monkeypatch.context() as broken:
+            broken.setattr(ledger._journal, "reopen_above", silent)
+            with pytest.raises(Unavailable, match="disk full"):
+                await ledger.latest_height()
+        with pytest.raises(Reorganised) as told:
+            await ledger.blocks_after(0)
+        assert (told.value.height, told.value.depth) == (50, 9)
+        assert await ledger.blocks_after(0), "said once"
+
+    asyncio.run(run())

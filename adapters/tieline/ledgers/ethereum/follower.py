@@ -218,13 +218,13 @@ class ChainFollower:
         return receipts
 
     def take(self, blocks: Sequence[SeenBlock]) -> None:
-        """These were read; the next ones follow them."""
+        """These were read; the next ones follow them. Raises Unavailable: then they come again."""
         hashes = {block.height: block.hash for block in blocks}
+        self._journal.note_blocks(hashes)
         self._hashes |= hashes
         self.height = blocks[-1].height
         for height in [one for one in self._hashes if one <= self.height - BLOCKS_KEPT]:
             del self._hashes[height]
-        self._journal.note_blocks(hashes)
 
     def hash_at(self, height: int) -> bytes | None:
         """Return the hash of a final block that was read lately."""

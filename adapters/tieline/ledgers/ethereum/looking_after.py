@@ -195,9 +195,9 @@ async def _fill(book: AccountBook, now: float, count: int, base_fee: int) -> Non
     except NotYet as exc:
         _LOG.warning("gap stays account=%s nonce=%d %s", account.text, count, exc)
         return
-    book.gaps.discard(count)
     form = account.sign(account.address, b"", TRANSFER_GAS, count, fees)
     book.write([(count, form)])
+    book.gaps.discard(count)  # not before: a journal that does not answer must not lose it
     book.sent_at[count] = now
     _LOG.info("gap filled account=%s nonce=%d", account.text, count)
     (outcome,), _ = await account.broadcast([form.raw])

@@ -58,6 +58,8 @@ class AccountSender:
         self._clock = clock
         self._book = AccountBook(account)
         self._waiting: list[_Entry] = []
+        self._gone_above: int | None = None
+        """The last block that still stands, until what the others ended is under way again."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._turn = asyncio.Lock()
 
@@ -110,10 +112,13 @@ class AccountSender:
             base_fee: Of the last block, wei.
 
         Raises:
-            Unavailable: No node answers; nothing has changed.
+            Unavailable: No node, or the journal, does not answer; nothing has changed.
         """
         lock = self._lock()
-        if lock.locked() or not (self._book.open or self._book.gaps):
+        if lock.locked():
+            return
+        self._reopen()
+        if not (self._book.open or self._book.gaps):
             return
         async with lock:
             await look_after(
@@ -126,9 +131,18 @@ class AccountSender:
             )
 
     def reopen_above(self, height: int) -> None:
-        """Blocks above *height* are gone: what they ended is under way again."""
-        self._account.journal.reopen_above(height)
-        self._book.read_again()
+        """
+        Blocks above *height* are gone: what they ended is under way again from the next look or
+        submission on. It is said once, so this neither waits nor fails.
+        """
+        self._gone_above = height if self._gone_above is None else min(self._gone_above, height)
+
+    def _reopen(self) -> None:
+        """Do so. Raises Unavailable: the journal does not answer; the next one does it."""
+        if self._gone_above is not None:
+            self._account.journal.reopen_above(self._gone_above)
+            self._book.read_again()
+            self._gone_above = None
 
     def _lock(self) -> asyncio.Lock:
         loop = asyncio.get_running_loop()
@@ -139,6 +153,7 @@ class AccountSender:
     async def _send_some(self, base_fee: int) -> None:
         """Sign those that wait, write them down, send them in one request, tell what came of it."""
         book = self._book
+        self._reopen()
         if book.next is None:
             await book.count()
         entries = self._waiting[:SENT_AT_ONCE]
