@@ -6,6 +6,7 @@ from tieline.interfaces.errors import NotYet, Pruned, Rejected, Unavailable
 from tieline.ledgers.ethereum.rpc_errors import (
     DoorRefusal,
     Reverted,
+    Unsorted,
     door_refusal,
     revert_data,
     sorted_error,
@@ -36,8 +37,9 @@ READ = [
     ),
     ("eth_getBalance", -32000, "missing trie node 5fe3 (path ) state 0x5fe3 is not here", Pruned),
     ("eth_getLogs", 4444, "pruned history unavailable", Pruned),
-    ("eth_nope", -32601, "the method eth_nope does not exist/is not available", Unavailable),
+    ("eth_nope", -32601, "the method eth_nope does not exist/is not available", Unsorted),
     ("eth_chainId", -32005, "rate limit exceeded", Unavailable),
+    ("eth_call", -32016, "Too Many Requests", Unavailable),
 ]
 DOOR = [
     ("already known", DoorRefusal.KNOWN),

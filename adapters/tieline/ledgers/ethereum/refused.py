@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final, cast
 
-from tieline.interfaces.errors import HubError, NotYet, Pruned
+from tieline.interfaces.errors import NotYet, Pruned, Rejected
 from tieline.ledgers.ethereum.endpoints import EvmEndpoints
-from tieline.ledgers.ethereum.rpc_errors import Reverted
+from tieline.ledgers.ethereum.rpc_errors import Reverted, Unsorted
+from tieline.ledgers.ethereum.rpc_records import block_call, block_of
 
 _UNKNOWN: Final = (b"", "it failed in its block and would not fail alone")
 
@@ -26,7 +27,8 @@ class Refused:
         for a race its reason may not be found.
 
         Raises:
-            Unavailable: No node answers.
+            NotYet: The block is gone.
+            Unavailable: No node answers; that is no reason, and the next reading finds one.
         """
         found = await self._endpoints.call("eth_getTransactionByHash", "0x" + tx_hash.hex())
         if not isinstance(found, dict):
@@ -41,6 +43,9 @@ class Refused:
                 return exc.data, exc.log
             except Pruned:
                 continue
-            except HubError as exc:
+            except NotYet:
+                method, parameters = block_call(height)
+                block_of(await self._endpoints.call(method, *parameters))
+            except (Rejected, Unsorted) as exc:
                 return b"", str(exc)
         return _UNKNOWN

@@ -28,6 +28,10 @@ class Reverted(Rejected):
         self.data = data
 
 
+class Unsorted(Unavailable):
+    """A node answered with an error of which nobody here knows what it means."""
+
+
 class DoorRefusal(Enum):
     """Why a node does not take a transaction, as far as there is something to do about it."""
 
@@ -65,6 +69,9 @@ _DOOR_PATTERNS: Final = tuple((kind, re.compile(text, re.IGNORECASE)) for kind, 
 
 _RAN_LATE: Final = re.compile(r"timed? ?out|deadline exceeded", re.IGNORECASE)
 """The node gave up on answering, not on what it was asked to do."""
+_LIMITED: Final = -32005
+"""More was asked than this node answers in a time (EIP-1474)."""
+_TOO_OFTEN: Final = re.compile(r"rate.?limit|too many requests", re.IGNORECASE)
 _LATER: Final = re.compile(
     r"extends beyond current head|invalid block range|header not found|(?:unknown|invalid) block"
     r"|block .*not found|header for hash not found",
@@ -119,7 +126,8 @@ def sorted_error(method: str, error: dict[str, Any]) -> HubError:
         return Pruned(said)
     if _LATER.search(message):
         return NotYet(said)
-    return Unavailable(f"{said} code={code}")
+    kind = Unavailable if code == _LIMITED or _TOO_OFTEN.search(message) else Unsorted
+    return kind(f"{said} code={code}")
 
 
 def revert_data(data: object) -> bytes:
