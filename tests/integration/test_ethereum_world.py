@@ -1,7 +1,7 @@
 """A world with one of its microgrids on Ethereum: what it trades, and what an audit sees of it."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,9 +14,11 @@ from tieline.audit import auditing
 from tieline.audit.findings import Findings
 from tieline.audit.run_files import RunFiles
 from tieline.audit.tampering import tamper
+from tieline.interfaces.ledger import StoredValue
 from tieline.scenario import world
 from tieline.scenario.config import LedgerKind
 from tieline.scenario.run_folder import RunFolder
+from tieline.utility.attestor import CellAttestor
 from tieline.wire.blocks import encode_frame, split_frames
 from tieline.wire.evm.blocks import EvmBlock
 from tieline.wire.evm.exports import FinalProofs, TrustRoots
@@ -103,7 +105,32 @@ def test_ledgers_that_are_all_on_ethereum_trade_with_one_another(
     it stood still until a while after the lock.
     """
     down = [{"event": "relayer_down", "slot": 0, "seconds": down_s}] if down_s else []
-    scenario = with_ethereum(small(slot_count=1, events=down), "A", "B", "C")
+    assert_crossing_trades_settle(all_on_ethereum(tmp_path, down))
+
+
+def test_what_could_not_be_proved_at_once_is_proved_before_tau(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cells keep silent once, of the first packet; no block of any ledger comes after it."""
+    attest, asked = CellAttestor.attest_packets, set[bytes]()
+
+    async def attest_the_second_time(
+        self: CellAttestor, ledger_id: str, height: int, entries: Sequence[StoredValue]
+    ) -> bytes | None:
+        address = self.address(ledger_id)
+        if address not in asked:
+            asked.add(address)
+            return None
+        return await attest(self, ledger_id, height, entries)
+
+    monkeypatch.setattr(CellAttestor, "attest_packets", attest_the_second_time)
+    assert_crossing_trades_settle(all_on_ethereum(tmp_path))
+    assert asked
+
+
+def all_on_ethereum(tmp_path: Path, events: Sequence[object] = ()) -> RunFolder:
+    """Run one slot in which no ledger makes blocks but for transactions and deadlines."""
+    scenario = with_ethereum(small(slot_count=1, events=events), "A", "B", "C")
     operator = scenario.operator.model_copy(update={"ledger": LedgerKind.ETHEREUM})
     world.run(
         scenario.model_copy(update={"operator": operator}),
@@ -112,6 +139,10 @@ def test_ledgers_that_are_all_on_ethereum_trade_with_one_another(
     )
     folder = RunFolder(tmp_path / "run")
     assert {row.kind for row in folder.read_summary().ledgers} == {"evm"}
+    return folder
+
+
+def assert_crossing_trades_settle(folder: RunFolder) -> None:
     assert [check for check in folder.read_summary().checks if not check.is_ok] == []
     crossing = [one for one in folder.read_trades() if one.source_chain_id != one.dest_chain_id]
     assert crossing

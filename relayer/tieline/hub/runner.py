@@ -221,8 +221,11 @@ class Runner:
 
     @property
     def waits_until_s(self) -> int | None:
-        """When work that waits for company goes; None if none does."""
-        return self._pacing.next_wake_s()
+        """
+        When a step may have something to do although no ledger has a new block by then: work waits
+        for company, is tried again, or a ledger is asked again; None if nothing of the kind waits.
+        """
+        return self._wake_s
 
     def save_resume_heights(self) -> None:
         """Write from where the ledgers must be read again after a restart."""
