@@ -123,8 +123,8 @@ class Runner:
         self._unsettled: list[Outcome] = []
         """What became of our transactions and is not noted yet."""
         self._left = LeftBlocks(journal)
-        self._is_forgotten = False
-        """Whether all is to be read again before anything is decided."""
+        self._is_whole = False
+        """Whether the view holds all that the ledgers told; else they are read before a step."""
         self._sending: dict[str, asyncio.Task[Sent]] = {}
         """By ledger: what is being sent side by side with the next steps."""
 
@@ -136,6 +136,7 @@ class Runner:
             Unavailable: A ledger or the journal does not answer, or left blocks that were shown;
                 try again.
         """
+        self._is_whole = False
         resume = self._left.resume_heights()
         try:
             differences = await reconcile(self.view, self._ledgers, self._inbox, resume)
@@ -159,6 +160,7 @@ class Runner:
             _LOG.info("intents left open count=%d", len(left_open))
         self._prune(self._clock.now_s())
         self._save_rows()
+        self._is_whole = True
 
     async def step(self) -> StepReport:
         """
@@ -170,7 +172,7 @@ class Runner:
             Unavailable: The journal does not answer: nothing was performed since.
         """
         now_s = self.retry.now_s = self._clock.now_s()
-        if self._is_forgotten:  # the last try did not come to its end
+        if not self._is_whole:  # the last try did not come to its end
             return await self._begin_again()
         seen = await self._inbox.read(now_s)
         for error in seen.reorganised:
@@ -228,7 +230,10 @@ class Runner:
         return self._wake_s
 
     def save_resume_heights(self) -> None:
-        """Write from where the ledgers must be read again after a restart."""
+        """Write from where the ledgers must be read again after a restart. Raises Unavailable."""
+        if not self._is_whole:  # half a view does not know what is still under way
+            self._left.resume_heights()
+            return
         self._journal.save_resume_heights(
             {ledger_id: self.view.resume_height(ledger_id) for ledger_id in self.view.ledgers}
         )
@@ -252,7 +257,7 @@ class Runner:
         Raises:
             Unavailable: A ledger or the journal does not answer; the next step tries again.
         """
-        self._is_forgotten = True
+        self._is_whole = False
         await self.finish()
         self.view.forget_all()
         self.retry.forget_all()
@@ -261,7 +266,6 @@ class Runner:
         for lanes in self.lanes.values():
             lanes.forget_all()
         await self.start()
-        self._is_forgotten = False
         self._revision, self._wake_s = -1, self._clock.now_s()
         return StepReport(blocks=sum(view.height > 0 for view in self.view.ledgers.values()))
 

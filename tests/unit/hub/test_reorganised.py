@@ -136,3 +136,46 @@ def test_one_is_not_forgotten_when_the_journal_does_not_answer_just_then(monkeyp
     world.step()
     assert world.runner.view.ledgers[A].left_height == height
     assert world.journal.resume_heights()[A] == height - 2
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_places_to_resume_from_are_kept_if_it_ends_before_all_was_read(is_first):
+    """Made of half a view they would be above what is still under way, or at the first block."""
+    world = PlainWorld()
+    world.send(A, 1)
+    world.settle()
+    world.runner.save_resume_heights()
+    known = world.journal.resume_heights()
+    assert known[A] > 0
+    assert known[B] > 0
+    world.clock.now += 5
+    for one in (world.a, world.b):
+        one.inner.produce_block(world.clock.now, is_deadline=True)
+    world.b.is_down = Unavailable("no answer")
+    if not is_first:
+        tell(world.a, known[A] - 2, 2)
+    with pytest.raises(Unavailable):
+        world.start() if is_first else world.step()
+    world.runner.save_resume_heights()  # as its end does
+    assert world.journal.resume_heights() == (known if is_first else {**known, A: known[A] - 2})
+
+
+def test_places_to_resume_from_are_none_of_a_branch_that_was_left(monkeypatch):
+    """What was being sent had to come to its end first, and the journal failed just then."""
+    world = PlainWorld()
+    world.settle()
+    world.runner.save_resume_heights()
+    known = world.journal.resume_heights()
+    world.clock.now += 5
+    world.a.inner.produce_block(world.clock.now, is_deadline=True)
+    world.step()
+    tell(world.a, known[A] - 2, 3)
+
+    async def breaks():
+        raise Unavailable("disk full")
+
+    monkeypatch.setattr(world.runner, "finish", breaks)
+    with pytest.raises(Unavailable):
+        world.step()
+    world.runner.save_resume_heights()
+    assert world.journal.resume_heights()[A] == known[A] - 2
