@@ -127,7 +127,8 @@ class LiveRelay:
         try:
             report = await self._runner.step()
         except Unavailable as error:
-            _LOG.warning("journal does not answer; nothing is sent: %s", error)
+            _LOG.warning("nothing is sent: %s", error)
+            self._note_rows(str(error))
             return None
         self.steps += 1
         heights = {one: view.height for one, view in self._runner.view.ledgers.items()}

@@ -25,7 +25,7 @@ from tieline.hub.reconcile import reconcile
 from tieline.hub.settings import RunnerSettings
 from tieline.interfaces.bulletin import Bulletin
 from tieline.interfaces.clock import Clock
-from tieline.interfaces.errors import Rejected, Reorganised
+from tieline.interfaces.errors import NotYet, Rejected, Reorganised, Unavailable
 from tieline.interfaces.journal import IntentStatus, JournalStore, StoredIntent
 from tieline.interfaces.ledger import Ledger
 from tieline.relay.effects import Effect, client_named
@@ -145,6 +145,8 @@ class Runner:
             self._left.note(error)
             self.view.forget_all()
             raise
+        except NotYet as error:
+            raise Unavailable(f"a ledger cannot be read yet: {error}") from error
         self._left.apply(self.view)
         for difference in differences:
             _LOG.warning("reconciled %s", difference)
@@ -169,7 +171,8 @@ class Runner:
         A ledger that does not answer is left alone for a while; the others go on.
 
         Raises:
-            Unavailable: The journal does not answer: nothing was performed since.
+            Unavailable: The journal does not answer, or a ledger while all is read again: nothing
+                was performed since.
         """
         now_s = self.retry.now_s = self._clock.now_s()
         if not self._is_whole:  # the last try did not come to its end

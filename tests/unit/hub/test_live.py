@@ -6,7 +6,7 @@ import pytest
 from fakes.plain_world import A, B, PlainWorld
 
 from tieline.hub.live import BlockPace, LivePace, LiveRelay
-from tieline.interfaces.errors import Unavailable
+from tieline.interfaces.errors import Reorganised, Unavailable
 from tieline.relay.packet_journey import JourneyStatus
 
 PACE = LivePace(poll_s_min=0.001, poll_s_max=0.002)
@@ -117,3 +117,32 @@ def test_a_journal_that_does_not_answer_stops_nothing_for_good(monkeypatch) -> N
     world.send(A, 2)
     run_until(world, lambda: world.statuses() == [JourneyStatus.ACKNOWLEDGED] * 2)
     assert world.statuses() == [JourneyStatus.ACKNOWLEDGED] * 2
+
+
+def test_what_keeps_it_from_reading_again_is_shown_and_ends_nothing(monkeypatch) -> None:
+    """A ledger left blocks, and another does not answer."""
+    monkeypatch.setattr("tieline.hub.live.AGAIN_S", 0.001)
+    monkeypatch.setattr("tieline.hub.live.ROWS_EVERY_S", 0.0)
+    world = PlainWorld()
+    save, shown = world.journal.save_ledgers, list[str]()
+
+    def save_ledgers(rows):
+        shown.extend(row.reason for row in rows)
+        save(rows)
+
+    async def gone(height, limit=100):
+        world.a.blocks_after = world.a.inner.blocks_after
+        world.b.is_down = Unavailable("connection refused")
+        raise Reorganised(A, 1, 1)
+
+    world.journal.save_ledgers = save_ledgers
+
+    def has_gone_on() -> bool:
+        if shown and set(shown) == {""}:  # it has taken its first step
+            world.a.blocks_after = gone
+        if "connection refused" in shown:
+            world.b.is_down = None
+        return "connection refused" in shown and shown[-1] == ""
+
+    run_until(world, has_gone_on)
+    assert has_gone_on()

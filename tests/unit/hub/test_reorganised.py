@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from fakes.plain_world import A, B, PlainWorld
 
-from tieline.interfaces.errors import Reorganised, Unavailable
+from tieline.interfaces.errors import NotYet, Reorganised, Unavailable
 from tieline.relay.packet_journey import JourneyStatus
 
 
@@ -179,3 +179,23 @@ def test_places_to_resume_from_are_none_of_a_branch_that_was_left(monkeypatch):
         world.step()
     world.runner.save_resume_heights()
     assert world.journal.resume_heights()[A] == known[A] - 2
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_ledger_that_changes_while_it_is_read_is_read_again(is_first):
+    """What an Ethereum ledger says is NotYet, and where blocks are left it comes often."""
+    world = PlainWorld()
+    world.send(A, 1)
+    inner = world.a.inner
+
+    async def latest_height():
+        world.a.latest_height = inner.latest_height
+        raise NotYet("a-1 changed while it was read")
+
+    if not is_first:
+        tell(world.a)
+    world.a.latest_height = latest_height
+    with pytest.raises(Unavailable, match="changed while it was read"):
+        world.start() if is_first else world.step()
+    world.settle()
+    assert over(world) == 1
