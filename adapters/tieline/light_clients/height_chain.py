@@ -39,7 +39,12 @@ def find_neighbours(
     store: ClientStore, height: Height, latest: Height
 ) -> tuple[Height | None, Height | None]:
     """
-    Return the heights held next below and next above *height*, which is not held itself.
+    Return the heights held next below *height*, and next above or at it.
+
+    Args:
+        store: The client's.
+        height: Asked about.
+        latest: Held; where the search begins, downwards.
 
     Raises:
         TooFarBack: See there.

@@ -37,6 +37,8 @@ from tieline.ledgers.fabric.x509_making import (
     Validity,
     make_leaf,
 )
+from tieline.light_clients import height_chain
+from tieline.light_clients.client_states import ClientStates
 from tieline.light_clients.fabric import building
 from tieline.light_clients.fabric import msp as msp_module
 from tieline.light_clients.fabric.messages import ConfigStep, MembershipProof
@@ -47,6 +49,7 @@ from tieline.light_clients.fabric.msp import (
     Organisations,
 )
 from tieline.light_clients.fabric.policies import Judge
+from tieline.light_clients.fabric.states import ClientState, ConsensusState
 from tieline.protocol.commitment import packet_receipt_key
 from tieline.wire.errors import Malformed
 from tieline.wire.fabric.envelopes import Envelope
@@ -529,6 +532,102 @@ def test_what_was_ordered_before_a_certificate_was_renewed_is_provable_ever_afte
         block=building.signed_block(later.encode()),
     )
     assert "is not valid yet" in world.shown(proof.encode(), height)
+
+
+def renewed_peer(chain, validity):
+    """Let the second organisation's peer endorse with another certificate from now on."""
+    second = chain.organisations[1]
+    leaf = make_leaf(
+        Source(b"renewed"), Subject("peer0", "Org2MSP", "peer"), second.authority, validity
+    )
+    second.members["peer0"] = replace(second.member("peer0"), signing=leaf)
+
+
+@pytest.mark.parametrize("in_block_of_tick", [False, True])
+def test_what_was_endorsed_before_a_certificate_ran_out_is_provable_ever_after(in_block_of_tick):
+    # Nobody can have it endorsed again: a receipt that is there can neither be answered else, nor
+    # time out.
+    world = ClientWorld()
+    chain = world.chain
+    renewed_peer(chain, between(START_S, START_S + SLOT_S - 1))
+    written = chain.write({KEY: VALUE})
+    block = chain.commit(written) if not in_block_of_tick else None
+    envelopes = [chain.envelope(written)]
+    renewed_peer(chain, ALWAYS)
+    if block is None:
+        block = tick_block_of(chain, written, envelopes)
+        height = world.follow(block)
+    else:
+        height = world.follow()
+    for _ in range(2):
+        assert world.shown(world.prove(written, block, height), height) is None
+        height = world.follow()
+
+
+def tick_block_of(chain, written, envelopes):
+    """Commit what was endorsed already, and a Tick behind it in the same block."""
+    tick = chain.tick(chain.clock_s + SLOT_S)
+    block = chain.append([*envelopes, chain.envelope(tick)])
+    for index, simulated in enumerate((written, tick)):
+        for one in simulated.writes:
+            chain.versions[one.key] = Version(block.header.number, index)
+            chain.values[one.key] = one.value
+    chain.clock_s += SLOT_S
+    return block
+
+
+def test_who_had_expired_when_the_clock_ticked_last_before_a_block_endorses_nothing_in_it():
+    world = ClientWorld()
+    chain = world.chain
+    renewed_peer(chain, between(START_S - 9, START_S - 1))
+    written = chain.write({KEY: VALUE})
+    block = chain.commit(written)
+    renewed_peer(chain, between(START_S + SLOT_S + 1, START_S + 90))
+    later = chain.write({KEY: VALUE}, nonce=1)
+    late = chain.commit(later)
+    renewed_peer(chain, ALWAYS)
+    height = world.follow()
+    words = "endorsements do not satisfy the chaincode's policy"
+    assert world.shown(world.prove(written, block, height), height) == words, "expired before"
+    assert world.shown(world.prove(later, late, height), height) == words, "not begun yet"
+    assert world.shown(world.prove(written, block, height := world.follow()), height) == words
+    assert world.shown(world.prove(later, late, height), height) is None
+
+
+def test_below_all_that_is_held_no_certificate_has_run_out(monkeypatch):
+    # What is forgotten may not make unprovable what was provable.
+    world = ClientWorld()
+    chain = world.chain
+    renewed_peer(chain, between(START_S, START_S + SLOT_S - 1))
+    written = chain.write({KEY: VALUE})
+    block = chain.commit(written)
+    renewed_peer(chain, ALWAYS)
+    height = world.follow()
+    proof = world.prove(written, block, height)
+    states = ClientStates(ClientState.decode, ConsensusState.decode)
+    states.forget_earliest(world.store)
+    assert world.shown(proof, height) is None
+    monkeypatch.setattr(height_chain, "STEPS_MAX", 1)
+    assert "many heights are held since" in world.shown(proof, height)
+
+
+def test_an_absence_is_recorded_by_whoever_was_renewed_since_the_time_that_it_is_for():
+    world = ClientWorld()
+    chain = world.chain
+    old = world.first_height
+    renewed_peer(chain, between(START_S + 1, START_S + 900))
+    recorded = chain.prove_absence(CLIENT, 1, START_S, RECEIPT)
+    proof = world.record_proof(recorded, chain.commit(recorded))
+    assert world.absent(proof, old) is not None, "it is not valid at any time that is known"
+    world.follow()
+    assert world.absent(world.record_proof(recorded, chain.blocks[-2]), old) is None
+    renewed_peer(chain, between(START_S - 9, START_S - 1))
+    recorded = chain.prove_absence(CLIENT, 2, START_S, packet_receipt_key(CLIENT, 2))
+    block = chain.commit(recorded)
+    renewed_peer(chain, ALWAYS)
+    expired = world.record_proof(recorded, block)
+    words = "endorsements do not satisfy the chaincode's policy"
+    assert world.absent(expired, old, packet_receipt_key(CLIENT, 2)) == words
 
 
 def test_a_read_back_by_an_expired_peer_shows_nothing():

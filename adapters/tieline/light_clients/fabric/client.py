@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from tieline.light_clients import height_chain
 from tieline.light_clients.client_rules import (
     FROZEN,
     NOTHING_NEW,
@@ -29,7 +30,12 @@ from tieline.light_clients.fabric.knowledge import (
     Knowledge,
     endorsement_policy,
 )
-from tieline.light_clients.fabric.messages import HEADER_URL, MISBEHAVIOUR_URL, Misbehaviour
+from tieline.light_clients.fabric.messages import (
+    HEADER_URL,
+    MISBEHAVIOUR_URL,
+    MembershipProof,
+    Misbehaviour,
+)
 from tieline.light_clients.fabric.provable_keys import KeyKind, read_key
 from tieline.light_clients.fabric.states import (
     CLIENT_STATE_URL,
@@ -38,6 +44,7 @@ from tieline.light_clients.fabric.states import (
     ConsensusState,
     KnownConfig,
 )
+from tieline.light_clients.fabric.transactions import TooFewEndorsed
 from tieline.light_clients.fabric.verifier import (
     Anchor,
     HeaderVerifier,
@@ -106,7 +113,7 @@ class FabricBlockClient(ClientRules[ClientState, ConsensusState]):
         """Say whether *proof* shows that *value* was written at *path* by the block of *height*."""
         try:
             key = read_key(path)
-            found = self._find(proof, key.raw, self._held(store, height), self._anchor(store))
+            found = self._found(store, height, proof, key.raw)
         except (NotConvincing, Malformed) as exc:
             return refused(str(exc))
         return VERIFIED if found == value else refused("another value was written")
@@ -130,6 +137,26 @@ class FabricBlockClient(ClientRules[ClientState, ConsensusState]):
         except (NotConvincing, Malformed) as exc:
             return refused(str(exc))
         return VERIFIED
+
+    def _found(self, store: ClientStore, height: Height, proof: bytes, key: bytes) -> bytes:
+        held, anchor = self._held(store, height), self._anchor(store)
+        try:
+            return self._find(proof, key, held, anchor)
+        except TooFewEndorsed:
+            # An endorser may have been renewed since; to look for when costs reads of the store.
+            number = MembershipProof.decode(proof).block.number
+            since = replace(held, endorsed_from_s=self._time_below(store, number, height))
+        return self._find(proof, key, since, anchor)
+
+    def _time_below(self, store: ClientStore, number: int, held: Height) -> int:
+        """Return the newest time that is held of a block below another one; 0 if there is none."""
+        try:
+            below, _ = height_chain.find_neighbours(store, Height(0, number), held)
+        except height_chain.TooFarBack:
+            raise EvidenceRefused("many heights are held since: prove it at a lower one") from None
+        if below is None:
+            return 0
+        return self._trusted(store, below).time_ns // NANOSECONDS_PER_SECOND
 
     def _check(self, client: ClientState, consensus: ConsensusState) -> None:
         _check_client_state(client)

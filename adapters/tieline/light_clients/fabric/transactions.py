@@ -45,6 +45,10 @@ from tieline.wire.fabric.transactions import decode_transaction
 LIFECYCLE_ENDORSEMENT = "/Channel/Application/LifecycleEndorsement"
 
 
+class TooFewEndorsed(EvidenceRefused):
+    """Of all that a transaction of the chaincode must be, it is not endorsed by enough."""
+
+
 @dataclass(frozen=True, slots=True)
 class Written:
     """What an ordered transaction of the chaincode would write, were it valid."""
@@ -73,9 +77,9 @@ def verify_written(block: OrderedBlock, index: int, knowledge: Knowledge, span: 
     Check one transaction of the chaincode.
 
     Raises:
-        EvidenceRefused: It is of another channel or chaincode, the definition that it read does not
-            let these peers endorse, it writes what could not be judged by that definition, or it
-            has no marker.
+        TooFewEndorsed: The definition that it read does not let these peers endorse.
+        EvidenceRefused: It is of another channel or chaincode, it writes what could not be judged
+            by that definition, or it has no marker.
         Malformed: It is no chaincode's transaction.
     """
     found = decode_transaction(block.envelope(index))
@@ -84,7 +88,7 @@ def verify_written(block: OrderedBlock, index: int, knowledge: Knowledge, span: 
     definition = knowledge.definition_of(definition_read(found.opened, knowledge))
     signers = good_endorsers(found.endorsed, block.rules, span)
     if not block.rules.judge.satisfies(endorsement_policy(definition), signers):
-        raise EvidenceRefused("endorsements do not satisfy the chaincode's policy")
+        raise TooFewEndorsed("endorsements do not satisfy the chaincode's policy")
     marker = marker_key(invocation_hash(found.opened.args))
     others = (one for one in sets.writes if one.key != marker)
     digest = marker_value((one.key, None if one.is_deletion else one.value) for one in others)

@@ -90,6 +90,11 @@ class HeldBlock:
     number: int
     block_hash: bytes
     time_s: int
+    endorsed_from_s: int | None = None
+    """
+    From when on an endorser of what lies at or below it must have been valid, not yet expired that
+    is: a time before the block in question was ordered. None: at the held block's own time.
+    """
 
 
 HeaderVerifier = Callable[[bytes, Anchor], VerifiedHeader]
@@ -175,15 +180,17 @@ def find_written(raw: bytes, key: bytes, held: HeldBlock, anchor: Anchor) -> byt
     Return what a valid transaction, in the held block or below it, wrote under *key*.
 
     Raises:
+        TooFewEndorsed: An earlier ``endorsed_from_s`` might help.
         EvidenceRefused: A rule is broken.
         Malformed: The bytes are no proof.
     """
     proof = MembershipProof.decode(raw)
-    knowledge, now = anchor.knowledge, Span(held.time_s, held.time_s)
+    knowledge = anchor.knowledge
+    from_s = held.time_s if held.endorsed_from_s is None else held.endorsed_from_s
     # The held block stands on this one, by its hash: whoever signed it may be renewed since.
     block = verify_block(proof.block, knowledge, Span(0, held.time_s))
     _check_below(block, proof.data_hashes, held)
-    written = verify_written(block, proof.index, knowledge, now)
+    written = verify_written(block, proof.index, knowledge, Span(from_s, held.time_s))
     value = written.value_of(ibc_key(key))
     _check_valid(written, proof.read_back, held.time_s, anchor)
     return value
@@ -205,9 +212,10 @@ def check_not_received(
     tau_s = _claimed_tau_s(proof.recorded)
     if tau_s < held.time_s:
         raise EvidenceRefused(f"absence was recorded for {tau_s}, before {held.time_s}")
-    knowledge, now = anchor.knowledge, Span(tau_s, tau_s)
-    block = verify_block(proof.recorded.block, knowledge, now)
-    written = verify_written(block, proof.recorded.index, knowledge, now)
+    # It was recorded at tau or later, perhaps by whoever was renewed since.
+    knowledge, since = anchor.knowledge, Span(tau_s, max(tau_s, anchor.newest_s))
+    block = verify_block(proof.recorded.block, knowledge, since)
+    written = verify_written(block, proof.recorded.index, knowledge, since)
     if written.args != prove_absence_args(client_id, sequence, tau_s):
         raise EvidenceRefused("absence of another receipt was recorded")
     if decode_number(written.value_of(absence_key(client_id, sequence))) != tau_s:
