@@ -33,8 +33,8 @@ from tieline.ledgers.fabric.refusals import CODESPACE
 from tieline.ledgers.fabric.settings import FabricSettings
 from tieline.ledgers.tendermint.embedded import EmbeddedTendermint
 from tieline.light_clients.fabric.client import FabricBlockClient
-from tieline.light_clients.fabric.verifier import find_written_once
-from tieline.light_clients.fabric.verifier import verify_header_once as verify_block_once
+from tieline.light_clients.fabric.remembering import find_written_once
+from tieline.light_clients.fabric.remembering import verify_header_once as verify_block_once
 from tieline.light_clients.tendermint.client import TendermintClient
 from tieline.light_clients.tendermint.verifier import verify_header_once
 from tieline.protocol.denom import TRANSFER_PORT, Denom, Hop, escrow_account

@@ -11,8 +11,8 @@ from tieline.light_clients.attestations.client import AttestationsClient
 from tieline.light_clients.evm.client import EvmSealedClient
 from tieline.light_clients.evm.verifier import verify_header_once as verify_sealed_header_once
 from tieline.light_clients.fabric.client import FabricBlockClient
-from tieline.light_clients.fabric.verifier import find_written_once
-from tieline.light_clients.fabric.verifier import verify_header_once as verify_fabric_header_once
+from tieline.light_clients.fabric.remembering import find_written_once
+from tieline.light_clients.fabric.remembering import verify_header_once as verify_fabric_header_once
 from tieline.light_clients.paired import PairedClient
 from tieline.light_clients.plain_or_paired import PlainOrPaired
 from tieline.light_clients.tendermint.client import TendermintClient

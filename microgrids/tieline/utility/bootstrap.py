@@ -18,8 +18,8 @@ from tieline.ledgers.tendermint.embedded import EmbeddedTendermint
 from tieline.light_clients.evm.client import EvmSealedClient
 from tieline.light_clients.evm.verifier import verify_header_once as verify_sealed_header_once
 from tieline.light_clients.fabric.client import FabricBlockClient
-from tieline.light_clients.fabric.verifier import find_written_once
-from tieline.light_clients.fabric.verifier import verify_header_once as verify_fabric_header_once
+from tieline.light_clients.fabric.remembering import find_written_once
+from tieline.light_clients.fabric.remembering import verify_header_once as verify_fabric_header_once
 from tieline.light_clients.tendermint.client import TendermintClient
 from tieline.light_clients.tendermint.verifier import verify_header_once
 from tieline.protocol.client import LightClient

@@ -36,7 +36,7 @@ from tieline.light_clients.fabric.messages import (
     ConfigStep,
     Misbehaviour,
 )
-from tieline.light_clients.fabric.verifier import find_written_once, verify_header_once
+from tieline.light_clients.fabric.remembering import find_written_once, verify_header_once
 from tieline.protocol.client import ClientStatus
 from tieline.protocol.commitment import packet_commitment_key
 from tieline.protocol.errors import ClientRefused, ConsensusStateNotFound
@@ -576,16 +576,16 @@ def test_what_was_verified_once_is_remembered_and_what_was_refused_is_not(world)
     header = chain.header(tick).as_any()
     now = at(chain.clock_s)
     other = DictStore(world.store)
-    before = verify_header_once.cache_info().hits
+    before = verify_header_once.hits_count
     assert rules.update(world.store, header, now) == rules.update(other, header, now)
-    assert verify_header_once.cache_info().hits == before + 1
+    assert verify_header_once.hits_count == before + 1
     height = Height(0, tick.header.number)
     proof = world.prove(written, block, tick.header.number)
-    found = find_written_once.cache_info().hits
+    found = find_written_once.hits_count
     for store in (world.store, other):
         assert rules.verify_membership(store, height, proof, (KEY,), VALUE)
         assert not rules.verify_membership(store, height, proof, (KEY,), b"\x08" * 32)
-    assert find_written_once.cache_info().hits == found + 3
+    assert find_written_once.hits_count == found + 3
     stale = chain.read_back()
     poor = world.prove(written, block, tick.header.number, answer=stale)
     for _ in range(2):

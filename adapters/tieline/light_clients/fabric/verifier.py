@@ -1,8 +1,8 @@
 """
 Is a block with a Tick to be believed, and what does a proof show of what was written?
 
-Pure functions of bytes, so their answers may be remembered where many clients in one process see
-the same; what depends on this ledger's clock is the client's.
+Pure functions of bytes, so their answers may be remembered (``remembering``) where many clients in
+one process see the same; what depends on this ledger's clock is the client's.
 
 Sources:
     ``docs/spec/trust.md`` 4; ``docs/adr/0044-what-is-proved-of-fabric.md``.
@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from tieline.light_clients.fabric.blocks import (
     HASH_BYTES,
@@ -59,9 +58,6 @@ TIME_S_MAX = (1 << 63) // NANOSECONDS_PER_SECOND
 """The year 2262: nanoseconds are held in 63 bits."""
 BLOCKS_BEHIND_MAX = 8_192
 """256 KiB of data hashes: between a packet and its proof lie fewer than a day's blocks."""
-
-_HEADERS_REMEMBERED = 512
-_PROOFS_REMEMBERED = 1_024
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,10 +286,3 @@ def _check_below(block: OrderedBlock, data_hashes: Sequence[bytes], held: HeldBl
         block_hash = BlockHeader(number, block_hash, data_hash).hash()
     if block_hash != held.block_hash:
         raise EvidenceRefused("block is not of the held block's chain")
-
-
-verify_header_once: HeaderVerifier = lru_cache(maxsize=_HEADERS_REMEMBERED)(verify_header)
-"""As ``verify_header``; remembers what it believed, never what it refused."""
-
-find_written_once: WriteFinder = lru_cache(maxsize=_PROOFS_REMEMBERED)(find_written)
-"""As ``find_written``; remembers what it found, never what it refused."""
