@@ -36,7 +36,15 @@ def read_pair(certificate_file: Path, key_file: Path) -> tuple[bytes, bytes]:
     """
     certificate = read_named(certificate_file, "TLS certificate", _PEM)
     key = read_named(key_file, "TLS key", _PEM)
-    public = _certificates(certificate, certificate_file)[0].public_key()
+    first = _certificates(certificate, certificate_file)[0]
+    try:
+        public = first.public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        raise ConfigError(
+            "its certificate has a key of a kind that cannot be read",
+            file=str(certificate_file),
+            instead="name a certificate with a key on P-256",
+        ) from None
     try:
         key.decode("ascii")
         loaded = load_pem_private_key(key, None)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from base64 import encodebytes
+
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import load_pem_x509_certificate
 from fakes.fabric_identities import identity_of
 
 from tieline.interfaces.errors import ConfigError
@@ -10,6 +14,12 @@ from tieline.ledgers.fabric.opening import FabricSource, open_ports
 from tieline.ledgers.fabric.wallets import FolderWallet
 
 BROKEN = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+P256 = bytes.fromhex("2a8648ce3d030107")
+"""The curve's name in a certificate; with another last octet one that nobody knows."""
+
+
+def pem_of(der):
+    return b"-----BEGIN CERTIFICATE-----\n%s-----END CERTIFICATE-----\n" % encodebytes(der)
 
 
 @pytest.fixture
@@ -19,6 +29,10 @@ def source(tmp_path):
     FolderWallet(tmp_path / "wallet").put("relayer", one)
     files = {"root": one.certificate_pem, "crt": one.certificate_pem, "key": one.key_pem}
     files |= {"other": other.key_pem, "noise": b"noise", "broken": BROKEN, "empty": b""}
+    der = load_pem_x509_certificate(one.certificate_pem).public_bytes(Encoding.DER)
+    files["curve"] = pem_of(der.replace(P256, P256[:-1] + b"\x09"))
+    point = der.index(P256) + len(P256) + 4
+    files["point"] = pem_of(der[:point] + bytes(8) + der[point + 8 :])
     for name, content in files.items():
         (tmp_path / name).write_bytes(content)
 
@@ -53,6 +67,8 @@ def test_files_that_fit_are_taken(source, shown):
         ("gone", None, "gone: the TLS root certificates cannot be read"),
         ("root", ("noise", "key"), "noise: holds no certificate"),
         ("root", ("key", "crt"), "key: holds no certificate"),
+        ("root", ("curve", "key"), "curve: its certificate has a key"),
+        ("root", ("point", "key"), "point: its certificate has a key"),
         ("root", ("crt", "noise"), "noise: holds no key"),
         ("root", ("crt", "empty"), "empty: holds no key"),
         ("root", ("crt", "other"), "other: is not the key of"),
