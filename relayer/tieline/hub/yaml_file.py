@@ -41,6 +41,17 @@ class _Loader(yaml.SafeLoader):
         self._depth -= 1
         return node
 
+    def compose_scalar_node(self, anchor: dict[str, yaml.Node]) -> yaml.ScalarNode:
+        """Make a scalar; an escape of half a character is none, and could not be written again."""
+        node = super().compose_scalar_node(anchor)
+        try:
+            str(node.value).encode()
+        except UnicodeEncodeError:
+            raise yaml.MarkedYAMLError(
+                problem="half of a surrogate pair is no character", problem_mark=node.start_mark
+            ) from None
+        return node
+
 
 @dataclass(frozen=True, slots=True)
 class YamlFile:

@@ -29,6 +29,8 @@ REFUSED = [
     ("rpc: 1\nb:\n  c: 1\n  c: 2\n", ":4", "b.c", "written twice, first on line 3"),
     ("a: [\n", ":2", "", "is not YAML"),
     ("a: \x00\n", "", "", "is not YAML: unacceptable character"),
+    ('a: 1\nb: "\\ud800"\n', ":2", "", "is not YAML: half of a surrogate pair"),
+    ('"\\udc00": 1\n', ":1", "", "is not YAML: half of a surrogate pair"),
 ]
 
 

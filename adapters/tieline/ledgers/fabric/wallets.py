@@ -77,6 +77,7 @@ class Identity:
             is_known = (content["type"], content["version"]) == ("X.509", 1)
             if not is_known or not isinstance(content["mspId"], str) or not content["mspId"]:
                 raise KeyError("type")  # noqa: TRY301 -- one message for all of it
+            content["mspId"].encode()  # JSON may hold halves of characters, Fabric's bytes cannot
             held = cast("dict[str, str]", content["credentials"])
             certificate = held["certificate"].encode("ascii")
             return cls(content["mspId"], certificate, held["privateKey"].encode())

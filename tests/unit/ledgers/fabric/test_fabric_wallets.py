@@ -93,6 +93,7 @@ CREDENTIALS = b'{"certificate":"c","privateKey":"k"}'
         b'{"type":"X.509","version":2}',
         b'{"type":"X.509","version":1,"mspId":5,"credentials":%s}' % CREDENTIALS,
         b'{"type":"X.509","version":1,"mspId":"","credentials":%s}' % CREDENTIALS,
+        b'{"type":"X.509","version":1,"mspId":"\\ud800","credentials":%s}' % CREDENTIALS,
         b"[" * 100_000,
     ],
 )
