@@ -5,7 +5,7 @@ Orderers only say in which order things came. Without this, whoever orders could
 with a configuration, other endorsers, who then would say what is written.
 
 Sources:
-    ``docs/adr/0056-nobody-alone-against-a-fabric-client.md``; Fabric 3.1
+    ``docs/adr/0054-nobody-alone-against-a-fabric-client.md``; Fabric 3.1
     ``common/configtx/{update,validator}.go``.
 """
 
