@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from fakes.relay_world import LANES, SECRET, T_A, T_B, TAU, D, E, RelayWorld, S
-from fakes.trade_world import MONEY, account
+from fakes.trade_world import MONEY, Position, account
 
 from tieline.contract.records import decode_delivery
 from tieline.contract.store import TIELINE
@@ -28,6 +28,17 @@ def names(world: RelayWorld, ledger: str) -> list[str]:
     """Types of all messages that the relayer sent to a ledger, in order."""
     submissions = world.ledgers[ledger].submissions
     return [type(message).__name__ for _, messages in submissions for message in messages]
+
+
+def judged(**change: int) -> tuple[RelayWorld, Position]:
+    """A pooled trade whose packet was received, and a verdict: an accept, but for *change*."""
+    world = RelayWorld()
+    position = world.pooled()
+    world.rounds(3, at=S - 600)
+    packet = world.send(position)
+    world.rounds(5)
+    world.judge([world.trades.leaf(position, packet, **change)])
+    return world, position
 
 
 def test_a_pooled_trade_from_clearing_to_the_last_share() -> None:
@@ -91,13 +102,7 @@ def test_a_trade_between_ledgers_of_which_clients_can_hold_every_third_block() -
 
 
 def test_a_refused_trade_gives_everything_back() -> None:
-    world = RelayWorld()
-    position = world.pooled()
-    world.rounds(3, at=S - 600)
-    packet = world.send(position)
-    world.rounds(5)
-    refusal = {"decision": 2, "cap_wh": 0, "reason": 1, "group": 0, "group_size": 0}
-    world.judge([world.trades.leaf(position, packet, **refusal)])
+    world, position = judged(decision=2, cap_wh=0, reason=1, group=0, group_size=0)
     world.rounds(10, at=TAU)
     world.assert_settled(position, paid_wh=0)
     assert world.a.inner.pay("ann") == world.b.inner.pay("bob") == MONEY
@@ -235,12 +240,7 @@ def test_status_tells_backlog_age_and_fuel() -> None:
 
 
 def test_no_first_reveal_after_the_last_moment() -> None:
-    world = RelayWorld()
-    position = world.pooled()
-    world.rounds(3, at=S - 600)
-    packet = world.send(position)
-    world.rounds(5)
-    world.judge([world.trades.leaf(position, packet)])
+    world, position = judged()
     world.rounds(8, at=TAU)
     world.deliver([(position.trade.trade_id, 9000)])
     world.rounds(4, at=T_B - 490)
@@ -253,12 +253,7 @@ def test_no_first_reveal_after_the_last_moment() -> None:
 
 
 def test_a_second_statement_is_posted_and_the_better_leaf_claimed() -> None:
-    world = RelayWorld()
-    position = world.pooled()
-    world.rounds(3, at=S - 600)
-    packet = world.send(position)
-    world.rounds(5)
-    world.judge([world.trades.leaf(position, packet)])
+    world, position = judged()
     world.rounds(8, at=TAU)
     world.reveal(position)
     world.deliver([(position.trade.trade_id, 9000)])
@@ -273,12 +268,7 @@ def test_a_second_statement_is_posted_and_the_better_leaf_claimed() -> None:
 
 def test_a_statement_that_came_with_other_signers_gets_those_that_were_published() -> None:
     """On a real contract: as many signatures as were published, but without the grid operator's."""
-    world = RelayWorld()
-    position = world.pooled()
-    world.rounds(3, at=S - 600)
-    packet = world.send(position)
-    world.rounds(5)
-    world.judge([world.trades.leaf(position, packet)])
+    world, position = judged()
     world.rounds(8, at=TAU)
     said = [(position.trade.trade_id, 9000)]
     for ledger in (world.a, world.b):

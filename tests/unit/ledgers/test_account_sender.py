@@ -61,6 +61,20 @@ async def come_to_rest(node, sender):
     assert not sender.under_way
 
 
+async def leave_a_gap(node, sender):
+    """Two are paid; of the two behind them the first is refused, and nobody has its nonce."""
+    await pay(sender, b"first")
+    node.mine()
+    second = asyncio.create_task(pay(sender, b"second"))
+    pair = [asyncio.create_task(outcome_of(pay(sender, one))) for one in (b"ann", b"bob")]
+    node.refusal_of = lambda nonce: "insufficient funds for gas" if nonce == 2 else None
+    await second
+    told = await asyncio.gather(*pair)
+    node.refusal_of = lambda _nonce: None
+    node.mine()
+    return told
+
+
 async def outcome_of(submitting):
     try:
         return await submitting
@@ -188,17 +202,9 @@ def test_a_gap_waits_for_a_base_fee_below_the_cap_and_is_filled_then(node, sende
     """Until then the chain is read all the same."""
 
     async def run():
-        await pay(sender, b"first")
-        node.mine()
-        second = asyncio.create_task(pay(sender, b"second"))
-        pair = [asyncio.create_task(outcome_of(pay(sender, one))) for one in (b"ann", b"bob")]
-        node.refusal_of = lambda nonce: "insufficient funds for gas" if nonce == 2 else None
-        await second
-        ann, bob = await asyncio.gather(*pair)
+        ann, bob = await leave_a_gap(node, sender)
         assert isinstance(ann, Rejected)
         assert isinstance(bob, bytes)
-        node.refusal_of = lambda _nonce: None
-        node.mine()
         for _ in range(3):
             await look(node, sender, 501 * GWEI)
         assert sender.under_way == 1
@@ -296,15 +302,7 @@ def test_a_gap_that_could_not_be_written_down_is_filled_later(node, sender, jour
         raise Unavailable("disk full")
 
     async def run():
-        await pay(sender, b"first")
-        node.mine()
-        second = asyncio.create_task(pay(sender, b"second"))
-        pair = [asyncio.create_task(outcome_of(pay(sender, one))) for one in (b"ann", b"bob")]
-        node.refusal_of = lambda nonce: "insufficient funds for gas" if nonce == 2 else None
-        await second
-        await asyncio.gather(*pair)
-        node.refusal_of = lambda _nonce: None
-        node.mine()
+        await leave_a_gap(node, sender)
         with monkeypatch.context() as broken:
             broken.setattr(journal, "write", silent)
             with pytest.raises(Unavailable, match="disk full"):
