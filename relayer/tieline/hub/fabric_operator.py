@@ -31,7 +31,6 @@ from tieline.ledgers.fabric.peers import PeerPorts
 from tieline.ledgers.fabric.port import FabricPort
 from tieline.ledgers.fabric.settings import BLOCK_BYTES_MAX, TICK_DRIFT_S
 from tieline.ledgers.fabric.tls_files import read_pair, read_roots
-from tieline.ledgers.named_files import read_named
 from tieline.wire.hashes import sha256
 
 KIND: Final = "fabric"
@@ -74,9 +73,8 @@ def write_package(
     keys = None
     if tls is not None:
         roots, certificate, key = (tls / name for name in _CLIENT_FILES)
-        for one in (roots, certificate, key):
-            read_named(one, "TLS file", f"name a folder with {', '.join(_CLIENT_FILES)}")
-        keys = LinkKeys(read_roots(roots), *read_pair(certificate, key))
+        named = f"name a folder with {', '.join(_CLIENT_FILES)}"
+        keys = LinkKeys(read_roots(roots, named), *read_pair(certificate, key, named))
     package = make_package(label, connection_file(address, keys))
     genesis_hash = ""
     if genesis_file is not None:

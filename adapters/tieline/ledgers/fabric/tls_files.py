@@ -19,23 +19,37 @@ from tieline.ledgers.named_files import read_named
 _PEM: Final = "name a file in PEM"
 
 
-def read_roots(file: Path) -> bytes:
-    """Return certificates in PEM. Raises ConfigError: the file cannot be read, or holds none."""
-    content = read_named(file, "TLS root certificates", _PEM)
+def read_roots(file: Path, instead: str = _PEM) -> bytes:
+    """
+    Return certificates in PEM.
+
+    Args:
+        file: Of the operator's.
+        instead: What to name if it cannot be read.
+
+    Raises:
+        ConfigError: The file cannot be read, or holds none.
+    """
+    content = read_named(file, "TLS root certificates", instead)
     _certificates(content, file)
     return content
 
 
-def read_pair(certificate_file: Path, key_file: Path) -> tuple[bytes, bytes]:
+def read_pair(certificate_file: Path, key_file: Path, instead: str = _PEM) -> tuple[bytes, bytes]:
     """
     Return a certificate and the key to it, both in PEM.
+
+    Args:
+        certificate_file: Of the operator's.
+        key_file: The same.
+        instead: What to name if one cannot be read.
 
     Raises:
         ConfigError: A file cannot be read or holds something else, or the two are not of each
             other.
     """
-    certificate = read_named(certificate_file, "TLS certificate", _PEM)
-    key = read_named(key_file, "TLS key", _PEM)
+    certificate = read_named(certificate_file, "TLS certificate", instead)
+    key = read_named(key_file, "TLS key", instead)
     first = _certificates(certificate, certificate_file)[0]
     try:
         public = first.public_key()
